@@ -1,0 +1,1 @@
+"""Integer updates to an integer aggregate. Pure and exact."""

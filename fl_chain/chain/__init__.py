@@ -1,0 +1,1 @@
+"""Records to contract calls and back from event logs."""

@@ -1,0 +1,1 @@
+"""The command fl-chain: parses, calls a role, prints, sets the exit code."""

@@ -1,0 +1,1 @@
+"""What every party must agree on. Pure: no I/O, no clock, no global randomness."""

@@ -1,0 +1,1 @@
+"""Participant, aggregator, auditor, coordinator: where the core meets the edges."""

@@ -1,0 +1,1 @@
+"""Bytes to CID, and CID to verified bytes."""

@@ -1,0 +1,1 @@
+"""Local data to parameter delta, with torch. Knows nothing of chains or stores."""
