@@ -116,7 +116,17 @@ class ValueOutOfRange(ProtocolError):
 
 
 class InvalidTransition(ProtocolError):
-    """An action that the phase of the round, a deadline or a permission does not allow."""
+    """An action that the phase of the round, a deadline or a permission does not allow.
+
+    Parameters
+    ----------
+    error
+        The contract's custom error for the same refusal, where there is one.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, error: str = "") -> None:
+        super().__init__(message, hint)
+        self.error = error
 
 
 class StoreError(FlChainError):
@@ -170,8 +180,14 @@ class TransactionRejected(LedgerError):
         The error's arguments by name.
     """
 
-    def __init__(self, message: str, hint: str = "", *, error: str = "",
-                 values: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        error: str = "",
+        values: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.error = error
         self.values = values or {}

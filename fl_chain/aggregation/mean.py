@@ -1,0 +1,89 @@
+"""The rule ``mean``: federated averaging with public integer weights, exactly.
+
+    S = sum_i w_i q_i                       int64, exact, hence independent of the order
+    A = div_rhe(S * 2^(G-F), sum_i w_i)     the only rounding
+    M' = saturate_int32(M + A)
+
+Source: McMahan et al. 2017 (arXiv:1602.05629), Algorithm 1, on fixed-point integers. Assumes
+honest participants: one update can move the mean by its weight's share of max_abs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.rounding import div_rhe
+from fl_chain.errors import ValueOutOfRange
+from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
+
+
+class WeightedSum:
+    """A running weighted sum of updates: the sum and one product are all it keeps.
+
+    Parameters
+    ----------
+    num_values
+        Lanes per update.
+
+    Examples
+    --------
+    >>> total = WeightedSum(3)
+    >>> total.add(np.array([1000, -2000, 3], np.int16), 600)
+    >>> total.add(np.array([1001, -1999, 4], np.int16), 300)
+    >>> total.add(np.array([-500, 7, -32768], np.int16), 101)
+    >>> total.values.tolist(), total.weight
+    ([849800, -1798993, -3306568], 1001)
+    """
+
+    def __init__(self, num_values: int) -> None:
+        self.values: NDArray[np.int64] = np.zeros(num_values, np.int64)
+        self.weight = 0
+        self._product: NDArray[np.int64] = np.empty(num_values, np.int64)
+
+    def add(self, lanes: NDArray[np.int16], weight: int) -> None:
+        """Add ``weight * lanes``.
+
+        Raises
+        ------
+        ValueOutOfRange
+            The weight is not positive, or the sum could overflow int64.
+        """
+        if weight < 1:
+            raise ValueOutOfRange(f"weight {weight} is not positive")
+        if (self.weight + weight) << (LANE_BITS - 1) >= 2**63:
+            raise ValueOutOfRange(f"total weight {self.weight + weight} could overflow the sum")
+        np.multiply(lanes, weight, out=self._product, dtype=np.int64)
+        self.values += self._product
+        self.weight += weight
+
+
+def apply_mean(
+    model: NDArray[np.int32], total: WeightedSum, fraction_bits: int, model_fraction_bits: int
+) -> NDArray[np.int32]:
+    """Return the next model.
+
+    Parameters
+    ----------
+    model
+        The base model M, scale 2^-G.
+    total
+        The sum over the included updates, scale 2^-F.
+    fraction_bits, model_fraction_bits
+        F and G, F <= G.
+
+    Raises
+    ------
+    ValueOutOfRange
+        No update was added, or the scaled sum reaches 2^62.
+    """
+    if total.weight == 0:
+        raise ValueOutOfRange("the mean of no updates is undefined")
+    shift = model_fraction_bits - fraction_bits
+    limit = 2**62 >> shift
+    if total.values.size and max(-int(total.values.min()), int(total.values.max())) >= limit:
+        raise ValueOutOfRange("the scaled sum reaches 2^62")
+    step = div_rhe(total.values << shift, total.weight)
+    largest = 2 ** (MODEL_BITS - 1) - 1
+    moved: NDArray[np.int64] = np.clip(model + step, -largest - 1, largest)
+    return moved.astype(np.int32)

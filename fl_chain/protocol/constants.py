@@ -1,0 +1,41 @@
+"""Constants of the protocol. docs/spec.md lists the same table; a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FORMAT: Final = "fl_chain/1"
+"""Version of every format below; written into every blob and manifest."""
+
+CHUNK_BYTES: Final = 1024
+"""Bytes of one leaf of the digest tree; the last leaf may be shorter."""
+
+LEAF_CHUNK_BYTES: Final = 2**20
+"""Bytes of one UnixFS leaf of the import profile unixfs-v1-2025."""
+
+MAX_HEADER_BYTES: Final = 2**20
+"""Upper bound of a blob's header, its length prefix and padding included."""
+
+MAX_TENSORS: Final = 4096
+"""Upper bound of the number of tensors in a layout."""
+
+MAX_DIMENSIONS: Final = 8
+"""Upper bound of the number of dimensions of a tensor."""
+
+MAX_BLOB_BYTES: Final = 2**32
+"""Upper bound of a blob. Larger models are split into tasks over parameter subsets."""
+
+MAX_DOCUMENT_BYTES: Final = 2**20
+"""Upper bound of a manifest: one raw leaf, so that its CID follows from its digest alone."""
+
+MAX_REPORT_BYTES: Final = 2**26
+"""Upper bound of a round report."""
+
+LANE_BITS: Final = 16
+"""Bits of one lane of an update, two's complement."""
+
+MODEL_BITS: Final = 32
+"""Bits of one model parameter, two's complement, saturating."""
+
+ACCUMULATOR_BITS: Final = 62
+"""Magnitude that no scaled sum may reach, so that doubling a remainder stays within int64."""

@@ -1,0 +1,234 @@
+"""The task manifest: everything about a task that is fixed before anyone trains.
+
+Canonical JSON; its digest is an immutable of the task's contract and the *task id* that every blob
+names. Numbers with fractions are decimal strings, since floats have no one spelling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from fl_chain.errors import InvalidManifest, MalformedBlob
+from fl_chain.protocol.address import parse_address
+from fl_chain.protocol.blob import Layout, check_layout
+from fl_chain.protocol.canonical_json import decode_json, encode_json
+from fl_chain.protocol.constants import (
+    ACCUMULATOR_BITS,
+    FORMAT,
+    LANE_BITS,
+    MAX_DOCUMENT_BYTES,
+)
+from fl_chain.protocol.digest import compute_digest
+
+MANIFEST: Final = "manifest"
+RULES: Final = ("mean",)
+PRIVACY_MODES: Final = ("open",)
+ROUNDINGS: Final = ("nearest", "stochastic")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How parameter deltas become integers, and integers become parameters."""
+
+    fraction_bits: int = 15
+    """F: an update holds delta * 2^F; 0 to 30."""
+    max_abs: int = 2 ** (LANE_BITS - 1) - 1
+    """Largest magnitude of a lane of an update; 1 to 32767."""
+    model_fraction_bits: int = 24
+    """G: a model holds parameter * 2^G; F to 30."""
+    rounding: str = "stochastic"
+    """``stochastic`` or ``nearest``; the participant's choice is not checked by replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundParameters:
+    """The windows and counts of a task; the contract holds the same values as immutables."""
+
+    num_rounds: int
+    min_updates: int
+    target_updates: int
+    max_weight: int
+    collect_seconds: int
+    aggregate_seconds: int
+    challenge_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How participants train. Recorded, so that an institution can re-run its own training."""
+
+    model: str
+    """Name of the architecture, see fl_chain/training/models.py."""
+    data: str
+    """Name of the data set."""
+    num_epochs: int = 1
+    batch_size: int = 10
+    learning_rate: str = "0.1"
+    """Decimal text."""
+    seed: int = 0
+    """Seed of the genesis model and of the participants' shuffling."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Package names and versions that the coordinator used, sorted by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One task. The field order is that of docs/spec.md."""
+
+    name: str
+    """For people; at most 100 printable ASCII characters."""
+    salt: str
+    """32 hexadecimal digits drawn by the coordinator: no two tasks share a task id."""
+    chain_id: int
+    aggregator: str
+    """Address that proposes models."""
+    layout: Layout
+    rounds: RoundParameters
+    recipe: Recipe
+    encoding: Encoding = field(default_factory=Encoding)
+    rule: str = "mean"
+    privacy: str = "open"
+
+    def __post_init__(self) -> None:
+        """Refuse a task that could not be carried out exactly, and say why."""
+        try:
+            check_layout(self.layout)
+            parse_address(self.aggregator)
+        except MalformedBlob as error:
+            raise InvalidManifest(f"manifest: {error.message}") from None
+        if not (self.name.isascii() and self.name.isprintable() and 0 < len(self.name) <= 100):
+            raise InvalidManifest("manifest: name is 1 to 100 printable ASCII characters")
+        if len(self.salt) != 32 or not set(self.salt) <= set("0123456789abcdef"):
+            raise InvalidManifest("manifest: salt is 32 lower-case hexadecimal digits")
+        _require(self.rule in RULES, f"rule is one of {', '.join(RULES)}")
+        _require(self.privacy in PRIVACY_MODES, f"privacy is one of {', '.join(PRIVACY_MODES)}")
+        _require(self.chain_id > 0, "chain_id is positive")
+        self._check_encoding()
+        self._check_rounds()
+
+    def _check_encoding(self) -> None:
+        encoding = self.encoding
+        _require(0 <= encoding.fraction_bits <= 30, "fraction_bits is 0 to 30")
+        _require(
+            encoding.fraction_bits <= encoding.model_fraction_bits <= 30,
+            "model_fraction_bits is fraction_bits to 30",
+        )
+        largest = 2 ** (LANE_BITS - 1) - 1
+        _require(1 <= encoding.max_abs <= largest, f"max_abs is 1 to {largest}")
+        _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
+
+    def _check_rounds(self) -> None:
+        rounds, encoding = self.rounds, self.encoding
+        for entry in fields(rounds):
+            smallest = 0 if entry.name == "challenge_seconds" else 1
+            value = getattr(rounds, entry.name)
+            _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
+        _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")
+        # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
+        # so that the exact sum and the doubled remainder of its division fit int64.
+        scaled = (
+            rounds.target_updates * rounds.max_weight * encoding.max_abs
+            << encoding.model_fraction_bits - encoding.fraction_bits
+        )
+        _require(
+            scaled < 2**ACCUMULATOR_BITS,
+            "target_updates * max_weight * max_abs * 2^(model_fraction_bits - fraction_bits)"
+            f" = {scaled} reaches 2^{ACCUMULATOR_BITS}: lower max_weight or target_updates",
+        )
+
+    @property
+    def task_id(self) -> str:
+        """Digest of the manifest, 64 hexadecimal digits."""
+        return compute_digest(encode_manifest(self)).hex()
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Return the canonical bytes of a manifest.
+
+    Raises
+    ------
+    InvalidManifest
+        More than 1 MiB.
+    """
+    recipe = _plain(manifest.recipe)
+    recipe["environment"] = dict(manifest.recipe.environment)
+    data = encode_json(
+        {
+            "aggregator": manifest.aggregator,
+            "chain_id": manifest.chain_id,
+            "encoding": _plain(manifest.encoding),
+            "format": FORMAT,
+            "kind": MANIFEST,
+            "layout": [{"name": name, "shape": list(shape)} for name, shape in manifest.layout],
+            "name": manifest.name,
+            "privacy": manifest.privacy,
+            "recipe": recipe,
+            "rounds": _plain(manifest.rounds),
+            "rule": manifest.rule,
+            "salt": manifest.salt,
+        }
+    )
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise InvalidManifest(f"manifest has {len(data)} bytes, at most {MAX_DOCUMENT_BYTES}")
+    return data
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Return the manifest whose canonical bytes are ``data``.
+
+    Raises
+    ------
+    MalformedBlob
+        Not canonical, unknown or missing fields, or fields of the wrong type.
+    InvalidManifest
+        Well formed, but impossible to carry out exactly.
+    """
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise MalformedBlob(f"manifest has {len(data)} bytes, at most {MAX_DOCUMENT_BYTES}")
+    value = decode_json(data)
+    try:
+        recipe = dict(value["recipe"])
+        environment = recipe.pop("environment")
+        manifest = Manifest(
+            name=_typed(value["name"], str),
+            salt=_typed(value["salt"], str),
+            chain_id=_typed(value["chain_id"], int),
+            aggregator=_typed(value["aggregator"], str),
+            layout=tuple((entry["name"], tuple(entry["shape"])) for entry in value["layout"]),
+            rounds=_build(RoundParameters, value["rounds"]),
+            recipe=_build(Recipe, {**recipe, "environment": tuple(sorted(environment.items()))}),
+            encoding=_build(Encoding, value["encoding"]),
+            rule=_typed(value["rule"], str),
+            privacy=_typed(value["privacy"], str),
+        )
+        canonical = encode_manifest(manifest)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise MalformedBlob("manifest lacks a field or has one of the wrong kind") from None
+    if canonical != data:
+        raise MalformedBlob("manifest has unknown fields")
+    return manifest
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {entry.name: getattr(record, entry.name) for entry in fields(record)}
+
+
+def _build(kind: Any, values: dict[str, Any]) -> Any:
+    """Build a dataclass from exactly its fields, with exactly their types."""
+    expected = {"int": int, "str": str}
+    for entry in fields(kind):
+        if entry.type in expected:
+            _typed(values[entry.name], expected[entry.type])
+    return kind(**values)
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(value)
+    return value
+
+
+def _require(condition: bool, rule: str) -> None:
+    if not condition:
+        raise InvalidManifest(f"manifest: {rule}")

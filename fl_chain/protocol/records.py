@@ -1,0 +1,330 @@
+"""Records: the facts that the contracts emit, and the running hash over them.
+
+A record is one event log. Its type is the event's signature, its fields are the event's arguments,
+all of static ABI types, so one rule decodes, encodes and hashes every one of them:
+
+* record hash = keccak256(topic 0, then every argument as one 32-byte ABI word, in order);
+* history hash = keccak256(previous history hash, record hash), from
+  keccak256(chain id, contract address).
+
+Source: Solidity ABI specification, sections "Events" and "Formal Specification of the Encoding".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Annotated, Any, ClassVar, get_type_hints
+
+from eth_hash.auto import keccak
+
+from fl_chain.errors import MalformedBlob
+
+WORD_BYTES = 32
+
+Address = Annotated[str, "address"]
+Bytes32 = Annotated[bytes, "bytes32"]
+Uint32 = Annotated[int, "uint32"]
+Uint40 = Annotated[int, "uint40"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskParameters:
+    """What the contract fixes before anyone trains; see contracts/interfaces/IRoundLedger.sol."""
+
+    registry: Address
+    aggregator: Address
+    manifest_digest: Bytes32
+    manifest_cid_digest: Bytes32
+    genesis_digest: Bytes32
+    genesis_cid_digest: Bytes32
+    num_rounds: Uint32
+    min_updates: Uint32
+    target_updates: Uint32
+    max_weight: Uint32
+    collect_seconds: Uint32
+    aggregate_seconds: Uint32
+    challenge_seconds: Uint32
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCreated:
+    """A ledger was deployed."""
+
+    INDEXED: ClassVar[int] = 1
+    coordinator: Address
+    parameters: TaskParameters
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantAdmitted:
+    """The coordinator admitted a participant to the task."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRemoved:
+    """A participant whom the registry had revoked was removed from the task."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOpened:
+    """A round began to collect updates."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    base_round: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSubmitted:
+    """A participant recorded its update of a round."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    participant: Address
+    sequence: Uint32
+    digest: Bytes32
+    cid_digest: Bytes32
+    weight: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProposed:
+    """The aggregator proposed the model of a round."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    model_digest: Bytes32
+    model_cid_digest: Bytes32
+    report_digest: Bytes32
+    report_cid_digest: Bytes32
+    report_bytes: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFinalized:
+    """The proposed model became final."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    model_digest: Bytes32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class RoundAborted:
+    """A round ended without a model of its own."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStopped:
+    """The coordinator ended the task."""
+
+    INDEXED: ClassVar[int] = 0
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantEnrolled:
+    """The registrar enrolled an address."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRevoked:
+    """The registrar revoked an address."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    timestamp: Uint40
+
+
+LedgerRecord = (
+    TaskCreated
+    | ParticipantAdmitted
+    | ParticipantRemoved
+    | RoundOpened
+    | UpdateSubmitted
+    | ModelProposed
+    | RoundFinalized
+    | RoundAborted
+    | TaskStopped
+)
+RegistryRecord = ParticipantEnrolled | ParticipantRevoked
+Record = LedgerRecord | RegistryRecord
+
+LEDGER_RECORDS: tuple[type[Any], ...] = LedgerRecord.__args__
+REGISTRY_RECORDS: tuple[type[Any], ...] = RegistryRecord.__args__
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An event log as a chain node reports it; hostile until decoded and replayed."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    block_number: int
+    log_index: int
+    transaction_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """How one record type is laid out in words."""
+
+    signature: str
+    topic: bytes
+    word_types: tuple[str, ...]
+    """ABI type of each word, the fields of TaskParameters in their place."""
+
+
+def _describe(kind: type[Any]) -> _Schema:
+    arguments: list[str] = []
+    words: list[str] = []
+    for abi_types in _abi_types(kind):
+        is_struct = isinstance(abi_types, tuple)
+        arguments.append(f"({','.join(abi_types)})" if is_struct else abi_types)
+        words += abi_types if is_struct else [abi_types]
+    signature = f"{kind.__name__}({','.join(arguments)})"
+    return _Schema(signature, keccak(signature.encode()), tuple(words))
+
+
+def _abi_types(kind: type[Any]) -> list[Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        tuple(_abi_types(TaskParameters))
+        if hints[entry.name] is TaskParameters
+        else hints[entry.name].__metadata__[0]
+        for entry in fields(kind)
+    ]
+
+
+_SCHEMAS: dict[type[Any], _Schema] = {
+    kind: _describe(kind) for kind in (*LEDGER_RECORDS, *REGISTRY_RECORDS)
+}
+_KINDS_BY_TOPIC: dict[bytes, type[Any]] = {schema.topic: kind for kind, schema in _SCHEMAS.items()}
+
+
+def signature_of(kind: type[Any]) -> str:
+    """Return the event signature of a record type.
+
+    Examples
+    --------
+    >>> signature_of(RoundAborted)
+    'RoundAborted(uint32,uint40)'
+    """
+    return _SCHEMAS[kind].signature
+
+
+def topic_of(kind: type[Any]) -> bytes:
+    """Return topic 0 of a record type: keccak256 of its signature."""
+    return _SCHEMAS[kind].topic
+
+
+def decode_log(log: Log) -> Record:
+    """Return the record that a log holds.
+
+    Raises
+    ------
+    MalformedBlob
+        An unknown event, or words that are no value of the argument's type.
+    """
+    kind = _KINDS_BY_TOPIC.get(log.topics[0] if log.topics else b"")
+    if kind is None:
+        raise MalformedBlob(f"log of an unknown event in block {log.block_number}")
+    words = [*log.topics[1:], *_split(log.data)]
+    types = _SCHEMAS[kind].word_types
+    if len(words) != len(types) or len(log.topics) - 1 != kind.INDEXED:
+        raise MalformedBlob(f"log of {kind.__name__} has {len(words)} words, not {len(types)}")
+    values = (_decode_word(name, word) for name, word in zip(types, words, strict=True))
+    arguments = [
+        TaskParameters(*islice(values, len(fields(TaskParameters))))
+        if entry.name == "parameters"
+        else next(values)
+        for entry in fields(kind)
+    ]
+    record: Record = kind(*arguments)
+    return record
+
+
+def encode_log(record: Record) -> tuple[tuple[bytes, ...], bytes]:
+    """Return topics and data of the log that would hold ``record``."""
+    words = list(_encode_words(record))
+    indexed = type(record).INDEXED
+    return (topic_of(type(record)), *words[:indexed]), b"".join(words[indexed:])
+
+
+def compute_record_hash(record: Record) -> bytes:
+    """Return the 32-byte hash under which the contract appends ``record`` to its history."""
+    return keccak(topic_of(type(record)) + b"".join(_encode_words(record)))
+
+
+def compute_history_start(chain_id: int, contract: str) -> bytes:
+    """Return the history hash of a contract before its first record."""
+    return keccak(
+        chain_id.to_bytes(WORD_BYTES) + bytes.fromhex(contract[2:]).rjust(WORD_BYTES, b"\0")
+    )
+
+
+def append_history(history: bytes, record: Record) -> bytes:
+    """Return the history hash after ``record``."""
+    return keccak(history + compute_record_hash(record))
+
+
+def compute_history_hash(chain_id: int, contract: str, records: Sequence[Record]) -> bytes:
+    """Return the history hash after all ``records``, the first at index 0."""
+    history = compute_history_start(chain_id, contract)
+    for record in records:
+        history = append_history(history, record)
+    return history
+
+
+def _split(data: bytes) -> list[bytes]:
+    if len(data) % WORD_BYTES:
+        raise MalformedBlob("log data is not a whole number of words")
+    return [data[i : i + WORD_BYTES] for i in range(0, len(data), WORD_BYTES)]
+
+
+def _decode_word(abi_type: str, word: bytes) -> Any:
+    if len(word) != WORD_BYTES:
+        raise MalformedBlob(f"a word has {WORD_BYTES} bytes, not {len(word)}")
+    if abi_type == "bytes32":
+        return word
+    size = 20 if abi_type == "address" else int(abi_type.removeprefix("uint")) // 8
+    if any(word[: WORD_BYTES - size]):
+        raise MalformedBlob(f"word 0x{word.hex()} is no {abi_type}")
+    return "0x" + word[-20:].hex() if abi_type == "address" else int.from_bytes(word)
+
+
+def _encode_words(record: Any) -> Iterator[bytes]:
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if isinstance(value, TaskParameters):
+            yield from _encode_words(value)
+        elif isinstance(value, bytes):
+            yield value
+        elif isinstance(value, str):
+            yield bytes.fromhex(value[2:]).rjust(WORD_BYTES, b"\0")
+        else:
+            yield value.to_bytes(WORD_BYTES)
