@@ -1,0 +1,242 @@
+"""The seam of local training, and local SGD, its standard implementation.
+
+Local SGD is ``ClientUpdate`` of McMahan et al. 2017 (https://arxiv.org/abs/1602.05629),
+algorithm 1: E epochs over shuffled batches of B examples with a constant learning rate.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+
+from fl_chain.errors import TrainingError
+from fl_chain.training.datasets import Dataset
+from fl_chain.training.evaluation import Evaluation, evaluate
+from fl_chain.training.parameters import get_parameters, set_parameters, sorted_parameters
+from fl_chain.training.seed import require_seed
+
+__all__ = ["LocalSgd", "Trainer", "TrainingResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What one round of local training yields."""
+
+    parameter_delta: dict[str, npt.NDArray[np.float32]]
+    """Trained minus received parameters, sorted by name; float32, finite."""
+
+    num_examples: int
+    """Examples in the local data set: the aggregation weight of federated averaging."""
+
+    loss: float
+    """Mean cross entropy per example over the last epoch, before each step, in nats."""
+
+    seconds: float
+    """Wall-clock time of the training."""
+
+
+class Trainer(Protocol):
+    """Trains a model on data that never leaves this object."""
+
+    def train(
+        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, seed: int
+    ) -> TrainingResult:
+        """Train from the given parameters and return how they changed.
+
+        The same parameters and seed give the same bytes.
+
+        Raises
+        ------
+        TrainingError
+            The parameters do not fit the model, or training diverged.
+        """
+        ...
+
+    def evaluate(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> Evaluation:
+        """Evaluate the given parameters on the trainer's evaluation data.
+
+        Raises
+        ------
+        TrainingError
+            The parameters do not fit the model.
+        """
+        ...
+
+
+class LocalSgd:
+    """Plain stochastic gradient descent on one participant's data.
+
+    Parameters
+    ----------
+    module
+        The model; its own parameters are overwritten.
+    dataset
+        The participant's examples.
+    num_epochs
+        E, passes over the data per round, at least 1.
+    batch_size
+        B, examples per step, at least 1; the last batch of an epoch may be smaller. The size
+        of the data set or more means full-batch descent, the paper's B = ∞.
+    learning_rate
+        Step size, above 0.
+    evaluation_dataset
+        What `evaluate` uses; the training examples when left out.
+
+    Raises
+    ------
+    TrainingError
+        A setting is out of range, the data set is empty or not finite, or the model does not
+        fit the data.
+
+    Examples
+    --------
+    >>> from fl_chain.training.datasets import Dataset
+    >>> from fl_chain.training.models import build_model
+    >>> data = Dataset("zeros", np.zeros((4, 64), np.float32), np.arange(4), num_classes=10)
+    >>> model = build_model("digits_mlp", seed=0)
+    >>> trainer = LocalSgd(model, data, num_epochs=1, batch_size=2, learning_rate=0.1)
+    >>> trainer.train(get_parameters(model), seed=1).num_examples
+    4
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        dataset: Dataset,
+        *,
+        num_epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        evaluation_dataset: Dataset | None = None,
+    ) -> None:
+        if num_epochs < 1 or batch_size < 1:
+            raise TrainingError(
+                f"{num_epochs} epochs with batches of {batch_size}: both must be at least 1"
+            )
+        if not (math.isfinite(learning_rate) and learning_rate > 0):
+            raise TrainingError(f"learning rate {learning_rate} is not a number above 0")
+        self._parameters = [parameter for _, parameter in sorted_parameters(module)]
+        _require_fit(module, dataset)
+        self._module = module
+        # torch.tensor copies into memory that torch aligned itself. Vectorised kernels may round
+        # differently on other alignments, so the bytes must not depend on the caller's buffer.
+        self._features = torch.tensor(dataset.features)
+        self._labels = torch.tensor(dataset.labels)
+        self._num_epochs = num_epochs
+        self._batch_size = batch_size
+        self._learning_rate = learning_rate
+        self._evaluation_dataset = dataset if evaluation_dataset is None else evaluation_dataset
+
+    def train(
+        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, seed: int
+    ) -> TrainingResult:
+        """Run E epochs from ``parameters``; see `Trainer.train`.
+
+        Same parameters, seed, data, CPU type and PyTorch version: same bytes.
+        """
+        started = time.perf_counter()
+        for name, array in parameters.items():
+            if not np.isfinite(array).all():
+                raise TrainingError(
+                    f"the received parameter {name!r} holds NaN or infinity",
+                    "an earlier round diverged: start a task with a lower learning rate",
+                )
+        set_parameters(self._module, parameters)
+        self._module.train()
+        with _reproducible(require_seed(seed)) as generator:
+            for epoch in range(self._num_epochs):
+                loss = self._train_epoch(generator)
+                if not math.isfinite(loss):
+                    raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
+        delta = {
+            name: trained - parameters[name]
+            for name, trained in get_parameters(self._module).items()
+        }
+        for name, array in delta.items():
+            if not np.isfinite(array).all():
+                raise self._divergence(f"parameter {name!r} became NaN or infinity")
+        return TrainingResult(delta, len(self._labels), loss, time.perf_counter() - started)
+
+    def evaluate(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> Evaluation:
+        """Evaluate ``parameters``; see `Trainer.evaluate`."""
+        set_parameters(self._module, parameters)
+        return evaluate(self._module, self._evaluation_dataset)
+
+    def _train_epoch(self, generator: torch.Generator) -> float:
+        """Pass over the data once; return the mean loss.
+
+        With models this small the overhead of a step is the cost: so the epoch is permuted once
+        and cut into views, no optimiser and no data loader stands in between, and the losses
+        are read at the end only.
+        """
+        order = torch.randperm(len(self._labels), generator=generator)
+        batches = torch.split(self._features[order], self._batch_size)
+        expected = torch.split(self._labels[order], self._batch_size)
+        # Detached, the parameters can be stepped in place without a no_grad block per step.
+        steppable = [parameter.detach() for parameter in self._parameters]
+        losses = []
+        for features, labels in zip(batches, expected, strict=True):
+            loss = functional.cross_entropy(self._module(features), labels)
+            gradients = torch.autograd.grad(loss, self._parameters)
+            for parameter, gradient in zip(steppable, gradients, strict=True):
+                parameter.add_(gradient, alpha=-self._learning_rate)
+            losses.append(loss.detach())
+        sizes = torch.tensor([len(labels) for labels in expected], dtype=torch.float64)
+        return float(torch.stack(losses).double() @ sizes / sizes.sum())
+
+    def _divergence(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"local training diverged: {what}",
+            f"the learning rate {self._learning_rate:g} is probably too high for this model",
+        )
+
+
+def _require_fit(module: nn.Module, dataset: Dataset) -> None:
+    """Refuse data that the model cannot be trained on."""
+    if len(dataset) == 0:
+        raise TrainingError(f"dataset {dataset.name!r} has no examples to train on")
+    if not np.isfinite(dataset.features).all():
+        raise TrainingError(f"the features of dataset {dataset.name!r} hold NaN or infinity")
+    example = torch.tensor(dataset.features[:1])
+    try:
+        with torch.no_grad():
+            scores_shape = tuple(module(example).shape)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"the model does not take the features {tuple(example.shape[1:])} "
+            f"of dataset {dataset.name!r}: {error}",
+            "choose a model and a dataset that belong together",
+        ) from error
+    if scores_shape != (1, dataset.num_classes):
+        raise TrainingError(
+            f"the model gives scores of shape {scores_shape} for one example of "
+            f"dataset {dataset.name!r}, which has {dataset.num_classes} classes",
+            "choose a model and a dataset that belong together",
+        )
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[torch.Generator]:
+    """Make what runs inside depend on the seed alone, then restore torch's global state.
+
+    One thread: how many there are changes the order in which a sum is rounded. The global
+    generator is seeded too, because layers such as dropout draw from nothing else.
+    """
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            yield torch.Generator().manual_seed(seed)
+    finally:
+        torch.set_num_threads(num_threads)
