@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from fl_chain.training.parameters import get_parameters, set_parameters, sorted_
 from fl_chain.training.seed import require_seed
 
 __all__ = ["LocalSgd", "Trainer", "TrainingResult"]
+
+MAX_LEARNING_RATE: Final = float(np.finfo(np.float32).max)
+"""The step is taken in float32, which can hold no higher rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class LocalSgd:
     Parameters
     ----------
     module
-        The model; its own parameters are overwritten.
+        The model; its own parameters are overwritten. Those that require no gradient are kept
+        as received.
     dataset
         The participant's examples.
     num_epochs
@@ -123,9 +127,11 @@ class LocalSgd:
             raise TrainingError(
                 f"{num_epochs} epochs with batches of {batch_size}: both must be at least 1"
             )
-        if not (math.isfinite(learning_rate) and learning_rate > 0):
-            raise TrainingError(f"learning rate {learning_rate} is not a number above 0")
-        self._parameters = [parameter for _, parameter in sorted_parameters(module)]
+        if not 0 < learning_rate <= MAX_LEARNING_RATE:
+            raise TrainingError(f"learning rate {learning_rate} is not a float32 above 0")
+        self._trainable = [p for _, p in sorted_parameters(module) if p.requires_grad]
+        if not self._trainable:
+            raise TrainingError("the model has no parameter that requires a gradient")
         _require_fit(module, dataset)
         self._module = module
         # torch.tensor copies into memory that torch aligned itself. Vectorised kernels may round
@@ -158,10 +164,9 @@ class LocalSgd:
                 loss = self._train_epoch(generator)
                 if not math.isfinite(loss):
                     raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
-        delta = {
-            name: trained - parameters[name]
-            for name, trained in get_parameters(self._module).items()
-        }
+        trained = get_parameters(self._module)
+        with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
+            delta = {name: array - parameters[name] for name, array in trained.items()}
         for name, array in delta.items():
             if not np.isfinite(array).all():
                 raise self._divergence(f"parameter {name!r} became NaN or infinity")
@@ -183,11 +188,11 @@ class LocalSgd:
         batches = torch.split(self._features[order], self._batch_size)
         expected = torch.split(self._labels[order], self._batch_size)
         # Detached, the parameters can be stepped in place without a no_grad block per step.
-        steppable = [parameter.detach() for parameter in self._parameters]
+        steppable = [parameter.detach() for parameter in self._trainable]
         losses = []
         for features, labels in zip(batches, expected, strict=True):
             loss = functional.cross_entropy(self._module(features), labels)
-            gradients = torch.autograd.grad(loss, self._parameters)
+            gradients = torch.autograd.grad(loss, self._trainable)
             for parameter, gradient in zip(steppable, gradients, strict=True):
                 parameter.add_(gradient, alpha=-self._learning_rate)
             losses.append(loss.detach())

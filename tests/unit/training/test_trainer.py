@@ -1,0 +1,240 @@
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from fl_chain.errors import TrainingError
+from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.evaluation import evaluate
+from fl_chain.training.models import build_model
+from fl_chain.training.parameters import get_parameters, set_parameters
+from fl_chain.training.partitioners import IidPartitioner
+from fl_chain.training.trainer import LocalSgd, Trainer
+
+
+def toy_dataset(num_examples: int = 23) -> Dataset:
+    random = np.random.default_rng(0)
+    features = random.random((num_examples, 64), dtype=np.float32)
+    return Dataset("toy", features, random.integers(0, 10, num_examples), num_classes=10)
+
+
+def local_sgd(module: nn.Module | None = None, **settings: object) -> LocalSgd:
+    defaults = {"num_epochs": 2, "batch_size": 5, "learning_rate": 0.1}
+    dataset = settings.pop("dataset", toy_dataset())
+    return LocalSgd(module or build_model("digits_mlp", 0), dataset, **{**defaults, **settings})
+
+
+def as_bytes(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+START = get_parameters(build_model("digits_mlp", seed=0))
+
+
+def test_the_same_parameters_and_seed_give_the_same_bytes() -> None:
+    trainer: Trainer = local_sgd()
+    first = trainer.train(START, seed=7)
+    again = trainer.train(START, seed=7)
+    elsewhere = local_sgd(build_model("digits_mlp", 1)).train(START, seed=7)
+    assert as_bytes(first.parameter_delta) == as_bytes(again.parameter_delta)
+    assert as_bytes(first.parameter_delta) == as_bytes(elsewhere.parameter_delta)
+    assert first.loss == again.loss == elsewhere.loss
+
+
+def test_another_seed_gives_another_delta() -> None:
+    trainer = local_sgd()
+    assert as_bytes(trainer.train(START, seed=1).parameter_delta) != as_bytes(
+        trainer.train(START, seed=2).parameter_delta
+    )
+
+
+def test_neither_the_number_of_threads_nor_the_callers_memory_changes_a_byte() -> None:
+    wanted = as_bytes(local_sgd().train(START, seed=7).parameter_delta)
+    dataset = toy_dataset()
+    buffer = np.empty(dataset.features.size + 1, np.float32)
+    misaligned = buffer[1:].reshape(dataset.features.shape)
+    misaligned[:] = dataset.features
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        moved = Dataset("toy", misaligned, dataset.labels, num_classes=10)
+        got = local_sgd(dataset=moved).train(START, seed=7)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(num_threads)
+    assert as_bytes(got.parameter_delta) == wanted
+
+
+def test_layers_that_draw_random_numbers_depend_on_the_seed_alone() -> None:
+    def with_dropout() -> nn.Module:
+        return nn.Sequential(build_model("digits_mlp", 0), nn.Dropout(0.5))
+
+    start = get_parameters(with_dropout())
+    first = local_sgd(with_dropout()).train(start, seed=1)
+    torch.rand(3)  # what others draw in between does not matter
+    second = local_sgd(with_dropout()).train(start, seed=1)
+    assert as_bytes(first.parameter_delta) == as_bytes(second.parameter_delta)
+
+
+def test_training_leaves_the_global_generator_as_it_was() -> None:
+    trainer = local_sgd()
+    before = torch.get_rng_state()
+    trainer.train(START, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_fast_loop_is_plain_sgd_over_shuffled_batches() -> None:
+    dataset = toy_dataset()
+    module = build_model("digits_mlp", 0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    generator = torch.Generator().manual_seed(7)
+    features, labels = torch.tensor(dataset.features), torch.tensor(dataset.labels)
+    for _ in range(2):
+        order = torch.randperm(len(dataset), generator=generator)
+        losses = []
+        for start in range(0, len(dataset), 5):
+            batch = order[start : start + 5]
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(module(features[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item() * len(batch))
+    result = local_sgd().train(START, seed=7)
+    for name, trained in get_parameters(module).items():
+        np.testing.assert_allclose(
+            START[name] + result.parameter_delta[name], trained, rtol=0, atol=1e-6
+        )
+    assert math.isclose(result.loss, sum(losses) / len(dataset), rel_tol=1e-5)
+
+
+def test_a_batch_larger_than_the_data_is_one_full_step() -> None:
+    dataset = toy_dataset()
+    result = local_sgd(num_epochs=1, batch_size=1_000, learning_rate=0.5).train(START, seed=0)
+    module = build_model("digits_mlp", 0)
+    scores = module(torch.tensor(dataset.features))
+    functional.cross_entropy(scores, torch.tensor(dataset.labels)).backward()
+    gradient = dict(module.named_parameters())["output.bias"].grad
+    assert gradient is not None
+    np.testing.assert_allclose(
+        result.parameter_delta["output.bias"], -0.5 * gradient.numpy(), atol=1e-6
+    )
+
+
+def test_a_frozen_parameter_keeps_its_received_value() -> None:
+    module = build_model("digits_mlp", 0)
+    dict(module.named_parameters())["hidden.weight"].requires_grad_(False)
+    delta = local_sgd(module).train(START, seed=0).parameter_delta
+    assert not delta["hidden.weight"].any()
+    assert delta["output.weight"].any()
+    with pytest.raises(TrainingError, match="requires a gradient"):
+        local_sgd(build_model("digits_mlp", 0).requires_grad_(False))
+
+
+def test_the_result_counts_every_example_and_keeps_the_layout() -> None:
+    result = local_sgd().train(START, seed=0)
+    assert result.num_examples == 23
+    assert result.seconds > 0
+    assert list(result.parameter_delta) == list(START)
+    assert all(
+        delta.dtype == np.float32 and delta.shape == START[name].shape
+        for name, delta in result.parameter_delta.items()
+    )
+
+
+def test_a_rate_that_diverges_is_named_as_the_likely_cause() -> None:
+    with pytest.raises(TrainingError, match=r"learning rate 1e\+30 is probably too high"):
+        local_sgd(learning_rate=1e30).train(START, seed=0)
+
+
+def test_divergence_in_the_very_last_step_is_noticed() -> None:
+    # The loss is taken before the step, so only the parameters show it.
+    toy = toy_dataset()
+    large = Dataset("large", toy.features * np.float32(1e10), toy.labels, num_classes=10)
+    trainer = local_sgd(dataset=large, num_epochs=1, batch_size=100, learning_rate=1e38)
+    with pytest.raises(TrainingError, match="became NaN or infinity"):
+        trainer.train(START, seed=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_received_parameters_that_are_not_finite_are_refused(value: float) -> None:
+    broken = {name: array.copy() for name, array in START.items()}
+    broken["output.bias"][0] = value
+    with pytest.raises(TrainingError, match=r"received parameter 'output\.bias'"):
+        local_sgd().train(broken, seed=0)
+
+
+def test_received_parameters_of_another_model_are_refused() -> None:
+    with pytest.raises(TrainingError, match="do not belong to this model"):
+        local_sgd().train({}, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_epochs": 0}, "at least 1"),
+        ({"batch_size": 0}, "at least 1"),
+        ({"learning_rate": 0.0}, "learning rate"),
+        ({"learning_rate": math.nan}, "learning rate"),
+        ({"learning_rate": 1e39}, "learning rate"),
+        ({"dataset": toy_dataset(0)}, "no examples"),
+    ],
+)
+def test_settings_that_cannot_train_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        local_sgd(**settings)
+
+
+def test_data_that_does_not_fit_the_model_is_refused_before_training() -> None:
+    with pytest.raises(TrainingError, match=r"does not take the features \(64,\)"):
+        local_sgd(build_model("mcmahan_2nn", 0))
+    two_classes = Dataset("two", np.zeros((4, 64), np.float32), np.arange(4) % 2, num_classes=2)
+    with pytest.raises(TrainingError, match="which has 2 classes"):
+        local_sgd(dataset=two_classes)
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    features = np.full((4, 64), np.nan, np.float32)
+    with pytest.raises(TrainingError, match="NaN or infinity"):
+        local_sgd(dataset=Dataset("nan", features, np.arange(4), num_classes=10))
+
+
+def test_evaluation_uses_the_evaluation_data_and_the_given_parameters() -> None:
+    held_out = toy_dataset(11)
+    trainer = local_sgd(evaluation_dataset=held_out)
+    result = trainer.train(START, seed=0)
+    evaluation = trainer.evaluate(START)
+    assert evaluation == evaluate(build_model("digits_mlp", 0), held_out)
+    trained = {name: START[name] + result.parameter_delta[name] for name in START}
+    assert trainer.evaluate(trained).loss < evaluation.loss
+
+
+def test_federated_averaging_of_the_deltas_learns_the_digits() -> None:
+    pytest.importorskip("sklearn")
+    split = load_dataset("digits")
+    partitioner = IidPartitioner(num_partitions=4, seed=0)
+    model = build_model("digits_mlp", seed=0)
+    parameters = get_parameters(model)
+    trainers = [
+        LocalSgd(
+            model,
+            partitioner.load_partition(split.train, partition_id),
+            num_epochs=2,
+            batch_size=16,
+            learning_rate=0.1,
+        )
+        for partition_id in range(4)
+    ]
+    for round_number in range(8):
+        results = [trainer.train(parameters, seed=round_number) for trainer in trainers]
+        total = sum(result.num_examples for result in results)
+        parameters = {
+            name: array
+            + sum(r.parameter_delta[name] * np.float32(r.num_examples / total) for r in results)
+            for name, array in parameters.items()
+        }
+    set_parameters(model, parameters)
+    assert evaluate(model, split.test).accuracy > 0.85
