@@ -1,0 +1,151 @@
+"""One connection to a chain node: raw JSON-RPC, with every failure put into words.
+
+Calls that belong together travel in one batch, since a request costs more than what it asks for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from requests.exceptions import RequestException
+from web3 import HTTPProvider
+
+from fl_chain.errors import ChainUnreachable, LedgerError, WrongChain
+from fl_chain.protocol.records import Log
+
+_HINT = "start one with: fl-chain devnet up, or name another with --rpc"
+
+
+class RpcError(LedgerError):
+    """The chain node answered a call with an error.
+
+    Parameters
+    ----------
+    data
+        Revert data, empty when there is none.
+    """
+
+    def __init__(self, message: str, data: bytes = b"") -> None:
+        super().__init__(message)
+        self.data = data
+
+
+class ChainConnection:
+    """A chain node at an RPC address.
+
+    Parameters
+    ----------
+    rpc_url
+        http(s) address of the node.
+    chain_id
+        The chain that the caller expects; None accepts any. Checked once, here.
+    timeout_seconds
+        Longest time to wait for one answer.
+
+    Raises
+    ------
+    ChainUnreachable
+        Nothing that speaks JSON-RPC answers.
+    WrongChain
+        The node serves another chain.
+    """
+
+    def __init__(
+        self, rpc_url: str, chain_id: int | None = None, *, timeout_seconds: float = 30
+    ) -> None:
+        self.rpc_url = rpc_url
+        self._provider = HTTPProvider(
+            rpc_url, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
+        )
+        self._lock = threading.Lock()
+        self.chain_id = int(self.call("eth_chainId"), 16)
+        if chain_id is not None and self.chain_id != chain_id:
+            raise WrongChain(
+                f"{rpc_url} serves chain {self.chain_id}, expected {chain_id}",
+                "point --rpc at the chain that the task was created on",
+            )
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Return the result of one JSON-RPC call; RpcError carries a revert's data."""
+        return self.batch([(method, params)])[0]
+
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Return the results of several calls made in one request; the first error is raised."""
+        answers = self.try_batch(calls)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        return answers
+
+    def try_batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Return result or RpcError of each call."""
+        try:
+            with self._lock:  # a provider's session is not meant for two threads at once
+                if len(calls) == 1:
+                    method, params = calls[0]
+                    answers: Any = [self._provider.make_request(method, list(params))]
+                else:
+                    answers = self._provider.make_batch_request(list(calls))
+        except (RequestException, OSError, ValueError) as error:
+            raise ChainUnreachable(
+                f"no chain node answers at {self.rpc_url}: {_reason(error)}", _HINT
+            ) from None
+        if not isinstance(answers, list) or len(answers) != len(calls):
+            raise ChainUnreachable(f"{self.rpc_url} does not speak JSON-RPC", _HINT)
+        if len(answers) > 1:
+            answers.sort(key=lambda answer: answer["id"])
+        return [self._unpack(answer) for answer in answers]
+
+    def fetch_logs(self, from_block: int, **selection: Any) -> list[Log]:
+        """Return logs from a block on; ``address`` and ``topics`` select."""
+        return [
+            parse_log(entry)
+            for entry in self.call("eth_getLogs", {"fromBlock": hex(from_block), **selection})
+        ]
+
+    def view(self, contract: str, data: bytes) -> bytes:
+        """Return what a contract's view function answers at the latest block."""
+        answer = self.call("eth_call", {"to": contract, "data": "0x" + data.hex()}, "latest")
+        return bytes.fromhex(answer[2:])
+
+    def code(self, contract: str) -> bytes:
+        """Return the code at an address, empty if there is none."""
+        return bytes.fromhex(self.call("eth_getCode", contract, "latest")[2:])
+
+    @staticmethod
+    def _unpack(answer: Any) -> Any:
+        if "error" in answer:
+            error = answer["error"]
+            return RpcError(str(error.get("message", error)), _revert_data(error.get("data")))
+        return answer["result"]
+
+
+def parse_log(entry: Any) -> Log:
+    """Return a log as JSON-RPC describes it."""
+    return Log(
+        address=entry["address"].lower(),
+        topics=tuple(bytes.fromhex(topic[2:]) for topic in entry["topics"]),
+        data=bytes.fromhex(entry["data"][2:]),
+        block_number=int(entry["blockNumber"], 16),
+        log_index=int(entry["logIndex"], 16),
+        transaction_hash=bytes.fromhex(entry["transactionHash"][2:]),
+    )
+
+
+def _revert_data(data: Any) -> bytes:
+    """Return revert data, which nodes report as text or, like Hardhat, in an object."""
+    if isinstance(data, dict):
+        data = data.get("data")
+    if isinstance(data, str) and data.startswith("0x"):
+        return bytes.fromhex(data[2:])
+    return b""
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    for word in ("Connection refused", "timed out", "Name or service not known"):
+        if word in text:
+            return word.lower()
+    return type(error).__name__

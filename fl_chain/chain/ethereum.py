@@ -1,0 +1,168 @@
+"""The ledger on an Ethereum chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from fl_chain.chain.connection import ChainConnection, parse_log
+from fl_chain.chain.contracts import (
+    LEDGER,
+    REGISTRY,
+    encode_action,
+    encode_creation,
+    matches_runtime_code,
+)
+from fl_chain.chain.ledger import Page, Receipt
+from fl_chain.chain.sender import TransactionSender
+from fl_chain.chain.watcher import LogWatcher
+from fl_chain.errors import LedgerError, UnknownContract, UsageError
+from fl_chain.protocol.actions import LedgerAction, RegistryAction
+from fl_chain.protocol.records import TaskCreated, TaskParameters, topic_of
+
+
+class EthereumLedger:
+    """A task's contract at an address; see :class:`fl_chain.chain.ledger.Ledger`.
+
+    Parameters
+    ----------
+    connection
+        The chain node.
+    address
+        The RoundLedger, 0x and 40 digits.
+    account
+        Key to send from; None only reads.
+    before_send
+        Called with every signed transaction before it leaves.
+
+    Raises
+    ------
+    UnknownContract
+        The code at the address is not this version's RoundLedger.
+    """
+
+    def __init__(
+        self,
+        connection: ChainConnection,
+        address: str,
+        account: LocalAccount | None = None,
+        before_send: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.chain_id = connection.chain_id
+        self.address = address.lower()
+        check_code(connection, self.address, LEDGER)
+        self._sender = TransactionSender(connection, account, before_send) if account else None
+        self.sender = self._sender.address if self._sender else ""
+        self._watcher = LogWatcher(connection, self.address)
+        self._last_block = -1
+        self._last_hash = ""
+
+    def fetch(self, from_block: int) -> Page:
+        """Return the logs from a block on, in one request."""
+        logs, latest, last = self.connection.batch(
+            [
+                ("eth_getLogs", [{"address": self.address, "fromBlock": hex(from_block)}]),
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_getBlockByNumber", [hex(max(self._last_block, 0)), False]),
+            ]
+        )
+        if from_block and self._last_hash and (last is None or last["hash"] != self._last_hash):
+            self._last_block, self._last_hash = -1, ""
+            return Page((), 0, int(latest["timestamp"], 16), is_rewritten=True)
+        parsed = sorted(map(parse_log, logs), key=lambda log: (log.block_number, log.log_index))
+        # Logs may be newer than the block that was read after them, never older.
+        newest = max([int(latest["number"], 16), *(log.block_number for log in parsed[-1:])])
+        if newest == int(latest["number"], 16):
+            self._last_block, self._last_hash = newest, latest["hash"]
+        return Page(parsed, newest + 1, int(latest["timestamp"], 16))
+
+    def send(self, action: LedgerAction) -> Receipt:
+        """Carry out an action; see the seam for errors."""
+        return self._require_sender().send(self.address, encode_action(action))
+
+    def resend(self, raw: bytes) -> Receipt:
+        """Send a signed transaction once more and wait for its receipt."""
+        return self._require_sender().resend(raw)
+
+    def watch(self, *kinds: type[Any]) -> None:
+        """Say which records :meth:`wait` is to wake for, before reading the logs."""
+        self._watcher.subscribe(frozenset(kinds))
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Return True once a watched record may have been added, False on timeout."""
+        return self._watcher.wait(timeout_seconds)
+
+    def close(self) -> None:
+        """Give the subscription back."""
+        self._watcher.close()
+
+    def _require_sender(self) -> TransactionSender:
+        if self._sender is None:
+            raise UsageError("this command has no key to send from", "name one with --key")
+        return self._sender
+
+
+def check_code(connection: ChainConnection, address: str, contract: str) -> None:
+    """Check that the code at an address is the named contract.
+
+    Raises
+    ------
+    UnknownContract
+        It is not, or there is none.
+    """
+    if not matches_runtime_code(contract, connection.code(address)):
+        raise UnknownContract(
+            f"the code at {address} on {connection.rpc_url} is not this version's {contract}",
+            "check --task and --rpc; fl-chain history tasks lists what is there",
+        )
+
+
+def find_tasks(connection: ChainConnection) -> list[tuple[str, int]]:
+    """Return address and block of every ledger on the chain whose code is ours, oldest first."""
+    logs = connection.fetch_logs(0, topics=["0x" + topic_of(TaskCreated).hex()])
+    return [
+        (log.address, log.block_number)
+        for log in logs
+        if matches_runtime_code(LEDGER, connection.code(log.address))
+    ]
+
+
+class Deployer:
+    """Deploys and administers a task's contracts from one account.
+
+    Parameters
+    ----------
+    connection
+        The chain node.
+    account
+        The coordinator.
+    """
+
+    def __init__(self, connection: ChainConnection, account: LocalAccount) -> None:
+        self.connection = connection
+        self._sender = TransactionSender(connection, account)
+        self.address = self._sender.address
+
+    def deploy_registry(self) -> str:
+        """Deploy a ParticipantRegistry and return its address."""
+        return self._deploy(encode_creation(REGISTRY))
+
+    def deploy_ledger(self, parameters: TaskParameters) -> str:
+        """Deploy a RoundLedger and return its address."""
+        return self._deploy(encode_creation(LEDGER, parameters))
+
+    def send(self, contract: str, action: LedgerAction | RegistryAction) -> Receipt:
+        """Carry out an action on either contract."""
+        return self._sender.send(contract, encode_action(action))
+
+    def _deploy(self, creation: bytes) -> str:
+        receipt = self._sender.send(None, creation)
+        answer = self.connection.call(
+            "eth_getTransactionReceipt", "0x" + receipt.transaction_hash.hex()
+        )
+        if not answer.get("contractAddress"):
+            raise LedgerError("the chain node reports no address for a deployed contract")
+        return str(answer["contractAddress"]).lower()

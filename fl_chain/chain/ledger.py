@@ -1,0 +1,66 @@
+"""The seam to the chain: records out, actions in, and a way to wait for news."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fl_chain.protocol.actions import LedgerAction
+from fl_chain.protocol.records import Log
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a transaction."""
+
+    transaction_hash: bytes
+    block_number: int
+    gas_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Logs of a ledger up to a block."""
+
+    logs: Sequence[Log]
+    """In chain order."""
+    next_block: int
+    """Block to continue from."""
+    now: int
+    """Timestamp of the latest block, in seconds."""
+    is_rewritten: bool = False
+    """The chain before the asked-for block is not the one seen last time: begin again at 0."""
+
+
+class Ledger(Protocol):
+    """One task's contract, as one account sees it."""
+
+    chain_id: int
+    address: str
+    sender: str
+    """Address that actions are sent from; empty for a reader."""
+
+    def fetch(self, from_block: int) -> Page:
+        """Return the logs from a block on."""
+        ...
+
+    def send(self, action: LedgerAction) -> Receipt:
+        """Carry out an action and wait until it is on chain.
+
+        Raises
+        ------
+        TransactionRejected
+            The contract refused; the error carries its custom error and values.
+        InsufficientFunds
+            The account cannot pay.
+        """
+        ...
+
+    def watch(self, *kinds: type[Any]) -> None:
+        """Say which records :meth:`wait` is to wake for; watch, then fetch, then wait."""
+        ...
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Return True once a watched record may have been added, False on timeout."""
+        ...

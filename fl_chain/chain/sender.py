@@ -1,0 +1,151 @@
+"""Send transactions from one account, and know what became of each.
+
+Before anything is sent the node estimates the transaction, so a refusal costs no gas and arrives
+with the contract's own error. A signed transaction can be handed to a journal before it leaves: it
+can then be sent again after a crash without any risk of happening twice, since its hash is fixed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from eth_hash.auto import keccak
+from eth_utils.address import to_checksum_address
+
+from fl_chain.chain.connection import ChainConnection, RpcError
+from fl_chain.chain.contracts import decode_error
+from fl_chain.chain.ledger import Receipt
+from fl_chain.errors import ChainUnreachable, InsufficientFunds, TransactionRejected
+
+GAS_MARGIN = 1.25
+"""Estimate to gas limit: another transaction may come first and make ours dearer."""
+RECEIPT_POLL_SECONDS = 0.05
+RECEIPT_TIMEOUT_SECONDS = 120.0
+_KNOWN = ("already known", "already imported", "known transaction", "nonce too low")
+
+
+class TransactionSender:
+    """Signs with one account and sends over one connection.
+
+    Parameters
+    ----------
+    connection
+        The chain node.
+    account
+        Holder of the key.
+    before_send
+        Called with the signed bytes before they leave; may write them down.
+    """
+
+    def __init__(
+        self,
+        connection: ChainConnection,
+        account: LocalAccount,
+        before_send: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._account = account
+        self._before_send = before_send
+        self.address = str(account.address).lower()
+
+    def send(self, to: str | None, data: bytes) -> Receipt:
+        """Send ``data`` to a contract, or deploy it when ``to`` is None, and wait.
+
+        Raises
+        ------
+        TransactionRejected, InsufficientFunds, ChainUnreachable
+        """
+        request: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
+        if to is not None:
+            request["to"] = to
+        nonce, block, balance, estimate = self._connection.try_batch(
+            [
+                ("eth_getTransactionCount", [self.address, "pending"]),
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_getBalance", [self.address, "latest"]),
+                ("eth_estimateGas", [request]),
+            ]
+        )
+        for answer in (nonce, block, balance):
+            if isinstance(answer, RpcError):
+                raise answer
+        price = 2 * int(block.get("baseFeePerGas", "0x0"), 16) + 10**9
+        funds = int(balance, 16)
+        if isinstance(estimate, RpcError):
+            self._refuse(estimate, funds)
+        gas = min(int(int(estimate, 16) * GAS_MARGIN), int(block["gasLimit"], 16))
+        if funds < gas * price:
+            raise self._unfunded(funds, gas * price)
+        signed = self._account.sign_transaction(
+            {
+                "chainId": self._connection.chain_id,
+                "nonce": int(nonce, 16),
+                "gas": gas,
+                "maxFeePerGas": price,
+                "maxPriorityFeePerGas": min(price, 10**9),
+                "value": 0,
+                "data": data,
+                **({"to": to_checksum_address(to)} if to is not None else {}),
+            }
+        )
+        raw = bytes(signed.raw_transaction)
+        if self._before_send is not None:
+            self._before_send(raw)
+        return self.resend(raw)
+
+    def resend(self, raw: bytes) -> Receipt:
+        """Send a signed transaction, for the first time or once more, and wait for its receipt."""
+        try:
+            self._connection.call("eth_sendRawTransaction", "0x" + raw.hex())
+        except RpcError as error:
+            is_known = any(word in error.message.lower() for word in _KNOWN)
+            if not is_known and self._fetch_receipt(raw) is None:
+                self._refuse(error, None)
+        return self._await_receipt(raw)
+
+    def _await_receipt(self, raw: bytes) -> Receipt:
+        deadline = time.monotonic() + RECEIPT_TIMEOUT_SECONDS
+        while (answer := self._fetch_receipt(raw)) is None:
+            if time.monotonic() > deadline:
+                raise ChainUnreachable(
+                    f"transaction 0x{keccak(raw).hex()} is not mined after"
+                    f" {RECEIPT_TIMEOUT_SECONDS:.0f} s",
+                    "it may still be; check the chain before you send again",
+                )
+            time.sleep(RECEIPT_POLL_SECONDS)
+        receipt = Receipt(keccak(raw), int(answer["blockNumber"], 16), int(answer["gasUsed"], 16))
+        if int(answer["status"], 16) != 1:
+            raise TransactionRejected(
+                f"transaction 0x{receipt.transaction_hash.hex()} failed in block"
+                f" {receipt.block_number}",
+                "the round moved on before it was mined",
+            )
+        return receipt
+
+    def _fetch_receipt(self, raw: bytes) -> Any:
+        return self._connection.call("eth_getTransactionReceipt", "0x" + keccak(raw).hex())
+
+    def _refuse(self, error: RpcError, funds: int | None) -> None:
+        name, values = decode_error(error.data)
+        if name:
+            listed = ", ".join(f"{key}={_show(value)}" for key, value in values.items())
+            raise TransactionRejected(
+                f"the contract refused: {name}({listed})", error=name, values=values
+            )
+        if funds == 0 or "insufficient funds" in error.message.lower():
+            raise self._unfunded(funds or 0, None)
+        raise TransactionRejected(f"the chain node refused the transaction: {error.message}")
+
+    def _unfunded(self, funds: int, needed: int | None) -> InsufficientFunds:
+        need = f", the transaction may cost {needed} wei" if needed else ""
+        return InsufficientFunds(
+            f"{self.address} has {funds} wei{need}",
+            f"on the local devnet: fl-chain devnet fund {self.address}",
+        )
+
+
+def _show(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

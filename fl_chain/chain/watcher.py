@@ -1,0 +1,118 @@
+"""Wait for event logs without asking again and again.
+
+A WebSocket subscription where the node offers one on its RPC address; otherwise polling, one small
+call per interval. Either way a wake-up is only a hint: what happened is read from the logs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import Any
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.errors import ChainUnreachable
+from fl_chain.protocol.records import topic_of
+
+POLL_SECONDS = 0.25
+"""One chain poll interval."""
+
+
+class LogWatcher:
+    """Watches the logs of one contract.
+
+    Parameters
+    ----------
+    connection
+        The chain node.
+    contract
+        Address whose logs wake a waiter.
+    """
+
+    def __init__(self, connection: ChainConnection, contract: str) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._socket: ClientConnection | None = None
+        self._subscribed: frozenset[type[Any]] | None = None
+        self._can_subscribe = connection.rpc_url.startswith(("http://", "https://"))
+        self._seen_block = -1
+
+    def subscribe(self, kinds: frozenset[type[Any]]) -> None:
+        """Begin to watch for records of ``kinds``, any kind if empty; cheap when unchanged.
+
+        Whoever subscribes before reading the logs misses nothing in between.
+        """
+        if self._can_subscribe and self._subscribed != kinds:
+            self.close()
+            self._open(kinds)
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Return True once a watched log may have been added, False on timeout."""
+        if self._socket is None:
+            return self._poll(timeout_seconds)
+        try:
+            self._socket.recv(timeout=timeout_seconds)
+            with contextlib.suppress(TimeoutError):
+                while True:  # one wake-up for all that arrived meanwhile
+                    self._socket.recv(timeout=0)
+        except TimeoutError:
+            return False
+        except (WebSocketException, OSError):
+            # The node went away. The next read of the logs says so in words, or finds it back.
+            self.close()
+            self._can_subscribe = True
+        return True
+
+    def close(self) -> None:
+        """Give the subscription back."""
+        if self._socket is not None:
+            with contextlib.suppress(WebSocketException, OSError):
+                self._socket.close()
+        self._socket = None
+        self._subscribed = None
+
+    def _open(self, kinds: frozenset[type[Any]]) -> None:
+        selection: dict[str, Any] = {"address": self._contract}
+        if kinds:
+            selection["topics"] = [sorted("0x" + topic_of(kind).hex() for kind in kinds)]
+        request = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "eth_subscribe",
+            "params": ["logs", selection],
+        }
+        try:
+            self._socket = connect(
+                "ws" + self._connection.rpc_url.removeprefix("http"),
+                open_timeout=2,
+                close_timeout=0.2,
+                ping_interval=None,
+            )
+            self._socket.send(json.dumps(request))
+            answer = json.loads(self._socket.recv(timeout=2))
+            if "result" not in answer:
+                raise ValueError(answer)
+            self._subscribed = kinds
+        except (WebSocketException, OSError, ValueError):
+            self.close()
+            self._can_subscribe = False
+
+    def _poll(self, timeout_seconds: float) -> bool:
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                block = int(self._connection.call("eth_blockNumber"), 16)
+            except ChainUnreachable:
+                return True
+            if block != self._seen_block:
+                is_news, self._seen_block = self._seen_block >= 0, block
+                if is_news:
+                    return True
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+            time.sleep(min(POLL_SECONDS, remaining))
