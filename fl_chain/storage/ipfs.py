@@ -1,0 +1,261 @@
+"""A content store on an IPFS node: the embedded one or any Kubo, by its API address.
+
+The node is not trusted. CIDs are computed here, in `put` as in `get`, and the import profile goes
+with every add, because a node's own configuration decides about whatever a request leaves out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import ipfshttpclient
+import requests
+import urllib3.exceptions
+from ipfshttpclient import exceptions as client_errors
+
+from fl_chain.errors import (
+    BlobCorrupt,
+    BlobTooLarge,
+    BlobUnavailable,
+    StoreError,
+    StoreUnreachable,
+)
+from fl_chain.protocol.cid import Cid, CidHasher, compute_cid
+from fl_chain.storage.api_address import api_url
+
+__all__ = ["IMPORT_PARAMETERS", "IpfsStore"]
+
+# ipfshttpclient 0.7.0 passes an argument that urllib3 2 deprecates; users cannot do anything about
+# it, and pyproject.toml pins urllib3 below the version that would refuse it.
+warnings.filterwarnings("ignore", message=r".*'strict'.*", category=FutureWarning)
+warnings.filterwarnings("ignore", message=r".*'strict'.*", category=DeprecationWarning)
+
+IMPORT_PARAMETERS: Final = {
+    "cid-version": "1",
+    "raw-leaves": "true",
+    "chunker": "size-1048576",
+    "max-file-links": "1024",
+    "hash": "sha2-256",
+    "trickle": "false",
+    "inline": "false",
+    "nocopy": "false",
+    "wrap-with-directory": "false",
+    "pin": "true",
+}
+"""The profile unixfs-v1-2025 of IPIP-499, spelled out as options of ``/api/v0/add``."""
+
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+_GRACE_SECONDS: Final = 5.0
+_UPLOAD_PIECE_BYTES: Final = 1 << 20
+
+_BROKEN_STREAM: Final = (
+    client_errors.ProtocolError,
+    client_errors.ConnectionError,
+    requests.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.HTTPError,
+)
+_T = TypeVar("_T")
+
+
+class IpfsStore:
+    """A `ContentStore` on the node that answers at `api_multiaddr`.
+
+    Parameters
+    ----------
+    api_multiaddr
+        Such as ``/ip4/127.0.0.1/tcp/5001``.
+    timeout_seconds
+        How long the node may look for content that it does not have, and how long it may be silent.
+
+    Raises
+    ------
+    UsageError
+        When the address is not one.
+    """
+
+    def __init__(self, api_multiaddr: str, *, timeout_seconds: float = 60.0) -> None:
+        self._url = api_url(api_multiaddr)
+        self._api_multiaddr = api_multiaddr
+        self._timeout_seconds = timeout_seconds
+        # A requests session is not made for several threads at once.
+        self._of_thread = threading.local()
+        self._clients: list[Any] = []
+        self._clients_lock = threading.Lock()
+
+    def put(self, data: bytes) -> Cid:
+        """See `ContentStore.put`: pinned, and durable on the node's disk."""
+        cid = compute_cid(data)
+        # ipfshttpclient writes into the dictionary that it is given.
+        answer = self._call(lambda: self._client().add_bytes(data, opts=dict(IMPORT_PARAMETERS)))
+        if answer != str(cid):
+            raise StoreError(
+                f"the IPFS node at {self._api_multiaddr} stored {cid} as {answer}",
+                "it does not follow the import parameters of unixfs-v1-2025; use a newer Kubo "
+                "(0.39 or later) or the node of `fl-chain devnet up`",
+            )
+        return cid
+
+    def get(self, cid: Cid, *, max_bytes: int) -> bytes:
+        """See `ContentStore.get`."""
+        try:
+            return self._download(cid, max_bytes)
+        except _BROKEN_STREAM:
+            pass  # once more: the node may have found the missing block meanwhile
+        try:
+            return self._download(cid, max_bytes)
+        except _BROKEN_STREAM as error:
+            raise BlobUnavailable(
+                f"the IPFS node at {self._api_multiaddr} broke off in the middle of {cid}",
+                "a block of it may be missing or damaged; see the node's log",
+            ) from error
+
+    def version(self) -> str:
+        """Return name and version of the node's software.
+
+        Raises
+        ------
+        StoreUnreachable
+            Nobody answers, or something that is not an IPFS node.
+        """
+        answer = self._call(lambda: self._client().version())
+        try:
+            return str(answer.get("AgentVersion") or f"kubo/{answer['Version']}")
+        except (AttributeError, KeyError) as error:
+            raise self._not_ipfs() from error
+
+    def peer_addresses(self) -> list[str]:
+        """Return the multiaddrs at which other nodes can reach this one, with its peer id."""
+        answer = self._call(lambda: self._client().id())
+        return [str(address) for address in answer["Addresses"] or ()]
+
+    def connect(self, multiaddr: str) -> None:
+        """Let the node open a connection to another node.
+
+        Raises
+        ------
+        StoreError
+            When the other node cannot be reached.
+        """
+
+        def post() -> None:
+            # ipfshttpclient reads the answer to this command wrongly.
+            answer = requests.post(
+                f"{self._url}swarm/connect",
+                params={"arg": multiaddr, "timeout": f"{self._timeout_seconds:g}s"},
+                timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
+            )
+            if not answer.ok:
+                raise StoreError(f"the IPFS node cannot connect to {multiaddr}: {_message(answer)}")
+
+        self._call(post)
+
+    def close(self) -> None:
+        """Close the connections of all threads; the store can be used again afterwards."""
+        with self._clients_lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+            self._of_thread = threading.local()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _client(self) -> Any:
+        client = getattr(self._of_thread, "client", None)
+        if client is None:
+            # Not ipfshttpclient.connect(), which refuses every node newer than 2021.
+            client = ipfshttpclient.Client(
+                self._api_multiaddr,
+                session=True,
+                chunk_size=_UPLOAD_PIECE_BYTES,
+                timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
+            )
+            self._of_thread.client = client
+            with self._clients_lock:
+                self._clients.append(client)
+        return client
+
+    def _download(self, cid: Cid, max_bytes: int) -> bytes:
+        options = {"length": str(max_bytes + 1), "timeout": f"{self._timeout_seconds:g}s"}
+        deadline = time.monotonic() + self._timeout_seconds + _GRACE_SECONDS
+        hasher = CidHasher()
+        pieces: list[bytes] = []
+        try:
+            stream = self._call(
+                lambda: self._client().cat(str(cid), opts=dict(options), stream=True)
+            )
+            with stream:
+                for piece in stream:
+                    hasher.update(piece)
+                    if hasher.size_bytes > max_bytes:
+                        raise BlobTooLarge(f"{cid} has more than {max_bytes} bytes")
+                    pieces.append(piece)
+                    if time.monotonic() > deadline:
+                        raise BlobUnavailable(f"{cid} did not arrive in time")
+        except _NodeRefused as error:
+            raise BlobUnavailable(
+                f"the IPFS node at {self._api_multiaddr} cannot provide {cid}: {error.message}",
+                "is the node that stored it running and connected?",
+            ) from error
+        if hasher.cid() != cid:
+            raise BlobCorrupt(f"the IPFS node at {self._api_multiaddr} sent other bytes than {cid}")
+        return b"".join(pieces)
+
+    def _call(self, request: Callable[[], _T]) -> _T:
+        """Run a request; every request here may be repeated without harm."""
+        try:
+            return self._call_once(request)
+        except StoreUnreachable:
+            # The node may have closed an idle connection at the very moment it was reused.
+            return self._call_once(request)
+
+    def _call_once(self, request: Callable[[], _T]) -> _T:
+        try:
+            return request()
+        except client_errors.ErrorResponse as error:
+            raise _NodeRefused(f"the IPFS node refused: {error}") from error
+        except client_errors.StatusError as error:
+            raise self._not_ipfs() from error
+        except (client_errors.TimeoutError, requests.Timeout) as error:
+            raise BlobUnavailable(
+                f"the IPFS node at {self._api_multiaddr} was silent for "
+                f"{self._timeout_seconds + _GRACE_SECONDS:g} seconds"
+            ) from error
+        except (client_errors.CommunicationError, requests.RequestException) as error:
+            raise StoreUnreachable(
+                f"no IPFS node answers at {self._api_multiaddr}",
+                "start one with `fl-chain devnet up`, or check --ipfs",
+            ) from error
+        except client_errors.Error as error:
+            raise self._not_ipfs() from error
+
+    def _not_ipfs(self) -> StoreUnreachable:
+        return StoreUnreachable(
+            f"what answers at {self._api_multiaddr} is not the API of an IPFS node",
+            "check --ipfs: the API of Kubo listens on port 5001, its gateway on 8080",
+        )
+
+
+class _NodeRefused(StoreError):
+    """The node understood the request and answered with an error."""
+
+
+def _message(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["Message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP status {answer.status_code}"
