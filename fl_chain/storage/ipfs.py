@@ -126,13 +126,16 @@ class IpfsStore:
         answer = self._call(lambda: self._client().version())
         try:
             return str(answer.get("AgentVersion") or f"kubo/{answer['Version']}")
-        except (AttributeError, KeyError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise self._not_ipfs() from error
 
     def peer_addresses(self) -> list[str]:
         """Return the multiaddrs at which other nodes can reach this one, with its peer id."""
         answer = self._call(lambda: self._client().id())
-        return [str(address) for address in answer["Addresses"] or ()]
+        try:
+            return [str(address) for address in answer["Addresses"] or ()]
+        except (KeyError, TypeError) as error:
+            raise self._not_ipfs() from error
 
     def connect(self, multiaddr: str) -> None:
         """Let the node open a connection to another node.
@@ -219,7 +222,7 @@ class IpfsStore:
         """Run a request; every request here may be repeated without harm."""
         try:
             return self._call_once(request)
-        except StoreUnreachable:
+        except _ConnectionFailed:
             # The node may have closed an idle connection at the very moment it was reused.
             return self._call_once(request)
 
@@ -236,7 +239,7 @@ class IpfsStore:
                 f"{self._timeout_seconds + _GRACE_SECONDS:g} seconds"
             ) from error
         except (client_errors.CommunicationError, requests.RequestException) as error:
-            raise StoreUnreachable(
+            raise _ConnectionFailed(
                 f"no IPFS node answers at {self._api_multiaddr}",
                 "start one with `fl-chain devnet up`, or check --ipfs",
             ) from error
@@ -248,6 +251,10 @@ class IpfsStore:
             f"what answers at {self._api_multiaddr} is not the API of an IPFS node",
             "check --ipfs: the API of Kubo listens on port 5001, its gateway on 8080",
         )
+
+
+class _ConnectionFailed(StoreUnreachable):
+    """No connection, or one that ended before the answer began."""
 
 
 class _NodeRefused(StoreError):
