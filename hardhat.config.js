@@ -16,6 +16,7 @@ export default {
     settings: {
       evmVersion: 'prague',
       optimizer: { enabled: true, runs: 1000000 },
+      viaIR: true,
       metadata: { bytecodeHash: 'none', appendCBOR: false }
     }
   },

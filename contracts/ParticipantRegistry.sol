@@ -18,7 +18,11 @@ contract ParticipantRegistry is IParticipantRegistry {
 
     constructor() {
         registrar = msg.sender;
-        historyHash = History.start();
+        uint40 timestamp = uint40(block.timestamp);
+        historyHash = History.append(
+            History.start(), keccak256(abi.encode(RegistryCreated.selector, msg.sender, timestamp))
+        );
+        emit RegistryCreated(msg.sender, timestamp);
     }
 
     function enrol(address[] calldata participants) external {

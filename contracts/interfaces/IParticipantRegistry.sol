@@ -17,6 +17,10 @@ pragma solidity 0.8.37;
 ///  - The registrar can enrol and revoke. It can not rewrite, re-enrol a revoked address, or act
 ///    for a participant.
 interface IParticipantRegistry {
+    /// @param registrar the only address that enrols and revokes
+    /// @param timestamp block time in seconds
+    event RegistryCreated(address indexed registrar, uint40 timestamp);
+
     /// @param participant the address that may be admitted to tasks from now on
     /// @param timestamp block time in seconds
     event ParticipantEnrolled(address indexed participant, uint40 timestamp);

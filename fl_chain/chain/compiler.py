@@ -24,6 +24,7 @@ CONTRACTS = ("ParticipantRegistry", "RoundLedger")
 SETTINGS: dict[str, Any] = {
     "evmVersion": "prague",
     "optimizer": {"enabled": True, "runs": 1_000_000},
+    "viaIR": True,
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
 """Shared with hardhat.config.js; a test compares the two."""

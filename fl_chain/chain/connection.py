@@ -87,7 +87,8 @@ class ChainConnection:
                     method, params = calls[0]
                     answers: Any = [self._provider.make_request(method, list(params))]
                 else:
-                    answers = self._provider.make_batch_request(list(calls))
+                    requests: Any = list(calls)
+                    answers = self._provider.make_batch_request(requests)
         except (RequestException, OSError, ValueError) as error:
             raise ChainUnreachable(
                 f"no chain node answers at {self.rpc_url}: {_reason(error)}", _HINT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -16,7 +15,7 @@ from fl_chain.chain.contracts import (
     matches_runtime_code,
 )
 from fl_chain.chain.ledger import Page, Receipt
-from fl_chain.chain.sender import TransactionSender
+from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import LedgerError, UnknownContract, UsageError
 from fl_chain.protocol.actions import LedgerAction, RegistryAction
@@ -34,8 +33,8 @@ class EthereumLedger:
         The RoundLedger, 0x and 40 digits.
     account
         Key to send from; None only reads.
-    before_send
-        Called with every signed transaction before it leaves.
+    outbox
+        Remembers a transaction between signing and mining, across restarts.
 
     Raises
     ------
@@ -48,13 +47,13 @@ class EthereumLedger:
         connection: ChainConnection,
         address: str,
         account: LocalAccount | None = None,
-        before_send: Callable[[bytes], None] | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self.connection = connection
         self.chain_id = connection.chain_id
         self.address = address.lower()
         check_code(connection, self.address, LEDGER)
-        self._sender = TransactionSender(connection, account, before_send) if account else None
+        self._sender = TransactionSender(connection, account, outbox) if account else None
         self.sender = self._sender.address if self._sender else ""
         self._watcher = LogWatcher(connection, self.address)
         self._last_block = -1
@@ -82,10 +81,6 @@ class EthereumLedger:
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""
         return self._require_sender().send(self.address, encode_action(action))
-
-    def resend(self, raw: bytes) -> Receipt:
-        """Send a signed transaction once more and wait for its receipt."""
-        return self._require_sender().resend(raw)
 
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""

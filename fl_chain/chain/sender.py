@@ -1,15 +1,15 @@
 """Send transactions from one account, and know what became of each.
 
 Before anything is sent the node estimates the transaction, so a refusal costs no gas and arrives
-with the contract's own error. A signed transaction can be handed to a journal before it leaves: it
-can then be sent again after a crash without any risk of happening twice, since its hash is fixed.
+with the contract's own error. A signed transaction is put into an outbox before it leaves: it can
+then be sent again after a crash without any risk of happening twice, since its hash is fixed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
@@ -27,6 +27,22 @@ RECEIPT_TIMEOUT_SECONDS = 120.0
 _KNOWN = ("already known", "already imported", "known transaction", "nonce too low")
 
 
+class Outbox(Protocol):
+    """Remembers the one transaction that was signed but is not known to be mined."""
+
+    def write_transaction(self, raw: bytes) -> None:
+        """Remember a signed transaction before it leaves."""
+        ...
+
+    def read_transaction(self) -> bytes | None:
+        """Return the remembered transaction."""
+        ...
+
+    def forget_transaction(self) -> None:
+        """Forget it: it is mined, or never will be."""
+        ...
+
+
 class TransactionSender:
     """Signs with one account and sends over one connection.
 
@@ -36,19 +52,19 @@ class TransactionSender:
         The chain node.
     account
         Holder of the key.
-    before_send
-        Called with the signed bytes before they leave; may write them down.
+    outbox
+        Closes the gap that a crash between signing and mining would leave; None leaves it open.
     """
 
     def __init__(
         self,
         connection: ChainConnection,
         account: LocalAccount,
-        before_send: Callable[[bytes], None] | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._connection = connection
         self._account = account
-        self._before_send = before_send
+        self._outbox = outbox
         self.address = str(account.address).lower()
 
     def send(self, to: str | None, data: bytes) -> Receipt:
@@ -58,6 +74,7 @@ class TransactionSender:
         ------
         TransactionRejected, InsufficientFunds, ChainUnreachable
         """
+        self._finish_interrupted()
         request: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
         if to is not None:
             request["to"] = to
@@ -92,12 +109,31 @@ class TransactionSender:
             }
         )
         raw = bytes(signed.raw_transaction)
-        if self._before_send is not None:
-            self._before_send(raw)
-        return self.resend(raw)
+        if self._outbox is not None:
+            self._outbox.write_transaction(raw)
+        try:
+            receipt = self._transmit(raw)
+        except (TransactionRejected, InsufficientFunds):
+            self._forget()
+            raise
+        self._forget()
+        return receipt
 
-    def resend(self, raw: bytes) -> Receipt:
-        """Send a signed transaction, for the first time or once more, and wait for its receipt."""
+    def _finish_interrupted(self) -> None:
+        """Send once more what was signed before a crash, so that its fate is known."""
+        raw = self._outbox.read_transaction() if self._outbox is not None else None
+        if raw is None:
+            return
+        # Refused means no longer wanted: what the chain says now decides what to send.
+        with contextlib.suppress(TransactionRejected, InsufficientFunds):
+            self._transmit(raw)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._outbox is not None:
+            self._outbox.forget_transaction()
+
+    def _transmit(self, raw: bytes) -> Receipt:
         try:
             self._connection.call("eth_sendRawTransaction", "0x" + raw.hex())
         except RpcError as error:

@@ -20,6 +20,7 @@ from fl_chain.protocol.constants import (
     MAX_DOCUMENT_BYTES,
 )
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.records import TaskParameters
 
 MANIFEST: Final = "manifest"
 RULES: Final = ("mean",)
@@ -89,6 +90,8 @@ class Manifest:
     encoding: Encoding = field(default_factory=Encoding)
     rule: str = "mean"
     privacy: str = "open"
+    task_id: str = field(init=False, compare=False)
+    """Digest of the manifest, 64 hexadecimal digits."""
 
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
@@ -106,6 +109,7 @@ class Manifest:
         _require(self.chain_id > 0, "chain_id is positive")
         self._check_encoding()
         self._check_rounds()
+        object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
 
     def _check_encoding(self) -> None:
         encoding = self.encoding
@@ -136,11 +140,6 @@ class Manifest:
             "target_updates * max_weight * max_abs * 2^(model_fraction_bits - fraction_bits)"
             f" = {scaled} reaches 2^{ACCUMULATOR_BITS}: lower max_weight or target_updates",
         )
-
-    @property
-    def task_id(self) -> str:
-        """Digest of the manifest, 64 hexadecimal digits."""
-        return compute_digest(encode_manifest(self)).hex()
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -208,6 +207,23 @@ def decode_manifest(data: bytes) -> Manifest:
     if canonical != data:
         raise MalformedBlob("manifest has unknown fields")
     return manifest
+
+
+def check_agreement(manifest: Manifest, parameters: TaskParameters, chain_id: int) -> None:
+    """Check that a contract was created for a manifest.
+
+    Raises
+    ------
+    InvalidManifest
+        They disagree; the message names the first field.
+    """
+    for entry in fields(manifest.rounds):
+        if getattr(manifest.rounds, entry.name) != getattr(parameters, entry.name):
+            raise InvalidManifest(f"manifest and contract disagree about {entry.name}")
+    if manifest.aggregator != parameters.aggregator:
+        raise InvalidManifest("manifest and contract disagree about the aggregator")
+    if manifest.chain_id != chain_id:
+        raise InvalidManifest(f"the task is for chain {manifest.chain_id}, not {chain_id}")
 
 
 def _plain(record: Any) -> dict[str, Any]:

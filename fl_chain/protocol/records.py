@@ -142,6 +142,15 @@ class TaskStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryCreated:
+    """A registry was deployed."""
+
+    INDEXED: ClassVar[int] = 1
+    registrar: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantEnrolled:
     """The registrar enrolled an address."""
 
@@ -170,7 +179,7 @@ LedgerRecord = (
     | RoundAborted
     | TaskStopped
 )
-RegistryRecord = ParticipantEnrolled | ParticipantRevoked
+RegistryRecord = RegistryCreated | ParticipantEnrolled | ParticipantRevoked
 Record = LedgerRecord | RegistryRecord
 
 LEDGER_RECORDS: tuple[type[Any], ...] = LedgerRecord.__args__
@@ -270,14 +279,14 @@ def decode_log(log: Log) -> Record:
 
 def encode_log(record: Record) -> tuple[tuple[bytes, ...], bytes]:
     """Return topics and data of the log that would hold ``record``."""
-    words = list(_encode_words(record))
+    words = list(encode_words(record))
     indexed = type(record).INDEXED
     return (topic_of(type(record)), *words[:indexed]), b"".join(words[indexed:])
 
 
 def compute_record_hash(record: Record) -> bytes:
     """Return the 32-byte hash under which the contract appends ``record`` to its history."""
-    return keccak(topic_of(type(record)) + b"".join(_encode_words(record)))
+    return keccak(topic_of(type(record)) + b"".join(encode_words(record)))
 
 
 def compute_history_start(chain_id: int, contract: str) -> bytes:
@@ -317,11 +326,12 @@ def _decode_word(abi_type: str, word: bytes) -> Any:
     return "0x" + word[-20:].hex() if abi_type == "address" else int.from_bytes(word)
 
 
-def _encode_words(record: Any) -> Iterator[bytes]:
+def encode_words(record: Any) -> Iterator[bytes]:
+    """Yield a record's or a structure's fields as 32-byte ABI words."""
     for entry in fields(record):
         value = getattr(record, entry.name)
         if isinstance(value, TaskParameters):
-            yield from _encode_words(value)
+            yield from encode_words(value)
         elif isinstance(value, bytes):
             yield value
         elif isinstance(value, str):

@@ -156,6 +156,11 @@ class Task:
         """Whether all rounds are finalized or the task was stopped."""
         return self.current.is_stopped or self.current.num_finalized == self.parameters.num_rounds
 
+    @property
+    def is_mid_transaction(self) -> bool:
+        """Whether a record is missing that one transaction emits together with the last one."""
+        return bool(self._due)
+
     def model_digest(self, round_number: int) -> bytes:
         """Return the digest of a finalized round's model; round 0 is the genesis model."""
         if round_number == 0:

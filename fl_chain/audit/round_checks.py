@@ -1,0 +1,237 @@
+"""Checks of one round: every update accounted for, and the model re-executed from them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.derive import (
+    DerivedRound,
+    RoundAggregation,
+    compute_blob_bytes,
+    decode_model_blob,
+    model_header,
+)
+from fl_chain.audit.evidence import Evidence
+from fl_chain.audit.findings import Finding, Verdict
+from fl_chain.audit.task_checks import failed, from_store_error, passed
+from fl_chain.errors import BlobTooLarge, MalformedBlob, StoreError, ValueOutOfRange
+from fl_chain.protocol.cid import cid_from_digest, compute_cid
+from fl_chain.protocol.constants import MAX_REPORT_BYTES
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.records import ModelProposed
+from fl_chain.protocol.report import ExclusionReason, RoundReport, decode_report
+from fl_chain.protocol.round import RoundHistory
+
+
+def audit_round(
+    manifest: Manifest,
+    history: RoundHistory,
+    base_model: str,
+    base: NDArray[np.int32],
+    evidence: Evidence,
+) -> tuple[list[Finding], NDArray[np.int32] | None]:
+    """Run every check of one proposed or finalized round.
+
+    Parameters
+    ----------
+    manifest
+        The task.
+    history
+        The round's records; it has a proposal.
+    base_model, base
+        Digest, 64 hexadecimal digits, and verified integers of the model that the round starts
+        from.
+    evidence
+        Only ``fetch_blob`` is used.
+
+    Returns
+    -------
+    tuple
+        The findings, and the integers of the model if re-execution confirmed it.
+    """
+    proposal = history.proposal
+    if proposal is None:
+        raise ValueError("a round without a proposal has no model to check")
+    findings: list[Finding] = []
+    report, finding = check_report(manifest, proposal, base_model, evidence)
+    findings.append(finding)
+    aggregation = RoundAggregation(manifest, proposal.round, base_model)
+    findings += check_updates(aggregation, history, report, evidence)
+    derived = None
+    # Without every update the sum can't be re-executed; saying so once is enough.
+    if all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"):
+        derived, finding = check_model(aggregation, proposal, base, report)
+        findings.append(finding)
+    findings.append(check_model_blob(manifest, proposal, base_model, evidence))
+    if derived is None or derived.model_digest != proposal.model_digest:
+        # Later rounds start from the model on record, and are judged by what they made of it.
+        return findings, None
+    header = model_header(manifest, proposal.round, base_model)
+    return findings, decode_model_blob(derived.model, header)
+
+
+def check_report(
+    manifest: Manifest, proposal: ModelProposed, base_model: str, evidence: Evidence
+) -> tuple[RoundReport | None, Finding]:
+    """Check that the pinned report is the one on record and belongs to this round."""
+    check, round_number = "report", proposal.round
+    cid = cid_from_digest(proposal.report_cid_digest, proposal.report_bytes)
+    if proposal.report_bytes > MAX_REPORT_BYTES:
+        return None, failed(check, "the report on record is too large", round_number=round_number)
+    try:
+        data = evidence.fetch_blob(cid, proposal.report_bytes)
+        digest = compute_digest(data)
+        if digest != proposal.report_digest:
+            return None, failed(
+                check,
+                "the pinned report is not the one on record",
+                proposal.report_digest.hex(),
+                digest.hex(),
+                round_number,
+            )
+        report = decode_report(data)
+    except StoreError as error:
+        return None, from_store_error(check, error, cid, round_number)
+    except MalformedBlob as error:
+        return None, failed(check, error.message, round_number=round_number)
+    place = (report.task, report.round, report.base_model, report.model)
+    expected = (manifest.task_id, round_number, base_model, proposal.model_digest.hex())
+    if place != expected:
+        return None, failed(
+            check,
+            "the report is about another task, round or model",
+            str(expected),
+            str(place),
+            round_number,
+        )
+    return report, passed(check, f"digest {digest.hex()}", round_number)
+
+
+def check_updates(
+    aggregation: RoundAggregation,
+    history: RoundHistory,
+    report: RoundReport | None,
+    evidence: Evidence,
+) -> list[Finding]:
+    """Fetch every update on record, add it to the aggregation or exclude it, and compare.
+
+    One finding per problem; one PASS each for blobs and exclusions when there is none.
+    """
+    round_number = aggregation.round_number
+    claimed = dict(report.excluded) if report is not None else {}
+    findings: list[Finding] = []
+    for record in history.updates:
+        max_bytes = aggregation.update_bytes(record.participant)
+        cid = cid_from_digest(record.cid_digest, max_bytes)
+        claim = claimed.get(record.sequence)
+        who = f"update {record.sequence} of {record.participant}"
+        try:
+            reason = aggregation.add(record, evidence.fetch_blob(cid, max_bytes))
+        except BlobTooLarge:
+            reason = ExclusionReason.OVERSIZED
+            aggregation.exclude(record, reason)
+        except StoreError as error:
+            if claim == ExclusionReason.UNAVAILABLE:
+                # Still not to be had: the claim stands, and the sum without it is decidable.
+                aggregation.exclude(record, claim)
+                continue
+            finding = from_store_error("update_blob", error, cid, round_number)
+            findings.append(finding)
+            continue
+        if report is not None and claim != reason:
+            verdict = Verdict.FAIL
+            if claim == ExclusionReason.UNAVAILABLE:
+                verdict = Verdict.UNDECIDABLE
+            findings.append(
+                Finding(
+                    "exclusions",
+                    verdict,
+                    round_number,
+                    expected=reason or "included",
+                    actual=claim or "included",
+                    detail=f"the report is wrong about {who}"
+                    if verdict == Verdict.FAIL
+                    else f"{who} was left out as unavailable and can be fetched now",
+                )
+            )
+    if not any(finding.check == "update_blob" for finding in findings):
+        detail = f"{len(history.updates)} updates fetched and verified"
+        findings.append(passed("update_blob", detail, round_number))
+    if report is not None and not any(finding.check == "exclusions" for finding in findings):
+        listed = sorted([*report.included, *claimed])
+        if listed == [record.sequence for record in history.updates]:
+            detail = f"{len(report.included)} included, {len(claimed)} excluded, none missing"
+            findings.append(passed("exclusions", detail, round_number))
+        else:
+            detail = "the report does not list every submitted update exactly once"
+            findings.append(failed("exclusions", detail, round_number=round_number))
+    return findings
+
+
+def check_model(
+    aggregation: RoundAggregation,
+    proposal: ModelProposed,
+    base: NDArray[np.int32],
+    report: RoundReport | None,
+) -> tuple[DerivedRound | None, Finding]:
+    """Re-execute the aggregation and the model step, and compare with what is on record."""
+    check, round_number = "aggregate", proposal.round
+    try:
+        derived = aggregation.derive(base)
+    except ValueOutOfRange as error:
+        return None, failed(check, error.message, round_number=round_number)
+    if derived.model_digest != proposal.model_digest:
+        return derived, failed(
+            check,
+            "the recorded model does not follow from the recorded updates",
+            derived.model_digest.hex(),
+            proposal.model_digest.hex(),
+            round_number,
+        )
+    if report is not None and derived.report_digest != proposal.report_digest:
+        return derived, failed(
+            check,
+            "the recorded report does not follow from the recorded updates",
+            derived.report_digest.hex(),
+            proposal.report_digest.hex(),
+            round_number,
+        )
+    cid = compute_cid(derived.model)
+    if cid.digest != proposal.model_cid_digest:
+        return derived, failed(
+            check,
+            "the recorded CID is not that of the recorded model",
+            str(cid),
+            proposal.model_cid_digest.hex(),
+            round_number,
+        )
+    detail = f"{aggregation.num_included} updates re-executed to {derived.model_digest.hex()}"
+    return derived, passed(check, detail, round_number)
+
+
+def check_model_blob(
+    manifest: Manifest,
+    proposal: ModelProposed,
+    base_model: str,
+    evidence: Evidence,
+) -> Finding:
+    """Check that the pinned model can be fetched and is the one on record."""
+    check, round_number = "model_blob", proposal.round
+    size = compute_blob_bytes(model_header(manifest, round_number, base_model))
+    cid = cid_from_digest(proposal.model_cid_digest, size)
+    try:
+        data = evidence.fetch_blob(cid, size)
+    except StoreError as error:
+        return from_store_error(check, error, cid, round_number)
+    digest = compute_digest(data)
+    if digest != proposal.model_digest:
+        return failed(
+            check,
+            "the pinned model is not the one on record",
+            proposal.model_digest.hex(),
+            digest.hex(),
+            round_number,
+        )
+    return passed(check, str(cid), round_number)

@@ -1,0 +1,180 @@
+"""Checks of a task as a whole: its contracts, its history, its manifest and its genesis model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, genesis_header
+from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.findings import Finding, Verdict
+from fl_chain.errors import (
+    BlobCorrupt,
+    BlobTooLarge,
+    InvalidManifest,
+    InvalidTransition,
+    ProtocolError,
+    StoreError,
+)
+from fl_chain.protocol.cid import Cid, cid_from_digest
+from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.records import (
+    LedgerRecord,
+    ParticipantAdmitted,
+    ParticipantEnrolled,
+    Record,
+    TaskCreated,
+    TaskParameters,
+    compute_history_hash,
+    decode_log,
+    encode_words,
+)
+from fl_chain.protocol.round import Task
+
+
+def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
+    """Return the finding of a check that passed."""
+    return Finding(check, Verdict.PASS, round_number, detail=detail)
+
+
+def failed(
+    check: str,
+    detail: str,
+    expected: str = "",
+    actual: str = "",
+    round_number: int | None = None,
+) -> Finding:
+    """Return the finding of a check that failed."""
+    return Finding(check, Verdict.FAIL, round_number, expected, actual, detail)
+
+
+def from_store_error(
+    check: str, error: StoreError, cid: Cid, round_number: int | None = None
+) -> Finding:
+    """Return what a failed fetch means: wrong bytes are a failure, no bytes undecidable."""
+    is_wrong = isinstance(error, BlobCorrupt | BlobTooLarge)
+    verdict = Verdict.FAIL if is_wrong else Verdict.UNDECIDABLE
+    return Finding(check, verdict, round_number, str(cid), "", error.message)
+
+
+def check_contract(
+    name: str, contract: ContractEvidence, creation_code: bytes, arguments: bytes
+) -> Finding:
+    """Check that a contract runs this build's code and was created by this build's constructor.
+
+    The second part matters: other creation code could leave the same code behind with a forged
+    history already in storage.
+    """
+    check = f"{name}_code"
+    if not contract.is_known_code:
+        return failed(check, f"the code at {contract.address} is not this build's {name}")
+    expected = creation_code + arguments
+    if contract.creation_input != expected:
+        return failed(
+            check,
+            f"{contract.address} was not created by this build's {name} with the parameters"
+            " on record",
+            compute_digest(expected).hex(),
+            compute_digest(contract.creation_input).hex(),
+        )
+    return passed(check, f"{contract.address} runs this build's code")
+
+
+def check_history(
+    name: str, contract: ContractEvidence, chain_id: int
+) -> tuple[Finding, list[Record]]:
+    """Check that the logs are complete, unaltered and in order; return their records."""
+    check = f"{name}_history"
+    try:
+        records = [decode_log(log) for log in contract.logs]
+    except ProtocolError as error:
+        return failed(check, error.message), []
+    history = compute_history_hash(chain_id, contract.address, records)
+    if history != contract.history_hash:
+        detail = "events are missing, altered, or out of order"
+        return failed(check, detail, contract.history_hash.hex(), history.hex()), records
+    return passed(check, f"{len(records)} records match the contract's running hash"), records
+
+
+def check_transitions(records: Sequence[Record]) -> tuple[Finding, Task | None]:
+    """Check phases, deadlines and permissions: replay the records through the state machine."""
+    check = "transitions"
+    if not records or not isinstance(records[0], TaskCreated):
+        return failed(check, "the first record is not the creation of a task"), None
+    task = Task(records[0])
+    for position, record in enumerate(records[1:], start=1):
+        if not isinstance(record, LedgerRecord):
+            return failed(check, f"record {position} belongs to another contract"), task
+        try:
+            task.apply(record)
+        except InvalidTransition as error:
+            return failed(check, f"record {position}: {error.message}"), task
+    if task.is_mid_transaction:
+        return failed(check, "the history ends in the middle of a transaction"), task
+    return passed(check, f"{len(records)} records replayed, {len(task.rounds)} rounds"), task
+
+
+def check_admissions(ledger: Sequence[Record], registry: Sequence[Record]) -> Finding:
+    """Check that everybody who was admitted had been enrolled."""
+    enrolled_at = {
+        r.participant: r.timestamp for r in registry if isinstance(r, ParticipantEnrolled)
+    }
+    admitted = [record for record in ledger if isinstance(record, ParticipantAdmitted)]
+    for record in admitted:
+        if enrolled_at.get(record.participant, record.timestamp + 1) > record.timestamp:
+            return failed("admissions", f"{record.participant} was admitted but not enrolled")
+    return passed("admissions", f"{len(admitted)} participants, all enrolled before")
+
+
+def check_manifest(
+    parameters: TaskParameters, evidence: Evidence
+) -> tuple[Finding, Manifest | None]:
+    """Check that the pinned manifest is the one on record and says what the contract says."""
+    check = "manifest"
+    cid = cid_from_digest(parameters.manifest_cid_digest, 0)
+    try:
+        data = evidence.fetch_blob(cid, MAX_DOCUMENT_BYTES)
+    except StoreError as error:
+        return from_store_error(check, error, cid), None
+    digest = compute_digest(data)
+    if digest != parameters.manifest_digest:
+        detail = "the pinned manifest is not the one on record"
+        return failed(check, detail, parameters.manifest_digest.hex(), digest.hex()), None
+    try:
+        manifest = decode_manifest(data)
+        check_agreement(manifest, parameters, evidence.chain_id)
+    except (ProtocolError, InvalidManifest) as error:
+        return failed(check, error.message), None
+    return passed(check, f"task {manifest.name!r}, id {manifest.task_id}"), manifest
+
+
+def check_genesis(
+    manifest: Manifest, parameters: TaskParameters, evidence: Evidence
+) -> tuple[Finding, NDArray[np.int32] | None]:
+    """Check that the pinned genesis model is canonical, bound to the task and on record."""
+    check = "genesis_model"
+    header = genesis_header(manifest)
+    size = compute_blob_bytes(header)
+    cid = cid_from_digest(parameters.genesis_cid_digest, size)
+    try:
+        data = evidence.fetch_blob(cid, size)
+    except StoreError as error:
+        return from_store_error(check, error, cid), None
+    digest = compute_digest(data)
+    if digest != parameters.genesis_digest:
+        detail = "the pinned genesis model is not the one on record"
+        return failed(check, detail, parameters.genesis_digest.hex(), digest.hex()), None
+    try:
+        values = decode_model_blob(data, header)
+    except ProtocolError as error:
+        return failed(check, error.message), None
+    return passed(check, f"digest {digest.hex()}"), values
+
+
+def encode_arguments(parameters: TaskParameters) -> bytes:
+    """Return a ledger's constructor arguments as they follow its creation code."""
+    return b"".join(encode_words(parameters))

@@ -1,0 +1,147 @@
+"""Local chain nodes: anvil by default, Hardhat's as the alternative. Loopback only.
+
+anvil writes its state every second and when it is asked to end, so a task's history survives a
+restart, and all but the last second survives a kill. Hardhat's node keeps its state in memory only.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.errors import ChainUnreachable, DevnetError, ToolchainError
+from fl_chain.npm import ensure_packages, node_executable
+from fl_chain.process import LOOPBACK, ProcessIdentity, choose_port, read_log_end, start_process
+
+DEFAULT_PORT = 8545
+CHAIN_ID = 31337
+HARDFORK = "prague"
+KINDS = ("anvil", "hardhat")
+START_SECONDS = 60.0
+
+FAUCET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+"""First account of the mnemonic that every devnet shares. Public: worth nothing anywhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNode:
+    """A running chain node."""
+
+    kind: str
+    rpc_url: str
+    process: ProcessIdentity
+
+
+def start_chain_node(kind: str, directory: Path, port: int = DEFAULT_PORT) -> ChainNode:
+    """Start a chain node and wait until it answers.
+
+    Parameters
+    ----------
+    kind
+        ``anvil`` or ``hardhat``.
+    directory
+        Where state and log are kept.
+    port
+        TCP port on loopback, 0 for any free one.
+
+    Raises
+    ------
+    PortTaken, ToolchainError, DevnetError
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    port = choose_port(port, "chain node")
+    log_path = directory / f"{kind}.log"
+    arguments = _anvil(directory, port) if kind == "anvil" else _hardhat(directory, port)
+    process, identity = start_process(arguments, log_path, directory=directory)
+    node = ChainNode(kind, f"http://{LOOPBACK}:{port}", identity)
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            ChainConnection(node.rpc_url, CHAIN_ID, timeout_seconds=2)
+        except ChainUnreachable:
+            if process.poll() is not None or time.monotonic() > deadline:
+                identity.stop()
+                detail = read_log_end(log_path).splitlines()[-1:]
+                raise DevnetError(
+                    f"{kind} did not start: {' '.join(detail) or 'no output'}", f"see {log_path}"
+                ) from None
+            time.sleep(0.02)
+        else:
+            return node
+
+
+def faucet_account() -> LocalAccount:
+    """Return the account that owns the devnet's money."""
+    account: LocalAccount = Account.from_key(FAUCET_KEY)
+    return account
+
+
+def _anvil(directory: Path, port: int) -> list[str | Path]:
+    state = directory / "anvil-state.json"
+    _restore_state(state)
+    return [
+        _anvil_executable(),
+        *("--host", LOOPBACK, "--port", str(port)),
+        *("--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK),
+        *("--gas-limit", "30000000"),
+        *("--state", state, "--state-interval", "1"),
+        "--quiet",
+    ]
+
+
+def _restore_state(state: Path) -> None:
+    """Keep the last state that is whole: a kill can hit anvil while it writes."""
+    backup = state.with_suffix(".backup.json")
+    try:
+        json.loads(state.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        if not backup.exists():
+            raise DevnetError(
+                f"{state} is damaged", "fl-chain devnet up --reset starts a new chain"
+            ) from None
+        shutil.copyfile(backup, state)
+    else:
+        shutil.copyfile(state, backup)
+
+
+def _anvil_executable() -> Path:
+    machine = platform.machine().lower()
+    cpu = "arm64" if machine in ("arm64", "aarch64") else "amd64"
+    system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform, sys.platform)
+    package = f"anvil-{system}-{cpu}"
+    with resources.as_file(resources.files("fl_chain.chain") / "nodes" / "anvil") as source:
+        packages = ensure_packages(source, "anvil")
+    # The platform's binary itself: the package's JavaScript front would outlive a signal to it.
+    executable = packages / "node_modules" / "@foundry-rs" / package / "bin" / "anvil"
+    if not executable.exists():
+        raise ToolchainError(
+            f"npm has no anvil for {system} on {machine}",
+            "use --devnet hardhat, or any chain node with --rpc",
+        )
+    return executable
+
+
+def _hardhat(directory: Path, port: int) -> list[str | Path]:
+    with resources.as_file(resources.files("fl_chain.chain") / "nodes" / "hardhat") as source:
+        packages = ensure_packages(source, "hardhat")
+        shutil.copyfile(source / "hardhat.config.mjs", packages / "hardhat.config.mjs")
+    return [
+        node_executable(),
+        packages / "node_modules" / "hardhat" / "dist" / "src" / "cli.js",
+        *("--config", packages / "hardhat.config.mjs"),
+        *("node", "--network", "node"),
+        # Without a name it would listen on every interface.
+        *("--hostname", LOOPBACK, "--port", str(port)),
+    ]

@@ -1,0 +1,102 @@
+"""The auditor: collects evidence from a chain node and a content store, and runs the audit.
+
+It needs no key, no torch, and no word from anybody else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fl_chain.audit.audit import OnFinding, run_audit
+from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.findings import Finding
+from fl_chain.chain.connection import ChainConnection, parse_log
+from fl_chain.chain.contracts import (
+    LEDGER,
+    REGISTRY,
+    encode_creation,
+    encode_view,
+    matches_runtime_code,
+)
+from fl_chain.errors import LedgerError, UnknownContract
+from fl_chain.protocol.records import Log, TaskCreated, decode_log
+from fl_chain.storage.store import ContentStore
+
+MOST_READS = 50
+"""Attempts to read logs and running hash without a block in between."""
+
+
+def collect_evidence(connection: ChainConnection, address: str, store: ContentStore) -> Evidence:
+    """Read everything that the chain node has about one task.
+
+    Raises
+    ------
+    UnknownContract
+        No contract at the address has ever created a task.
+    """
+    ledger = _collect_contract(connection, address.lower(), LEDGER)
+    created = decode_log(ledger.logs[0]) if ledger.logs else None
+    if not isinstance(created, TaskCreated):
+        raise UnknownContract(
+            f"the contract at {address} on {connection.rpc_url} never created a task",
+            "check --task and --rpc; fl-chain history tasks lists what is there",
+        )
+    registry = _collect_contract(connection, created.parameters.registry, REGISTRY)
+    return Evidence(
+        chain_id=connection.chain_id,
+        ledger=ledger,
+        registry=registry,
+        ledger_creation_code=encode_creation(LEDGER),
+        registry_creation_code=encode_creation(REGISTRY),
+        fetch_blob=lambda cid, max_bytes: store.get(cid, max_bytes=max_bytes),
+    )
+
+
+def audit_task(
+    connection: ChainConnection,
+    address: str,
+    store: ContentStore,
+    only_round: int | None = None,
+    on_finding: OnFinding | None = None,
+) -> list[Finding]:
+    """Audit one task; see :func:`fl_chain.audit.audit.run_audit`."""
+    return run_audit(collect_evidence(connection, address, store), only_round, on_finding)
+
+
+def _collect_contract(connection: ChainConnection, address: str, name: str) -> ContractEvidence:
+    logs, history_hash = _read_at_one_block(connection, address)
+    creation: Any = None
+    if logs:
+        transaction = "0x" + logs[0].transaction_hash.hex()
+        creation = connection.call("eth_getTransactionByHash", transaction)
+    # Both constructors emit their contract's first log, so its transaction is the deployment.
+    is_deployment = creation is not None and creation.get("to") is None
+    return ContractEvidence(
+        address=address,
+        logs=logs,
+        history_hash=history_hash,
+        is_known_code=matches_runtime_code(name, connection.code(address)),
+        creation_input=bytes.fromhex(creation["input"][2:]) if is_deployment else b"",
+    )
+
+
+def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[Log], bytes]:
+    """Return logs and running hash of one and the same moment, even while rounds run."""
+    call = {"to": address, "data": "0x" + encode_view("historyHash").hex()}
+    for _ in range(MOST_READS):
+        before, entries, history_hash, after = connection.batch(
+            [
+                ("eth_blockNumber", []),
+                ("eth_getLogs", [{"address": address, "fromBlock": "0x0"}]),
+                ("eth_call", [call, "latest"]),
+                ("eth_blockNumber", []),
+            ]
+        )
+        if before == after:
+            logs = sorted(
+                map(parse_log, entries), key=lambda log: (log.block_number, log.log_index)
+            )
+            return logs, bytes.fromhex(history_hash[2:])
+    raise LedgerError(
+        f"{connection.rpc_url} adds blocks faster than it can be read", "audit again later"
+    )

@@ -1,0 +1,138 @@
+"""The coordinator: turns a task file into a manifest, a genesis model and two contracts."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from fl_chain.aggregation.derive import genesis_header
+from fl_chain.aggregation.fixed_point import encode_model
+from fl_chain.chain.contracts import REGISTRY
+from fl_chain.chain.ethereum import Deployer, check_code
+from fl_chain.errors import UsageError
+from fl_chain.protocol.actions import Admit, Enrol
+from fl_chain.protocol.blob import encode_blob
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.layout import flatten, layout_of
+from fl_chain.protocol.manifest import Manifest, encode_manifest
+from fl_chain.protocol.records import TaskParameters
+from fl_chain.roles.progress import Progress, ignore_progress
+from fl_chain.roles.task_file import TaskFile
+from fl_chain.storage.store import ContentStore
+from fl_chain.training.models import build_model
+from fl_chain.training.parameters import get_parameters
+
+ADMISSIONS_PER_TRANSACTION = 200
+"""Keeps a transaction near 10M gas, below every block gas limit in use."""
+RECORDED_PACKAGES = ("fl_chain", "numpy", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTask:
+    """What came of a task file."""
+
+    ledger: str
+    registry: str
+    task_id: str
+    genesis_digest: str
+
+
+def create_task(
+    task_file: TaskFile,
+    deployer: Deployer,
+    store: ContentStore,
+    progress: Progress = ignore_progress,
+) -> CreatedTask:
+    """Pin manifest and genesis model, deploy the contracts, admit the participants.
+
+    Raises
+    ------
+    InvalidManifest
+        The task could not be carried out exactly.
+    TrainingError
+        The recipe names an unknown model.
+    """
+    manifest, genesis = prepare_task(task_file, deployer)
+    document = encode_manifest(manifest)
+    manifest_cid, genesis_cid = store.put(document), store.put(genesis)
+    progress("pinned", {"manifest": str(manifest_cid), "genesis": str(genesis_cid)})
+    registry = task_file.registry
+    if registry:
+        check_code(deployer.connection, registry, REGISTRY)
+    else:
+        registry = deployer.deploy_registry()
+    rounds = manifest.rounds
+    ledger = deployer.deploy_ledger(
+        TaskParameters(
+            registry=registry,
+            aggregator=manifest.aggregator,
+            manifest_digest=compute_digest(document),
+            manifest_cid_digest=manifest_cid.digest,
+            genesis_digest=compute_digest(genesis),
+            genesis_cid_digest=genesis_cid.digest,
+            num_rounds=rounds.num_rounds,
+            min_updates=rounds.min_updates,
+            target_updates=rounds.target_updates,
+            max_weight=rounds.max_weight,
+            collect_seconds=rounds.collect_seconds,
+            aggregate_seconds=rounds.aggregate_seconds,
+            challenge_seconds=rounds.challenge_seconds,
+        )
+    )
+    progress("deployed", {"ledger": ledger, "registry": registry})
+    # A registry that exists may be another registrar's, who has enrolled its participants.
+    admit_participants(
+        deployer,
+        ledger,
+        task_file.participants,
+        enrol_in="" if task_file.registry else registry,
+        progress=progress,
+    )
+    return CreatedTask(ledger, registry, manifest.task_id, compute_digest(genesis).hex())
+
+
+def admit_participants(
+    deployer: Deployer,
+    ledger: str,
+    participants: tuple[str, ...],
+    *,
+    enrol_in: str = "",
+    progress: Progress = ignore_progress,
+) -> None:
+    """Admit participants to a task, enrolling them in a registry first if one is named."""
+    if len(set(participants)) != len(participants):
+        raise UsageError("a participant is listed twice")
+    for start in range(0, len(participants), ADMISSIONS_PER_TRANSACTION):
+        batch = participants[start : start + ADMISSIONS_PER_TRANSACTION]
+        if enrol_in:
+            deployer.send(enrol_in, Enrol(batch))
+        deployer.send(ledger, Admit(batch))
+        progress("admitted", {"participants": start + len(batch)})
+
+
+def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, bytes]:
+    """Return the manifest of a task file and the blob of its genesis model."""
+    recipe = task_file.recipe
+    parameters = get_parameters(build_model(recipe.model, recipe.seed))
+    layout = layout_of(parameters)
+    manifest = Manifest(
+        name=task_file.name or f"{recipe.model} on {recipe.data}",
+        salt=secrets.token_hex(16),
+        chain_id=deployer.connection.chain_id,
+        aggregator=task_file.aggregator or deployer.address,
+        layout=layout,
+        rounds=task_file.rounds,
+        recipe=replace(recipe, environment=_environment()),
+        encoding=task_file.encoding,
+        rule=task_file.rule,
+        privacy=task_file.privacy,
+    )
+    values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
+    return manifest, encode_blob(genesis_header(manifest), values)
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    packages = [(name, version(name)) for name in RECORDED_PACKAGES]
+    return tuple(sorted([*packages, ("python", platform.python_version())]))

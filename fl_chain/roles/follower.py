@@ -1,0 +1,151 @@
+"""One task as its ledger tells it: records replayed into the state machine, blobs by reference."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.derive import (
+    compute_blob_bytes,
+    decode_model_blob,
+    genesis_header,
+    model_header,
+)
+from fl_chain.chain.ledger import Ledger
+from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError
+from fl_chain.protocol.blob import BlobHeader
+from fl_chain.protocol.cid import Cid, cid_from_digest
+from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters, decode_log
+from fl_chain.protocol.round import Phase, Task
+from fl_chain.storage.store import ContentStore
+
+
+class TaskFollower:
+    """Follows one ledger.
+
+    Parameters
+    ----------
+    ledger
+        The task's contract.
+    store
+        Where the task's blobs are fetched from.
+    """
+
+    def __init__(self, ledger: Ledger, store: ContentStore) -> None:
+        self.ledger = ledger
+        self.store = store
+        self._task: Task | None = None
+        self._manifest: Manifest | None = None
+        self._next_block = 0
+        self._clock_lead = 0.0
+        self._model: tuple[bytes, NDArray[np.int32]] | None = None
+
+    @property
+    def task(self) -> Task:
+        """The state after the records read so far."""
+        if self._task is None:
+            self.refresh()
+        if self._task is None:
+            raise LedgerError(
+                f"the ledger at {self.ledger.address} has no records", "check the chain node"
+            )
+        return self._task
+
+    @property
+    def manifest(self) -> Manifest:
+        """The task's manifest, verified against the contract."""
+        if self._manifest is None:
+            parameters = self.task.parameters
+            self._manifest = fetch_manifest(self.store, parameters)
+            check_agreement(self._manifest, parameters, self.ledger.chain_id)
+        return self._manifest
+
+    def refresh(self) -> list[LedgerRecord]:
+        """Read and apply the records that are new; return them."""
+        page = self.ledger.fetch(self._next_block)
+        if page.is_rewritten:
+            self._task, self._next_block = None, 0
+            page = self.ledger.fetch(0)
+        records = []
+        for log in page.logs:
+            record = decode_log(log)
+            if self._task is None:
+                if not isinstance(record, TaskCreated):
+                    raise LedgerError("the ledger's first record is not its creation")
+                self._task = Task(record)
+            else:
+                self._task.apply(record)  # type: ignore[arg-type]
+            records.append(record)
+        self._next_block = page.next_block
+        # A devnet's clock may be ahead of ours; a chain without new blocks falls behind it.
+        self._clock_lead = max(0.0, page.now - time.time())
+        return records  # type: ignore[return-value]
+
+    @property
+    def now(self) -> int:
+        """The time that the next block will have, as far as we can tell; in seconds."""
+        return int(time.time() + self._clock_lead)
+
+    @property
+    def phase(self) -> Phase:
+        """Phase of the current round."""
+        return self.task.phase(self.now)
+
+    def base_model(self) -> NDArray[np.int32]:
+        """Return the verified integers of the model that the current round starts from."""
+        return self.model(self.task.current.base_round)
+
+    def model(self, round_number: int) -> NDArray[np.int32]:
+        """Return the verified integers of a finalized round's model; 0 is genesis.
+
+        Raises
+        ------
+        ProtocolError
+            The pinned blob is not the model on record.
+        """
+        digest = self.task.model_digest(round_number)
+        if self._model is None or self._model[0] != digest:
+            header, cid = self.locate_model(round_number)
+            data = self.store.get(cid, max_bytes=compute_blob_bytes(header))
+            if compute_digest(data) != digest:
+                raise ProtocolError(f"the pinned model of round {round_number} is another one")
+            self._model = (digest, decode_model_blob(data, header))
+        return self._model[1]
+
+    def remember_model(self, digest: bytes, values: NDArray[np.int32]) -> None:
+        """Keep a model that was derived here, so that it need not be fetched."""
+        self._model = (digest, values)
+
+    def locate_model(self, round_number: int) -> tuple[BlobHeader, Cid]:
+        """Return expected header and address of a round's model."""
+        if round_number == 0:
+            header = genesis_header(self.manifest)
+            cid_digest = self.task.parameters.genesis_cid_digest
+        else:
+            history = self.task.rounds[round_number]
+            if history.proposal is None:
+                raise LedgerError(f"round {round_number} has no model")
+            base = self.task.model_digest(history.opened.base_round)
+            header = model_header(self.manifest, round_number, base.hex())
+            cid_digest = history.proposal.model_cid_digest
+        return header, cid_from_digest(cid_digest, compute_blob_bytes(header))
+
+
+def fetch_manifest(store: ContentStore, parameters: TaskParameters) -> Manifest:
+    """Return the manifest that a contract was created for.
+
+    Raises
+    ------
+    ProtocolError
+        The pinned bytes are not the manifest on record.
+    """
+    cid = cid_from_digest(parameters.manifest_cid_digest, 0)
+    data = store.get(cid, max_bytes=MAX_DOCUMENT_BYTES)
+    if compute_digest(data) != parameters.manifest_digest:
+        raise MalformedBlob("the pinned manifest is not the one on record")
+    return decode_manifest(data)

@@ -1,0 +1,107 @@
+"""What one role has done, on disk, so that a restart neither repeats nor forgets it.
+
+The chain is the authority on what was submitted. The journal closes the two gaps around it: an
+update that was made but not yet sent is sent as it was, and a transaction that was signed but not
+yet mined is sent again byte for byte, which can not happen twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fl_chain.errors import LocalStateError
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """The update of one round."""
+
+    round: int
+    base_model: str
+    """Digest of the model that it was trained from, 64 hexadecimal digits."""
+    weight: int
+    blob: bytes
+
+
+class Journal:
+    """A directory with the update of the latest round and the transaction that records it.
+
+    Parameters
+    ----------
+    directory
+        Of one participant and one task; made if missing.
+
+    Raises
+    ------
+    LocalStateError
+        The disk is full or the directory cannot be used; in every method.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._update = directory / "update.safetensors"
+        self._facts = directory / "update.json"
+        self._transaction = directory / "transaction.hex"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(directory, error) from None
+
+    def write_update(self, entry: JournalEntry) -> None:
+        """Remember an update in place of the one before."""
+        facts = {
+            "base_model": entry.base_model,
+            "round": entry.round,
+            "size": len(entry.blob),
+            "weight": entry.weight,
+        }
+        self._facts.unlink(missing_ok=True)
+        _replace(self._update, entry.blob)
+        _replace(self._facts, json.dumps(facts).encode())
+
+    def read_update(self, round_number: int, base_model: str) -> JournalEntry | None:
+        """Return the remembered update if it is for this round and base model."""
+        try:
+            facts = json.loads(self._facts.read_bytes())
+            blob = self._update.read_bytes()
+            is_same = (facts["round"], facts["base_model"]) == (round_number, base_model)
+            if is_same and facts["size"] == len(blob):
+                return JournalEntry(round_number, base_model, int(facts["weight"]), blob)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # nothing remembered, or half of it: the update is made again
+        return None
+
+    def write_transaction(self, raw: bytes) -> None:
+        """Remember a signed transaction before it leaves."""
+        _replace(self._transaction, raw.hex().encode())
+
+    def read_transaction(self) -> bytes | None:
+        """Return the signed transaction that may not be mined yet."""
+        try:
+            return bytes.fromhex(self._transaction.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def forget_transaction(self) -> None:
+        """Forget the transaction: the chain has it."""
+        self._transaction.unlink(missing_ok=True)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file so that a crash leaves the old content or the new, never a mixture."""
+    partial = path.with_suffix(path.suffix + ".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> LocalStateError:
+    return LocalStateError(
+        f"cannot write {path}: {error.strerror}", "free disk space or choose another --state"
+    )

@@ -1,0 +1,41 @@
+"""Wait out a service that is away for a while, and say so; give up in the end with its error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from fl_chain.errors import BlobUnavailable, ChainUnreachable, FlChainError, StoreUnreachable
+from fl_chain.roles.progress import Progress
+
+T = TypeVar("T")
+
+DEFAULT_PATIENCE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+TRANSIENT: tuple[type[FlChainError], ...] = (StoreUnreachable, ChainUnreachable, BlobUnavailable)
+"""Errors that may go away by themselves."""
+
+
+def with_patience(action: Callable[[], T], patience_seconds: float, progress: Progress) -> T:
+    """Return what ``action`` returns, trying again while a service is away.
+
+    Raises
+    ------
+    FlChainError
+        The last error, once ``patience_seconds`` have passed; any other error at once.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return action()
+        except TRANSIENT as error:
+            if time.monotonic() + pause > deadline:
+                raise
+            progress("waiting", {"reason": error.message})
+        # The pause doubles, so that a service that comes back is not met by a stampede.
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,23 @@
+"""What a long-running role reports while it works: small events, for people and machines alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Progress = Callable[[str, dict[str, Any]], None]
+"""Takes the event's name and its values (text, numbers, booleans)."""
+
+
+def ignore_progress(event: str, values: dict[str, Any]) -> None:
+    """Report to nobody."""
+
+
+@contextmanager
+def timed(values: dict[str, Any], name: str) -> Iterator[None]:
+    """Store the seconds that a block took under ``name``."""
+    start = time.perf_counter()
+    yield
+    values[name] = round(time.perf_counter() - start, 6)

@@ -1,0 +1,142 @@
+"""task.toml: how a coordinator describes a task, before it becomes a manifest."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from fl_chain.errors import InvalidManifest, MalformedBlob, UsageError
+from fl_chain.protocol.address import parse_address
+from fl_chain.protocol.manifest import Encoding, Recipe, RoundParameters
+
+_TOP = ("name", "aggregator", "participants", "registry", "rule", "privacy")
+_TABLES = {"rounds": RoundParameters, "recipe": Recipe, "encoding": Encoding}
+_NOT_WRITTEN = ("environment",)
+_ROUND_DEFAULTS = {
+    "num_rounds": 5,
+    "max_weight": 100_000,
+    "collect_seconds": 600,
+    "aggregate_seconds": 600,
+    "challenge_seconds": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFile:
+    """The contents of a task.toml, checked."""
+
+    name: str
+    aggregator: str
+    """Address of the aggregator; empty for the coordinator itself."""
+    participants: tuple[str, ...]
+    registry: str
+    """Address of a registry to use; empty to deploy one."""
+    rule: str
+    privacy: str
+    rounds: RoundParameters
+    recipe: Recipe
+    encoding: Encoding
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """Read and check a task.toml; the example in docs/how-to/run-a-task.md shows every field.
+
+    Raises
+    ------
+    UsageError
+        Missing, not TOML, or an unknown, missing or mistyped field.
+    """
+    try:
+        with path.open("rb") as file:
+            contents = tomllib.load(file, parse_float=Decimal)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    try:
+        return parse_task(contents)
+    except (UsageError, InvalidManifest) as error:
+        raise UsageError(f"{path}: {error.message}", error.hint) from None
+
+
+def parse_task(contents: dict[str, Any]) -> TaskFile:
+    """Return the task that the tables of a task.toml describe."""
+    _check_names("", contents, (*_TOP, *_TABLES))
+    participants = _take_list(contents, "participants")
+    rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
+    rounds.setdefault("target_updates", max(1, len(participants)))
+    rounds.setdefault("min_updates", max(1, (rounds["target_updates"] + 1) // 2))
+    return TaskFile(
+        name=_take(contents, "name", ""),
+        aggregator=_address(_take(contents, "aggregator", "")),
+        participants=tuple(_address(participant) for participant in participants),
+        registry=_address(_take(contents, "registry", "")),
+        rule=_take(contents, "rule", "mean"),
+        privacy=_take(contents, "privacy", "open"),
+        rounds=_build("rounds", rounds),
+        recipe=_build("recipe", _table(contents, "recipe")),
+        encoding=_build("encoding", _table(contents, "encoding")),
+    )
+
+
+def _table(contents: dict[str, Any], name: str) -> dict[str, Any]:
+    table = contents.get(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{name} is a table: write [{name}]")
+    return table
+
+
+def _build(name: str, values: dict[str, Any]) -> Any:
+    kind = _TABLES[name]
+    known = [entry.name for entry in fields(kind) if entry.name not in _NOT_WRITTEN]
+    _check_names(f"{name}.", values, known)
+    types = {entry.name: entry.type for entry in fields(kind)}
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if types[key] == "str" and isinstance(value, Decimal | int) and type(value) is not bool:
+            value = str(value)  # numbers with fractions travel as text
+        expected = int if types[key] == "int" else str
+        if type(value) is not expected:
+            raise UsageError(f"{name}.{key} is {value!r}, expected {_SPOKEN[expected]}")
+        checked[key] = value
+    try:
+        return kind(**checked)
+    except TypeError as error:
+        missing = str(error).partition("argument")[2].lstrip("s: ")
+        raise UsageError(f"[{name}] lacks {missing}") from None
+
+
+_SPOKEN = {int: "a whole number", str: "text"}
+
+
+def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
+    for key in values:
+        if key not in known:
+            close = get_close_matches(key, known, n=1)
+            guess = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
+            raise UsageError(f"unknown field {prefix}{key}", guess)
+
+
+def _take(contents: dict[str, Any], name: str, default: str) -> str:
+    value = contents.get(name, default)
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {value!r}, expected text")
+    return value
+
+
+def _take_list(contents: dict[str, Any], name: str) -> list[str]:
+    value = contents.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise UsageError(f"{name} is a list of addresses")
+    return value
+
+
+def _address(text: str) -> str:
+    try:
+        return parse_address(text.lower()) if text else ""
+    except MalformedBlob as error:
+        raise UsageError(error.message) from None
