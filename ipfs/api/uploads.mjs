@@ -1,7 +1,5 @@
 /** Files of a multipart upload, as streams, one after the other and with back-pressure. */
 import { once } from 'node:events'
-import { pipeline } from 'node:stream/promises'
-import { Transform } from 'node:stream'
 import { Busboy } from '@fastify/busboy'
 import { BadRequest, RpcError } from '../errors.mjs'
 
@@ -13,45 +11,34 @@ const MAX_FILES = 1024
  * upload breaks off, stalls, is malformed or too large, or when `onFile` rejects: whatever must not
  * happen for half an upload belongs after this call.
  *
+ * The request stays readable after a failure, so that the client can still be answered.
+ *
  * @param {import('node:http').IncomingMessage} request
  * @param {{maxBytes: number, signal: AbortSignal}} options
  * @param {(content: AsyncIterable<Uint8Array>, name: string) => Promise<void>} onFile
  */
 export async function forEachUploadedFile (request, { maxBytes, signal }, onFile) {
   const parser = createParser(request)
+  const feeding = feedParser(request, parser, maxBytes, signal)
   let handled = Promise.resolve()
-  let failure = null
   let numFiles = 0
-  let current = null
 
-  const fail = (error) => {
-    failure ??= error
-    current?.destroy(error)
-  }
   parser.on('file', (field, part, name, encoding, contentType) => {
     numFiles += 1
-    part.on('error', () => {}) // reported to whoever reads the part
+    const abandon = () => part.destroy(feeding.failure)
+    part.on('error', () => {}) // whoever reads the part gets it
     handled = handled.then(async () => {
-      if (failure !== null) return part.resume()
-      current = part
+      if (feeding.failure !== null) return
+      feeding.onFailure = abandon
       if (contentType === 'application/x-directory') throw new BadRequest('directories are not supported')
       await onFile(part, decodeName(name))
-    }).catch((error) => {
-      failure ??= error
-      parser.destroy(error)
-    })
+      part.resume() // past what was read: without it the parser would wait for ever
+    }).catch((error) => feeding.stop(error))
   })
 
-  request.setTimeout(STALL_MS, () => request.destroy(new RpcError('the upload stalled')))
-  try {
-    await pipeline(request, limitBytes(maxBytes), parser, { signal, end: true })
-  } catch (error) {
-    fail(error instanceof RpcError ? error : describeBreak(error, request))
-  } finally {
-    request.setTimeout(0)
-  }
+  await feeding.ended
   await handled
-  if (failure !== null) throw failure
+  if (feeding.failure !== null) throw feeding.failure
   if (numFiles === 0) throw new BadRequest('argument "path" is required')
 }
 
@@ -64,12 +51,56 @@ export async function forEachUploadedFile (request, { maxBytes, signal }, onFile
  */
 export async function discardBody (request, milliseconds) {
   if (request.complete || request.destroyed) return
-  request.unpipe()
   request.resume()
   await Promise.race([
     once(request, 'end', { signal: AbortSignal.timeout(milliseconds) }),
     once(request, 'close')
   ]).catch(() => {})
+}
+
+/**
+ * Pass the request body on to the parser. Unlike a pipeline, this leaves the connection alone when
+ * something fails.
+ */
+function feedParser (request, parser, maxBytes, signal) {
+  const feeding = { failure: null, onFailure: () => {}, stop: null, ended: null }
+  let received = 0
+  feeding.ended = new Promise((resolve) => {
+    const stalled = setTimeout(() => feeding.stop(new RpcError('the upload stalled')), STALL_MS)
+    const resume = () => request.resume()
+    const onData = (chunk) => {
+      stalled.refresh()
+      received += chunk.length
+      if (received > maxBytes) {
+        feeding.stop(new RpcError(
+          `the upload is larger than ${maxBytes} bytes (--max-upload-bytes)`, { status: 413 }))
+      } else if (!parser.write(chunk)) {
+        request.pause()
+      }
+    }
+    const onEnd = () => parser.end()
+    const onBreak = () => { if (!request.complete) feeding.stop(new RpcError('the upload broke off')) }
+    const onAbort = () => feeding.stop(signal.reason)
+    const finish = () => {
+      clearTimeout(stalled)
+      request.off('data', onData).off('end', onEnd).off('error', onBreak).off('close', onBreak)
+      parser.off('drain', resume)
+      signal.removeEventListener('abort', onAbort)
+      request.on('error', () => {})
+      resolve()
+    }
+    feeding.stop = (error) => {
+      if (feeding.failure !== null) return
+      feeding.failure = error
+      finish()
+      feeding.onFailure()
+    }
+    parser.on('drain', resume).on('finish', finish)
+    parser.on('error', (error) => feeding.stop(new BadRequest(`the upload is malformed: ${error.message}`)))
+    signal.addEventListener('abort', onAbort)
+    request.on('data', onData).on('end', onEnd).on('error', onBreak).on('close', onBreak)
+  })
+  return feeding
 }
 
 function createParser (request) {
@@ -82,23 +113,6 @@ function createParser (request) {
   } catch (error) {
     throw new BadRequest(`the request body is not a multipart upload: ${error.message}`)
   }
-}
-
-function limitBytes (maxBytes) {
-  let received = 0
-  return new Transform({
-    transform (chunk, encoding, done) {
-      received += chunk.length
-      if (received <= maxBytes) return done(null, chunk)
-      done(new RpcError(`the upload is larger than ${maxBytes} bytes (--max-upload-bytes)`, { status: 413 }))
-    }
-  })
-}
-
-function describeBreak (error, request) {
-  if (request.errored || request.destroyed) return new RpcError('the upload broke off')
-  if (error.name === 'AbortError') return new RpcError('context deadline exceeded')
-  return new BadRequest(`the upload is malformed: ${error.message}`)
 }
 
 function decodeName (name) {

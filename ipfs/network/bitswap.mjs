@@ -5,7 +5,10 @@ import { sha256 } from 'multiformats/hashes/sha2'
 import { BadRequest, BlockMissing } from '../errors.mjs'
 
 /** How long to gather wants into one message; the package's 10 ms would be half of a fetch. */
-const GATHER_WANTS_MS = 2
+export const GATHER_WANTS_MS = 2
+
+/** How long a block that was sent to a peer is not sent to it again. */
+const NO_RESEND_MS = 1_000
 
 /**
  * @typedef {object} Bitswap
@@ -38,9 +41,28 @@ export async function startBitswap ({ libp2p, blockstore, log }) {
   let started
   withBitswap(
     { addMixin: (mixin) => { started = mixin.start(host) } },
-    { sendWantlistDebounce: GATHER_WANTS_MS })
+    { sendWantlistDebounce: GATHER_WANTS_MS, doNotResendBlockWindow: NO_RESEND_MS })
   await started
-  return bitswap
+  const forgetting = forgetAnsweredWants(bitswap, libp2p)
+  return {
+    retrieve: (cid, options) => bitswap.retrieve(cid, options),
+    announce: (cid) => bitswap.announce(cid),
+    stop: async () => {
+      clearInterval(forgetting)
+      await bitswap.stop()
+    }
+  }
+}
+
+/**
+ * The package remembers each want that it has answered, drops the same want when it comes again,
+ * and forgets expired ones only after that. A peer that lost the block could then ask in vain, so
+ * they are forgotten on time.
+ */
+function forgetAnsweredWants (broker, libp2p) {
+  return setInterval(() => {
+    for (const peer of libp2p.getPeers()) broker.bitswap.peerWantLists.wantListForPeer(peer)
+  }, NO_RESEND_MS / 2).unref()
 }
 
 /** What peers may see: a block that cannot be read in full is a block that we do not have. */

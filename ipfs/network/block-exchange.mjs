@@ -1,9 +1,11 @@
 /** Blocks from wherever they are: the local store first, connected peers otherwise. */
 import crypto from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { BlockMissing, RpcError } from '../errors.mjs'
 import { blockKey } from '../storage/blockstore.mjs'
+import { GATHER_WANTS_MS } from './bitswap.mjs'
 
-const FIRST_PATIENCE_MS = 2_000
+const FIRST_PATIENCE_MS = 500
 const LAST_PATIENCE_MS = 60_000
 
 /**
@@ -103,12 +105,11 @@ export class BlockExchange {
         return await this.#bitswap.retrieve(cid, { signal: AbortSignal.any([signal, roundOver]) })
       } catch (error) {
         signal.throwIfAborted()
-        if (!roundOver.aborted) {
-          this.#log(`asking for ${cid} failed: ${error.message}`)
-          await rejectedWhenAborted(roundOver, signal).catch(() => {})
-          signal.throwIfAborted()
-        }
+        if (!roundOver.aborted) this.#log(`asking for ${cid} failed: ${error.message}`)
       }
+      // Stated at once, the new want would be taken back together with the old one.
+      await pause(roundOver.aborted ? 10 * GATHER_WANTS_MS : FIRST_PATIENCE_MS, null, { signal })
+        .catch(() => signal.throwIfAborted())
     }
   }
 }
