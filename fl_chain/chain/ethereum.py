@@ -61,9 +61,11 @@ class EthereumLedger:
 
     def fetch(self, from_block: int) -> Page:
         """Return the logs from a block on, in one request."""
+        # Some nodes refuse to look beyond their head, so the block before is read once more.
+        first = hex(max(from_block - 1, 0))
         logs, latest, last = self.connection.batch(
             [
-                ("eth_getLogs", [{"address": self.address, "fromBlock": hex(from_block)}]),
+                ("eth_getLogs", [{"address": self.address, "fromBlock": first}]),
                 ("eth_getBlockByNumber", ["latest", False]),
                 ("eth_getBlockByNumber", [hex(max(self._last_block, 0)), False]),
             ]
@@ -71,7 +73,10 @@ class EthereumLedger:
         if from_block and self._last_hash and (last is None or last["hash"] != self._last_hash):
             self._last_block, self._last_hash = -1, ""
             return Page((), 0, int(latest["timestamp"], 16), is_rewritten=True)
-        parsed = sorted(map(parse_log, logs), key=lambda log: (log.block_number, log.log_index))
+        parsed = sorted(
+            (log for log in map(parse_log, logs) if log.block_number >= from_block),
+            key=lambda log: (log.block_number, log.log_index),
+        )
         # Logs may be newer than the block that was read after them, never older.
         newest = max([int(latest["number"], 16), *(log.block_number for log in parsed[-1:])])
         if newest == int(latest["number"], 16):
@@ -161,3 +166,8 @@ class Deployer:
         if not answer.get("contractAddress"):
             raise LedgerError("the chain node reports no address for a deployed contract")
         return str(answer["contractAddress"]).lower()
+
+
+def transfer(connection: ChainConnection, account: LocalAccount, to: str, wei: int) -> Receipt:
+    """Send money from one account to another."""
+    return TransactionSender(connection, account).send(to, b"", wei)

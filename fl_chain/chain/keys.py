@@ -65,7 +65,7 @@ def load_key(path: Path, password: str) -> LocalAccount:
     KeyFileError
         Missing, malformed, or encrypted with another password.
     """
-    keystore = _read_keystore(path)
+    keystore = read_keystore(path)
     try:
         account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
     except (ValueError, TypeError, KeyError):
@@ -78,12 +78,13 @@ def load_key(path: Path, password: str) -> LocalAccount:
 def list_keys(directory: Path) -> list[tuple[str, str]]:
     """Return name and address of every key file in a directory, by name."""
     return [
-        (path.stem, "0x" + str(_read_keystore(path).get("address", "")).lower().removeprefix("0x"))
+        (path.stem, "0x" + str(read_keystore(path).get("address", "")).lower().removeprefix("0x"))
         for path in sorted(directory.glob("*.json"))
     ]
 
 
-def _read_keystore(path: Path) -> dict[str, Any]:
+def read_keystore(path: Path) -> dict[str, Any]:
+    """Return the still encrypted contents of a key file."""
     try:
         keystore = json.loads(path.read_text(encoding="utf-8"))
     except OSError:

@@ -67,7 +67,7 @@ class TransactionSender:
         self._outbox = outbox
         self.address = str(account.address).lower()
 
-    def send(self, to: str | None, data: bytes) -> Receipt:
+    def send(self, to: str | None, data: bytes, wei: int = 0) -> Receipt:
         """Send ``data`` to a contract, or deploy it when ``to`` is None, and wait.
 
         Raises
@@ -75,7 +75,11 @@ class TransactionSender:
         TransactionRejected, InsufficientFunds, ChainUnreachable
         """
         self._finish_interrupted()
-        request: dict[str, Any] = {"from": self.address, "data": "0x" + data.hex()}
+        request: dict[str, Any] = {
+            "from": self.address,
+            "data": "0x" + data.hex(),
+            "value": hex(wei),
+        }
         if to is not None:
             request["to"] = to
         nonce, block, balance, estimate = self._connection.try_batch(
@@ -94,8 +98,8 @@ class TransactionSender:
         if isinstance(estimate, RpcError):
             self._refuse(estimate, funds)
         gas = min(int(int(estimate, 16) * GAS_MARGIN), int(block["gasLimit"], 16))
-        if funds < gas * price:
-            raise self._unfunded(funds, gas * price)
+        if funds < gas * price + wei:
+            raise self._unfunded(funds, gas * price + wei)
         signed = self._account.sign_transaction(
             {
                 "chainId": self._connection.chain_id,
@@ -103,7 +107,7 @@ class TransactionSender:
                 "gas": gas,
                 "maxFeePerGas": price,
                 "maxPriorityFeePerGas": min(price, 10**9),
-                "value": 0,
+                "value": wei,
                 "data": data,
                 **({"to": to_checksum_address(to)} if to is not None else {}),
             }

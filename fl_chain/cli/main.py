@@ -1,0 +1,124 @@
+"""The entry point: finds the command, turns every expected error into a line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from fl_chain import __version__
+from fl_chain.cli.settings import Settings
+from fl_chain.errors import FlChainError, LocalStateError, UsageError
+
+COMMANDS = {
+    "aggregator": "Aggregate the updates of a task.",
+    "audit": "Re-derive every model of a task from chain and IPFS.",
+    "demo": "Run the main job on this machine, and audit it.",
+    "devnet": "Start and stop a local chain and IPFS nodes.",
+    "history": "Query the on-chain history.",
+    "key": "Make and list keys.",
+    "model": "Export models.",
+    "participant": "Take part in a task.",
+    "task": "Create a task, admit participants, stop it.",
+}
+"""Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""
+
+EXIT_INTERRUPTED = 130
+EXIT_AUDIT_NOT_RUN = 3
+
+
+class _Nouns(click.Group):
+    """Loads a noun's module only when it is used: most commands need no torch."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"fl_chain.cli.{name}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_Nouns, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fl-chain")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".fl-chain"),
+    show_default=True,
+    help="Directory for devnet, keys and journals.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file.  [default: fl-chain.toml if there is one]",
+)
+@click.pass_context
+def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
+    """Federated learning whose every model anyone can re-derive from chain and IPFS.
+
+    \b
+    Try it:            fl-chain demo run
+    By hand:           fl-chain devnet up
+                       fl-chain key new coordinator
+                       fl-chain task create task.toml --key coordinator
+                       fl-chain participant run --task 0x... --key alice
+                       fl-chain audit run --task 0x...
+
+    Exit codes: 0 done; 10 usage, 11 protocol, 12 IPFS, 13 chain, 14 training data or model,
+    15 devnet, 16 local state, 17 keys; 130 interrupted. An audit: 0 pass, 1 failure,
+    2 undecidable, 3 could not run.
+    """
+    context.obj = Settings.load(state, config)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors go to standard error."""
+    is_audit = "audit" in arguments[:5]
+    try:
+        code = fl_chain.main(args=arguments, prog_name="fl-chain", standalone_mode=False)
+    except click.exceptions.Abort:
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        _complain(UsageError(error.format_message(), _usage_hint(error)))
+        return EXIT_AUDIT_NOT_RUN if is_audit else UsageError.exit_code
+    except BrokenPipeError:
+        # The reader went away, as `head` does; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except FlChainError as error:
+        _complain(error)
+        return EXIT_AUDIT_NOT_RUN if is_audit else error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(LocalStateError(f"{place}{error.strerror or error}"))
+        return EXIT_AUDIT_NOT_RUN if is_audit else LocalStateError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _complain(error: FlChainError) -> None:
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f" hint: {error.hint}", err=True)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see {context.command_path} --help" if context is not None else "see fl-chain --help"

@@ -1,0 +1,91 @@
+"""fl-chain participant: take part in a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fl_chain.cli.output import print_progress
+from fl_chain.cli.settings import (
+    Settings,
+    ipfs_option,
+    json_option,
+    key_options,
+    rpc_option,
+    task_option,
+)
+
+PARTITIONERS = ("iid", "dirichlet", "shard")
+
+
+@click.group()
+def participant() -> None:
+    """Take part in a task: train locally, pin and record every update."""
+
+
+@participant.command("run")
+@task_option
+@key_options
+@click.option("--partition-id", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--num-partitions", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--partitioner", type=click.Choice(PARTITIONERS), default="iid", show_default=True)
+@click.option(
+    "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for a chain or IPFS node that is away, before giving up.",
+)
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def run(
+    settings: Settings,
+    task: str,
+    key: str,
+    password_file: Path | None,
+    partition_id: int,
+    num_partitions: int,
+    partitioner: str,
+    alpha: float | None,
+    patience: float,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> None:
+    """Train in every round until the task is over.
+
+    Killed and started again, it continues where it was; nobody submits twice. The data set that
+    the task names is divided among --num-partitions participants; this one trains on its part.
+
+    \b
+    fl-chain participant run --task 0x... --key alice --partition-id 0 --num-partitions 10
+    """
+    from fl_chain.roles.join import open_trainer
+    from fl_chain.roles.participant import ParticipantRole
+
+    progress = print_progress(as_json)
+    services = settings.services(rpc, ipfs)
+    account = settings.open_key(services, key, password_file)
+    journal = services.open_journal(task, account)
+    ledger = services.open_ledger(task, account, journal)
+    with services.open_store() as store:
+        trainer = open_trainer(
+            ledger,
+            store,
+            partition_id=partition_id,
+            num_partitions=num_partitions,
+            partitioner=partitioner,
+            options={} if alpha is None else {"alpha": alpha},
+            patience_seconds=patience,
+            progress=progress,
+        )
+        role = ParticipantRole(
+            ledger, store, trainer, journal, progress=progress, patience_seconds=patience
+        )
+        role.run()

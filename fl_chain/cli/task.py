@@ -1,0 +1,116 @@
+"""fl-chain task: create a task, admit participants, stop it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from fl_chain.cli.output import print_line, print_progress
+from fl_chain.cli.settings import (
+    Settings,
+    ipfs_option,
+    json_option,
+    key_options,
+    rpc_option,
+    task_option,
+)
+
+
+@click.group()
+def task() -> None:
+    """Create a task, admit participants, stop it."""
+
+
+@task.command("create")
+@click.argument("task_file", type=click.Path(path_type=Path, dir_okay=False))
+@key_options
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def create(
+    settings: Settings,
+    task_file: Path,
+    key: str,
+    password_file: Path | None,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> None:
+    """Deploy the contracts of TASK_FILE, pin its manifest and genesis model.
+
+    The key's holder becomes the coordinator, and the aggregator unless the file names another.
+
+    \b
+    fl-chain task create task.toml --key coordinator
+
+    \b
+    # task.toml, everything else has defaults (docs/how-to/run-a-task.md)
+    name = "digits"
+    participants = ["0x...", "0x..."]
+    [recipe]
+    model = "digits_mlp"
+    data = "digits"
+    """
+    from fl_chain.roles.coordinator import create_task
+    from fl_chain.roles.task_file import read_task_file
+
+    description = read_task_file(task_file)
+    services = settings.services(rpc, ipfs)
+    deployer = services.open_deployer(settings.open_key(services, key, password_file))
+    with services.open_store() as store:
+        created = create_task(description, deployer, store, print_progress(as_json))
+    if as_json:
+        print_line({"event": "created", **asdict(created)})
+    else:
+        click.echo(f"task {created.ledger}")
+
+
+@task.command("admit")
+@click.argument("participants", nargs=-1, required=True)
+@task_option
+@key_options
+@rpc_option
+@json_option
+@click.pass_obj
+def admit(
+    settings: Settings,
+    participants: tuple[str, ...],
+    task: str,
+    key: str,
+    password_file: Path | None,
+    rpc: str | None,
+    as_json: bool,
+) -> None:
+    """Enrol PARTICIPANTS (addresses) in the task's registry and admit them. Coordinator only."""
+    from fl_chain.roles.coordinator import admit_participants
+    from fl_chain.roles.history import replay
+
+    services = settings.services(rpc)
+    state, _ = replay(services.open_ledger(task))
+    deployer = services.open_deployer(settings.open_key(services, key, password_file))
+    admit_participants(
+        deployer,
+        task,
+        tuple(participant.lower() for participant in participants),
+        enrol_in=state.parameters.registry,
+        progress=print_progress(as_json),
+    )
+
+
+@task.command("stop")
+@task_option
+@key_options
+@rpc_option
+@click.pass_obj
+def stop(
+    settings: Settings, task: str, key: str, password_file: Path | None, rpc: str | None
+) -> None:
+    """End the task for good; the round in progress is aborted. Coordinator only."""
+    from fl_chain.protocol.actions import Stop
+
+    services = settings.services(rpc)
+    services.open_ledger(task, settings.open_key(services, key, password_file)).send(Stop())
+    click.echo("stopped")

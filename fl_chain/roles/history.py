@@ -1,0 +1,114 @@
+"""The on-chain history as rows: one flat mapping per task, round, update or participant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.ethereum import EthereumLedger, find_tasks
+from fl_chain.chain.ledger import Ledger
+from fl_chain.errors import LedgerError
+from fl_chain.protocol.records import TaskCreated, decode_log
+from fl_chain.protocol.round import Task
+
+Row = dict[str, Any]
+
+
+def replay(ledger: Ledger) -> tuple[Task, int]:
+    """Return the state of a ledger and the timestamp of the latest block."""
+    page = ledger.fetch(0)
+    task = None
+    for log in page.logs:
+        record = decode_log(log)
+        if isinstance(record, TaskCreated):
+            task = Task(record)
+        elif task is not None:
+            task.apply(record)  # type: ignore[arg-type]
+    if task is None:
+        raise LedgerError(f"the ledger at {ledger.address} has no records")
+    return task, page.now
+
+
+def list_tasks(connection: ChainConnection) -> Iterator[Row]:
+    """Yield a row per task on the chain, oldest first."""
+    for address, block in find_tasks(connection):
+        task, now = replay(EthereumLedger(connection, address))
+        current = task.current
+        yield {
+            "task": address,
+            "task_id": task.parameters.manifest_digest.hex(),
+            "coordinator": task.coordinator,
+            "aggregator": task.parameters.aggregator,
+            "registry": task.parameters.registry,
+            "block": block,
+            "participants": len(task.admitted),
+            "rounds_finalized": current.num_finalized,
+            "rounds_planned": task.parameters.num_rounds,
+            "round": current.round,
+            "phase": task.phase(now).name,
+            "is_stopped": current.is_stopped,
+        }
+
+
+def list_rounds(ledger: Ledger) -> Iterator[Row]:
+    """Yield a row per round, genesis first."""
+    task, now = replay(ledger)
+    yield {
+        "round": 0,
+        "phase": "FINALIZED",
+        "base_round": None,
+        "updates": 0,
+        "opened_at": None,
+        "finished_at": None,
+        "model": task.parameters.genesis_digest.hex(),
+        "report": None,
+    }
+    for number, history in task.rounds.items():
+        end = history.finalized or history.aborted
+        proposal = history.proposal
+        yield {
+            "round": number,
+            "phase": task.phase_of(number, now).name,
+            "base_round": history.opened.base_round,
+            "updates": len(history.updates),
+            "opened_at": history.opened.timestamp,
+            "finished_at": end.timestamp if end else None,
+            "model": proposal.model_digest.hex() if proposal else None,
+            "report": proposal.report_digest.hex() if proposal else None,
+        }
+
+
+def list_updates(ledger: Ledger) -> Iterator[Row]:
+    """Yield a row per submitted update, in the order of submission."""
+    task, _ = replay(ledger)
+    for number, history in task.rounds.items():
+        for record in history.updates:
+            yield {
+                "round": number,
+                "sequence": record.sequence,
+                "participant": record.participant,
+                "digest": record.digest.hex(),
+                "cid_digest": record.cid_digest.hex(),
+                "weight": record.weight,
+                "submitted_at": record.timestamp,
+            }
+
+
+def list_participants(ledger: Ledger) -> Iterator[Row]:
+    """Yield a row per participant that is or was admitted or has submitted."""
+    task, _ = replay(ledger)
+    counts: dict[str, int] = dict.fromkeys(sorted(task.admitted), 0)
+    weights: dict[str, int] = {}
+    for history in task.rounds.values():
+        for record in history.updates:
+            counts[record.participant] = counts.get(record.participant, 0) + 1
+            weights[record.participant] = record.weight
+    for participant, updates in counts.items():
+        yield {
+            "participant": participant,
+            "is_admitted": participant in task.admitted,
+            "updates": updates,
+            "last_round": task.last_round_of.get(participant),
+            "last_weight": weights.get(participant),
+        }

@@ -1,0 +1,104 @@
+"""Open the services that a role works with: chain node, IPFS node, keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_account.signers.local import LocalAccount
+
+from fl_chain.chain import keys
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.ethereum import Deployer, EthereumLedger
+from fl_chain.errors import UsageError
+from fl_chain.roles.devnet import Devnet, read_devnet
+from fl_chain.roles.journal import Journal
+from fl_chain.storage.ipfs import IpfsStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Addresses of the services; what is empty is taken from the devnet in ``state``."""
+
+    state: Path
+    """State directory: devnet, journals, and keys unless they are elsewhere."""
+    rpc: str = ""
+    """URL of the chain node."""
+    ipfs: str = ""
+    """API multiaddr of the IPFS node."""
+    chain_id: int | None = None
+    """The chain to insist on."""
+    key_directory: Path | None = None
+
+    def connect(self) -> ChainConnection:
+        """Connect to the chain node."""
+        return ChainConnection(self.rpc or self._devnet().chain.address, self.chain_id)
+
+    def open_store(self) -> IpfsStore:
+        """Open the IPFS node."""
+        return IpfsStore(self.ipfs or self._devnet().ipfs[0].address)
+
+    def open_ledger(
+        self, task: str, account: LocalAccount | None = None, journal: Journal | None = None
+    ) -> EthereumLedger:
+        """Open the task at an address."""
+        return EthereumLedger(self.connect(), task, account, journal)
+
+    def open_deployer(self, account: LocalAccount) -> Deployer:
+        """Open a sender for contracts that do not exist yet."""
+        return Deployer(self.connect(), account)
+
+    def open_journal(self, task: str, account: LocalAccount) -> Journal:
+        """Open the journal of one participant in one task."""
+        return Journal(self.state / "journal" / task / str(account.address).lower())
+
+    def locate_key(self, name: str) -> Path:
+        """Return the path of a key file by name or path.
+
+        Raises
+        ------
+        KeyFileError
+            There is none, or it is no key file.
+        """
+        path = Path(name) if name.endswith(".json") else self.keys / f"{name}.json"
+        keys.read_keystore(path)
+        return path
+
+    def open_key(self, path: Path, password: str) -> LocalAccount:
+        """Open a key file."""
+        return keys.load_key(path, password)
+
+    def create_key(self, name: str, password: str, *, is_generated: bool = False) -> str:
+        """Make a key file and return its address."""
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise UsageError(f"{name!r} is no name for a key", "use letters, digits, - and _")
+        path = self.keys / f"{name}.json"
+        return keys.create_key(path, password, is_generated=is_generated)
+
+    def list_keys(self) -> list[tuple[str, str]]:
+        """Return name and address of every key."""
+        return keys.list_keys(self.keys)
+
+    @property
+    def keys(self) -> Path:
+        """Directory of the key files."""
+        return self.key_directory or self.state / "keys"
+
+    def _devnet(self) -> Devnet:
+        devnet = read_devnet(self.state)
+        if devnet is None or not devnet.is_running:
+            raise UsageError(
+                f"no devnet runs in {self.state}",
+                "start one with: fl-chain devnet up, or name endpoints with --rpc and --ipfs",
+            )
+        return devnet
+
+
+def read_password(path: Path) -> str:
+    """Return the first line of a password file."""
+    return keys.read_password(path)
+
+
+def generate_password(path: Path) -> str:
+    """Write a random password to a file that only its owner reads, and return it."""
+    return keys.generate_password(path)
