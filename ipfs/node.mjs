@@ -93,6 +93,10 @@ async function run (settings) {
 // packages. No state of this node depends on them.
 process.on('unhandledRejection', (error) => log(`unhandled rejection: ${error?.stack ?? error}`))
 
+// The log may be on the disk that is full, and whoever read the ready line may be gone.
+process.stderr.on('error', () => {})
+process.stdout.on('error', () => {})
+
 try {
   const settings = parseCommandLine(process.argv.slice(2))
   if (settings === null) process.stdout.write(USAGE)

@@ -44,10 +44,18 @@ def _starter(directory: Path, stack: ExitStack) -> NodeStarter:
             detached=False,
             extra_arguments=arguments,
         )
+        stack.callback(_check_log, directory / f"{repo}.log")
         stack.callback(node.stop)
         return node
 
     return start
+
+
+def _check_log(log: Path) -> None:
+    """Whatever a test did to the node, nothing in there went unnoticed or leaked."""
+    text = log.read_text("utf-8")
+    assert "Warning" not in text, text
+    assert "unhandled rejection" not in text, text
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,12 @@ export class PinJournal {
     this.#waiting = []
     const bytes = Buffer.from(changes.map(encodeLine).join(''))
     try {
-      await this.#handle.write(bytes, 0, bytes.length, this.#length)
+      // A disk that fills up takes the first part and reports the error only for the rest.
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } =
+          await this.#handle.write(bytes, done, bytes.length - done, this.#length + done)
+        done += bytesWritten
+      }
       await this.#handle.datasync()
     } catch (error) {
       await this.#undoPartialWrite(error)

@@ -419,6 +419,26 @@ def test_a_failing_disk_is_an_error_and_leaves_no_half_pin(start_ipfs_node: Node
         assert store.get(cid, max_bytes=500_000) == large
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit of a running process")
+def test_pins_go_on_after_the_disk_was_full_for_a_while(
+    start_ipfs_node: NodeStarter, tmp_path: Path
+) -> None:
+    node = start_ipfs_node()
+    journal = tmp_path / "repo" / "pins.journal"
+    with store_of(node) as store:
+        acknowledged = [store.put(fresh_bytes(20)) for _ in range(3)]
+        limit = journal.stat().st_size + 50  # in the middle of the next record
+        before = resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        for _ in range(3):
+            with pytest.raises(StoreError, match="EFBIG"):
+                store.put(fresh_bytes(20))
+        resource.prlimit(node.pid, resource.RLIMIT_FSIZE, before)
+        acknowledged += [store.put(fresh_bytes(20)) for _ in range(3)]
+    os.kill(node.pid, signal.SIGKILL)
+    node.stop()
+    assert pins(start_ipfs_node()) == {str(cid) for cid in acknowledged}
+
+
 # Start and stop
 
 
@@ -534,6 +554,31 @@ def test_content_can_be_fetched_again_right_after_it_was_collected(
         for _ in range(3):
             assert reader.get(cid, max_bytes=len(data)) == data
             assert len(collect_garbage(other)) == 3
+
+
+def test_pinning_fetches_the_whole_graph(start_ipfs_node: NodeStarter) -> None:
+    source = start_ipfs_node("source")
+    other = start_ipfs_node("other", peers=source.swarm_addresses)
+    data = many_blocks(40)
+    with store_of(source) as store:
+        cid = store.put(data)
+    assert post(other, "pin/add", cid, timeout="30s").json() == {"Pins": [str(cid)]}
+    source.stop()
+    assert collect_garbage(other) == set()
+    assert post(other, "cat", cid, offline="true").content == data
+
+
+def test_readers_share_one_fetch_and_may_leave_it(start_ipfs_node: NodeStarter) -> None:
+    source = start_ipfs_node("source")
+    other = start_ipfs_node("other", peers=source.swarm_addresses)
+    data = fresh_bytes(100_000)
+    cid = compute_cid(data)
+    with ThreadPoolExecutor(12) as threads, store_of(source) as store:
+        leaving = [threads.submit(post, other, "cat", cid, timeout="300ms") for _ in range(4)]
+        staying = [threads.submit(post, other, "cat", cid, timeout="30s") for _ in range(8)]
+        assert all(answer.result().status_code == 500 for answer in leaving)
+        store.put(data)
+        assert all(answer.result().content == data for answer in staying)
 
 
 def test_an_unreachable_peer_is_an_error(start_ipfs_node: NodeStarter) -> None:
