@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Write the golden vectors below tests/vectors; with --check, compare instead.
+
+Expected values come from tests/reference.py or are written by hand in scripts/vectors. Nothing is
+imported from fl_chain, so a vector that it does not meet is a finding, not a file to regenerate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.vectors import blobs, documents, encodings, numbers, rounds  # noqa: E402
+
+VECTORS = ROOT / "tests" / "vectors"
+
+MAKERS = {
+    "digest/digest.json": encodings.make_digest,
+    "canonical_json/canonical_json.json": encodings.make_canonical_json,
+    "blob/blob.json": blobs.make_blob,
+    "manifest/manifest.json": documents.make_manifest,
+    "report/report.json": documents.make_report,
+    "fixed_point/fixed_point.json": numbers.make_fixed_point,
+    "aggregate/round.json": rounds.make_aggregate,
+    "history/history.json": rounds.make_history,
+    "round/transitions.json": rounds.make_transitions,
+    "round/phases.json": rounds.make_phases,
+}
+
+
+def lay_out(document: dict[str, Any]) -> str:
+    """Return JSON with one line for each case, so that a difference shows the case."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            cases = ",\n".join(f"  {json.dumps(case)}" for case in value)
+            lines.append(f" {json.dumps(key)}: [\n{cases}\n ]")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def main() -> int:
+    """Write or compare every file; return 1 when one differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
+    is_check = parser.parse_args().check
+    different = []
+    for name, make in MAKERS.items():
+        path = VECTORS / name
+        text = lay_out(make())
+        if is_check:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                different.append(name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in different:
+        print(f"{name} differs: run scripts/make_vectors.py and look at the difference")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

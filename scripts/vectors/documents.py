@@ -1,0 +1,292 @@
+"""Vectors of manifests and round reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import rfc8785
+
+from tests import reference as ref
+
+AGGREGATOR = "0x" + "a9" * 20
+
+
+def make_manifest() -> Any:
+    """Return manifests with their bytes and task ids, and texts that are none."""
+    changes: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+        ("the smallest task", lambda m: None),
+        ("every limit of the rounds", lambda m: m["rounds"].update(_LARGEST_WINDOWS)),
+        ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
+        ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
+        ("as much headroom as there is", lambda m: m.update(_FULL_HEADROOM)),
+    ]
+    return {
+        "cases": [_manifest_case(name, change) for name, change in changes],
+        "refused": [
+            {"reason": reason, "error": error, "text": _manifest_text(change)}
+            for error, refusals in (
+                ("InvalidManifest", _IMPOSSIBLE),
+                ("MalformedBlob", _MALFORMED),
+            )
+            for reason, change in refusals
+        ]
+        + [
+            {
+                "reason": "white space",
+                "error": "MalformedBlob",
+                "text": json.dumps(manifest(), sort_keys=True),
+            },
+            {"reason": "a JSON array", "error": "MalformedBlob", "text": "[]"},
+            {"reason": "a JSON string", "error": "MalformedBlob", "text": '"manifest"'},
+        ],
+    }
+
+
+def manifest() -> dict[str, Any]:
+    """Return a small task."""
+    return {
+        "aggregator": AGGREGATOR,
+        "chain_id": 31337,
+        "encoding": {
+            "fraction_bits": 15,
+            "max_abs": 32767,
+            "model_fraction_bits": 24,
+            "rounding": "stochastic",
+        },
+        "format": ref.FORMAT,
+        "kind": "manifest",
+        "layout": [{"name": "bias", "shape": [2]}, {"name": "weight", "shape": [2, 3]}],
+        "name": "a task",
+        "privacy": "open",
+        "recipe": {
+            "batch_size": 10,
+            "data": "digits",
+            "environment": {},
+            "learning_rate": "0.1",
+            "model": "linear",
+            "num_epochs": 1,
+            "seed": 0,
+        },
+        "rounds": {
+            "aggregate_seconds": 50,
+            "challenge_seconds": 20,
+            "collect_seconds": 100,
+            "max_weight": 1000,
+            "min_updates": 2,
+            "num_rounds": 2,
+            "target_updates": 8,
+        },
+        "rule": "mean",
+        "salt": "5a" * 16,
+    }
+
+
+_LARGEST_WINDOWS = {
+    "aggregate_seconds": 2**32 - 1,
+    "challenge_seconds": 0,
+    "collect_seconds": 2**32 - 1,
+    "num_rounds": 2**32 - 1,
+    "max_weight": 1,
+    "min_updates": 2**32 - 1,
+    "target_updates": 2**32 - 1,
+}
+# 2^16 updates of weight 2^15 and lanes below 2^15, shifted by 2^16: just below 2^62.
+_FULL_HEADROOM: dict[str, Any] = {
+    "encoding": {
+        "fraction_bits": 14,
+        "max_abs": 32767,
+        "model_fraction_bits": 30,
+        "rounding": "nearest",
+    },
+    "rounds": {
+        "aggregate_seconds": 1,
+        "challenge_seconds": 0,
+        "collect_seconds": 1,
+        "max_weight": 2**15,
+        "min_updates": 1,
+        "num_rounds": 1,
+        "target_updates": 2**16,
+    },
+}
+
+
+def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            document = document[key]
+        document[path[-1]] = value
+
+    return change
+
+
+def _drop(*path: str) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            document = document[key]
+        del document[path[-1]]
+
+    return change
+
+
+def _headroom_reached(document: dict[str, Any]) -> None:
+    document.update(json.loads(json.dumps(_FULL_HEADROOM)))
+    document["rounds"]["max_weight"] = 2**15 + 2
+
+
+_IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    ("an empty name", _set("name", value="")),
+    ("a name of 101 characters", _set("name", value="n" * 101)),
+    ("a name beyond ASCII", _set("name", value="é")),
+    ("a name with a line feed", _set("name", value="a\nb")),
+    ("a salt in upper case", _set("salt", value="5A" * 16)),
+    ("a short salt", _set("salt", value="5a" * 15)),
+    ("chain id 0", _set("chain_id", value=0)),
+    ("an aggregator with upper-case digits", _set("aggregator", value="0x" + "A9" * 20)),
+    ("an unknown rule", _set("rule", value="median")),
+    ("an unknown privacy mode", _set("privacy", value="sealed")),
+    ("an unknown rounding", _set("encoding", "rounding", value="up")),
+    ("negative fraction bits", _set("encoding", "fraction_bits", value=-1)),
+    ("more fraction bits than the model has", _set("encoding", "fraction_bits", value=25)),
+    ("31 fraction bits of the model", _set("encoding", "model_fraction_bits", value=31)),
+    ("max_abs 0", _set("encoding", "max_abs", value=0)),
+    ("max_abs 32768", _set("encoding", "max_abs", value=32768)),
+    ("no tensors", _set("layout", value=[])),
+    ("unsorted tensors", lambda m: m["layout"].reverse()),
+    ("a repeated tensor", lambda m: m["layout"].append(m["layout"][1])),
+    ("an empty dimension", _set("layout", value=[{"name": "w", "shape": [0]}])),
+    ("a reserved tensor name", _set("layout", value=[{"name": "__metadata__", "shape": [1]}])),
+    ("more than 2^30 values", _set("layout", value=[{"name": "w", "shape": [2**30 + 1]}])),
+    ("rounds without updates", _set("rounds", "min_updates", value=0)),
+    ("a minimum above the target", _set("rounds", "min_updates", value=9)),
+    ("no rounds", _set("rounds", "num_rounds", value=0)),
+    ("weight 0", _set("rounds", "max_weight", value=0)),
+    ("no time to submit", _set("rounds", "collect_seconds", value=0)),
+    ("no time to propose", _set("rounds", "aggregate_seconds", value=0)),
+    ("a window of 2^32 seconds", _set("rounds", "challenge_seconds", value=2**32)),
+    ("a negative window", _set("rounds", "challenge_seconds", value=-1)),
+    ("a sum that reaches 2^62", _headroom_reached),
+]
+
+_MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    *[(f"no {key}", _drop(key)) for key in sorted(manifest())],
+    *[(f"no {key} of the rounds", _drop("rounds", key)) for key in sorted(manifest()["rounds"])],
+    *[
+        (f"no {key} of the encoding", _drop("encoding", key))
+        for key in sorted(manifest()["encoding"])
+    ],
+    *[(f"no {key} of the recipe", _drop("recipe", key)) for key in sorted(manifest()["recipe"])],
+    ("a field too many", _set("note", value="")),
+    ("a field too many in the rounds", _set("rounds", "note", value=1)),
+    ("a field too many in the encoding", _set("encoding", "note", value=1)),
+    ("a field too many in the recipe", _set("recipe", "note", value=1)),
+    ("a field too many in a tensor", lambda m: m["layout"][0].update(dtype="I16")),
+    ("another format", _set("format", value="fl_chain/2")),
+    ("another kind", _set("kind", value="report")),
+    ("a name that is a number", _set("name", value=5)),
+    ("a chain id that is a string", _set("chain_id", value="31337")),
+    ("a chain id that is true", _set("chain_id", value=True)),
+    ("a count that is true", _set("rounds", "min_updates", value=True)),
+    ("a count that is a string", _set("rounds", "min_updates", value="2")),
+    ("a rounding that is a list", _set("encoding", "rounding", value=["nearest"])),
+    ("rounds that are a list", _set("rounds", value=[])),
+    ("a recipe that is a string", _set("recipe", value="")),
+    ("a learning rate that is a number", _set("recipe", "learning_rate", value=1)),
+    ("an environment that is a list", _set("recipe", "environment", value=[])),
+    ("an environment with a number", _set("recipe", "environment", value={"torch": 2})),
+    ("an environment with a list", _set("recipe", "environment", value={"torch": ["2"]})),
+    ("a layout that is an object", _set("layout", value={})),
+    ("a layout of strings", _set("layout", value=["bias"])),
+    ("a tensor name that is a number", _set("layout", value=[{"name": 1, "shape": [1]}])),
+    ("a shape that is a number", _set("layout", value=[{"name": "w", "shape": 3}])),
+]
+
+
+def _manifest_case(name: str, change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    text = _manifest_text(change)
+    task_id = ref.digest(text.encode()).hex()
+    return {"name": name, "manifest": json.loads(text), "text": text, "task_id": task_id}
+
+
+def _manifest_text(change: Callable[[dict[str, Any]], object]) -> str:
+    document = manifest()
+    change(document)
+    return rfc8785.dumps(document).decode()
+
+
+REASONS = ("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range")
+
+
+def report() -> dict[str, Any]:
+    """Return a report that has one exclusion of every kind."""
+    return {
+        "base_model": "cd" * 32,
+        "excluded": [{"reason": reason, "sequence": 2 * i} for i, reason in enumerate(REASONS)],
+        "format": ref.FORMAT,
+        "included": [1, 3, 5, 4294967295],
+        "kind": "report",
+        "model": "ef" * 32,
+        "round": 3,
+        "task": "ab" * 32,
+        "total_weight": 2**53 - 1,
+    }
+
+
+def make_report() -> Any:
+    """Return reports with their bytes and digests, and texts that are none."""
+    cases: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+        ("every reason", lambda r: None),
+        ("nothing excluded", _set("excluded", value=[])),
+        ("one update", lambda r: r.update(excluded=[], included=[0], total_weight=1)),
+    ]
+    refused: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+        *[(f"no {key}", _drop(key)) for key in sorted(report())],
+        ("a field too many", _set("note", value="")),
+        ("another format", _set("format", value="fl_chain/2")),
+        ("another kind", _set("kind", value="manifest")),
+        ("an unknown reason", _set("excluded", value=[{"reason": "late", "sequence": 0}])),
+        ("an exclusion without reason", _set("excluded", value=[{"sequence": 0}])),
+        ("an exclusion with a note", lambda r: r["excluded"][0].update(note="")),
+        ("an exclusion that is a number", _set("excluded", value=[0])),
+        ("exclusions that are an object", _set("excluded", value={})),
+        ("a sequence number that is a string", _set("included", value=["1"])),
+        ("a sequence number that is true", _set("included", value=[True])),
+        ("a negative sequence number", _set("included", value=[-1])),
+        ("a sequence number of 33 bits", _set("included", value=[2**32])),
+        ("sequence numbers out of order", _set("included", value=[3, 1])),
+        ("a repeated sequence number", _set("included", value=[1, 1])),
+        ("exclusions out of order", lambda r: r["excluded"].reverse()),
+        ("an update both included and excluded", _set("included", value=[0, 1])),
+        ("a round that is a string", _set("round", value="3")),
+        ("a round that is true", _set("round", value=True)),
+        ("a negative round", _set("round", value=-1)),
+        ("a task that is a number", _set("task", value=7)),
+        ("a task in upper case", _set("task", value="AB" * 32)),
+        ("a base model that is a list", _set("base_model", value=["cd" * 32])),
+        ("a model of 63 digits", _set("model", value="e" * 63)),
+        ("a total weight that is a string", _set("total_weight", value="1")),
+        ("a negative total weight", _set("total_weight", value=-1)),
+    ]
+    return {
+        "cases": [
+            {
+                "name": name,
+                "report": json.loads(_report_text(change)),
+                "text": _report_text(change),
+                "digest": ref.digest(_report_text(change).encode()).hex(),
+            }
+            for name, change in cases
+        ],
+        "refused": [{"reason": reason, "text": _report_text(change)} for reason, change in refused]
+        + [
+            {"reason": "white space", "text": json.dumps(report(), sort_keys=True)},
+            {"reason": "a JSON array", "text": "[]"},
+        ],
+    }
+
+
+def _report_text(change: Callable[[dict[str, Any]], object]) -> str:
+    document = report()
+    change(document)
+    return rfc8785.dumps(document).decode()

@@ -1,0 +1,323 @@
+"""Vectors of a complete round, of the history hash and of the round state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import rfc8785
+
+from scripts.vectors.documents import AGGREGATOR, manifest
+from tests import reference as ref
+
+TENSORS = {"bias": [2], "weight": [2, 3]}
+MAX_ABS = 20000
+
+
+def make_aggregate() -> Any:
+    """Return round 3 of a task: nine updates, three of them valid, and what they yield."""
+    document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
+    task = ref.digest(rfc8785.dumps(document)).hex()
+    base_values = [0, 1000, -1000, 2**31 - 1, -(2**31), 5, -5, 123456789]
+    base = ref.blob(ref.blob_metadata("model", task, 2, "11" * 32), TENSORS, base_values)
+    base_digest = ref.digest(base).hex()
+    updates = list(_updates(task, base_digest))
+    valid = [entry for entry in updates if entry["outcome"] == "included"]
+    values = ref.next_model(
+        base_values, [e["lanes"] for e in valid], [e["weight"] for e in valid], 15, 24
+    )
+    model = ref.blob(ref.blob_metadata("model", task, 3, base_digest), TENSORS, values)
+    report = {
+        "base_model": base_digest,
+        "excluded": [
+            {"reason": entry["outcome"], "sequence": entry["sequence"]}
+            for entry in updates
+            if entry["outcome"] != "included"
+        ],
+        "format": ref.FORMAT,
+        "included": [entry["sequence"] for entry in valid],
+        "kind": "report",
+        "model": ref.digest(model).hex(),
+        "round": 3,
+        "task": task,
+        "total_weight": sum(entry["weight"] for entry in valid),
+    }
+    text = rfc8785.dumps(report)
+    return {
+        "manifest": document,
+        "task_id": task,
+        "round": 3,
+        "base_model": base.hex(),
+        "base_digest": base_digest,
+        "updates": updates,
+        "model": model.hex(),
+        "model_values": values,
+        "model_digest": ref.digest(model).hex(),
+        "report": text.decode(),
+        "report_digest": ref.digest(text).hex(),
+    }
+
+
+def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
+    lanes = {
+        0: [1, -1, 0, 20000, -20000, 3, -3, 7],
+        4: [2, -2, 1, 20000, -20000, 2, -2, 8],
+        8: [5, 5, 5, 5, 5, 5, 5, -19999],
+    }
+    weights = {0: 600, 4: 300, 8: 101}
+
+    def participant(sequence: int) -> str:
+        return "0x" + f"{sequence + 1:02x}" * 20
+
+    def blob(sequence: int, values: list[int], **changes: Any) -> bytes:
+        fields = {"task": task, "round_number": 3, "base_model": base}
+        fields |= {"participant": participant(sequence)} | changes
+        return ref.blob(ref.blob_metadata("update", **fields), TENSORS, values)
+
+    def entry(sequence: int, data: bytes | None, outcome: str, recorded: bytes) -> dict[str, Any]:
+        return {
+            "sequence": sequence,
+            "participant": participant(sequence),
+            "weight": weights.get(sequence, 1000),
+            "digest": recorded.hex(),
+            "blob": None if data is None else data.hex(),
+            "outcome": outcome,
+            "lanes": lanes.get(sequence),
+        }
+
+    for sequence in range(9):
+        data: bytes | None = blob(sequence, lanes.get(sequence, [1] * 8))
+        recorded = ref.digest(data or b"")
+        outcome = "included"
+        match sequence:
+            case 1:
+                data, outcome = None, "unavailable"
+            case 2:
+                data, outcome = (data or b"") + b"\0", "oversized"
+                recorded = ref.digest(data)
+            case 3:
+                data, outcome = blob(3, [2] * 8), "wrong_digest"
+            case 5:
+                data, outcome = blob(5, [1] * 8)[:-1], "malformed"
+                recorded = ref.digest(data)
+            case 6:  # a copy of somebody else's update
+                data, outcome = blob(0, lanes[0]), "misbound"
+                recorded = ref.digest(data)
+            case 7:
+                data, outcome = blob(7, [1, 1, 1, 1, 1, 1, 1, -MAX_ABS - 1]), "out_of_range"
+                recorded = ref.digest(data)
+        yield entry(sequence, data, outcome, recorded)
+
+
+def make_history() -> Any:
+    """Return logs of both contracts with the hash of each record and the history after it."""
+    start = 1_700_000_000
+    word = [f"{n:02x}" * 32 for n in range(256)]
+    alice, bob = "0x" + "0a" * 20, "0x" + "0b" * 20
+    registry, ledger = "0x" + "e1" * 20, "0x" + "1e" * 20
+    parameters = {
+        "registry": registry,
+        "aggregator": AGGREGATOR,
+        "manifest_digest": word[1],
+        "manifest_cid_digest": word[2],
+        "genesis_digest": word[3],
+        "genesis_cid_digest": word[4],
+        "num_rounds": 2,
+        "min_updates": 1,
+        "target_updates": 2,
+        "max_weight": 2**32 - 1,
+        "collect_seconds": 100,
+        "aggregate_seconds": 50,
+        "challenge_seconds": 0,
+    }
+    submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
+    proposed = {
+        "model_digest": word[7],
+        "model_cid_digest": word[8],
+        "report_digest": word[9],
+        "report_cid_digest": word[255],
+        "report_bytes": 341,
+    }
+    ledger_records: list[tuple[str, dict[str, Any]]] = [
+        (
+            "TaskCreated",
+            {"coordinator": "0x" + "c0" * 20, "parameters": parameters, "timestamp": start},
+        ),
+        ("RoundOpened", {"round": 1, "base_round": 0, "timestamp": start}),
+        ("ParticipantAdmitted", {"participant": alice, "timestamp": start + 1}),
+        ("ParticipantAdmitted", {"participant": bob, "timestamp": start + 1}),
+        (
+            "UpdateSubmitted",
+            {"round": 1, "participant": alice, "sequence": 0, **submitted, "timestamp": start + 2},
+        ),
+        ("ParticipantRemoved", {"participant": bob, "timestamp": start + 3}),
+        ("ModelProposed", {"round": 1, **proposed, "timestamp": start + 101}),
+        ("RoundFinalized", {"round": 1, "model_digest": word[7], "timestamp": start + 101}),
+        ("RoundOpened", {"round": 2, "base_round": 1, "timestamp": start + 101}),
+        ("RoundAborted", {"round": 2, "timestamp": start + 202}),
+        ("RoundOpened", {"round": 3, "base_round": 1, "timestamp": start + 202}),
+        ("RoundAborted", {"round": 3, "timestamp": 2**40 - 1}),
+        ("TaskStopped", {"timestamp": 2**40 - 1}),
+    ]
+    registry_records: list[tuple[str, dict[str, Any]]] = [
+        ("RegistryCreated", {"registrar": "0x" + "c0" * 20, "timestamp": start - 1}),
+        ("ParticipantEnrolled", {"participant": alice, "timestamp": start}),
+        ("ParticipantEnrolled", {"participant": bob, "timestamp": start}),
+        ("ParticipantRevoked", {"participant": bob, "timestamp": start + 3}),
+    ]
+    return {
+        "histories": [
+            _history("a ledger", 31337, ledger, ledger_records),
+            _history("a registry", 31337, registry, registry_records),
+            _history("a ledger on another chain", 1, ledger, ledger_records[:2]),
+            _history("a contract without records", 2**63, ledger, []),
+        ]
+    }
+
+
+def _history(
+    name: str, chain_id: int, contract: str, records: list[tuple[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    history = ref.history_start(chain_id, contract)
+    start, entries = history, []
+    for event, values in records:
+        topics, data = ref.abi_log(event, values)
+        record_hash = ref.record_hash(event, values)
+        history = ref.keccak(history + record_hash)
+        entries.append(
+            {
+                "event": event,
+                "signature": ref.abi_signature(event),
+                "values": values,
+                "topics": [topic.hex() for topic in topics],
+                "data": data.hex(),
+                "record_hash": record_hash.hex(),
+                "history_hash": history.hex(),
+            }
+        )
+    return {
+        "name": name,
+        "chain_id": chain_id,
+        "contract": contract,
+        "start": start.hex(),
+        "records": entries,
+    }
+
+
+PHASES = ("COLLECTING", "AGGREGATING", "PROPOSED", "FINALIZED", "EXPIRED", "ABORTED")
+ACTIONS = ("submit", "propose", "finalize", "abort", "stop")
+_NEEDS = {
+    "submit": "COLLECTING",
+    "propose": "AGGREGATING",
+    "finalize": "PROPOSED",
+    "abort": "EXPIRED",
+}
+_LEADS_TO = {
+    "submit": ["COLLECTING", "AGGREGATING"],
+    "propose": ["PROPOSED"],
+    "finalize": ["FINALIZED"],
+    "abort": ["ABORTED"],
+    "stop": ["ABORTED"],
+}
+
+
+def make_transitions() -> Any:
+    """Return every phase with every action: where it leads, or the contract's error."""
+    cells = []
+    for phase in PHASES:
+        for action in ACTIONS:
+            over = phase in ("FINALIZED", "ABORTED")
+            allowed = not over if action == "stop" else _NEEDS[action] == phase
+            cells.append(
+                {
+                    "phase": phase,
+                    "action": action,
+                    "allowed": allowed,
+                    "leads_to": _LEADS_TO[action] if allowed else [],
+                    "error": ""
+                    if allowed
+                    else ("TaskOver" if action == "stop" else "UnexpectedPhase"),
+                    "expected": "" if allowed else _NEEDS.get(action, ""),
+                }
+            )
+    return {"phases": ["NONE", *PHASES], "count": len(cells), "cells": cells}
+
+
+def make_phases() -> Any:
+    """Return phases of the current round around every deadline, written by hand."""
+    opened = 1_700_000_000
+    usual = {"num_rounds": 2, "min_updates": 2, "target_updates": 3}
+    usual |= {"collect_seconds": 100, "aggregate_seconds": 50, "challenge_seconds": 20}
+    single = usual | {"min_updates": 1, "target_updates": 1}
+    short = usual | {"collect_seconds": 1, "aggregate_seconds": 1}
+    long = usual | {"collect_seconds": 2**32 - 1, "aggregate_seconds": 2**32 - 1}
+    last = 2**32 - 1
+    # parameters, updates, seconds after opening, phase
+    by_time: list[tuple[dict[str, int], int, int, str]] = [
+        *[(usual, 0, s, "COLLECTING") for s in (0, 1, 99, 100)],
+        *[(usual, 0, s, "EXPIRED") for s in (101, 150, 151, 10**6)],
+        *[(usual, 1, s, "COLLECTING") for s in (0, 99, 100)],
+        *[(usual, 1, s, "EXPIRED") for s in (101, 150, 151)],
+        *[(usual, 2, s, "COLLECTING") for s in (0, 99, 100)],
+        *[(usual, 2, s, "AGGREGATING") for s in (101, 149, 150)],
+        *[(usual, 2, s, "EXPIRED") for s in (151, 152, 10**6)],
+        *[(usual, 3, s, "AGGREGATING") for s in (0, 99, 100, 101, 149, 150)],
+        *[(usual, 3, s, "EXPIRED") for s in (151, 10**6)],
+        (single, 0, 100, "COLLECTING"),
+        (single, 0, 101, "EXPIRED"),
+        (single, 1, 0, "AGGREGATING"),
+        (single, 1, 150, "AGGREGATING"),
+        (single, 1, 151, "EXPIRED"),
+        (short, 2, 1, "COLLECTING"),
+        (short, 2, 2, "AGGREGATING"),
+        (short, 2, 3, "EXPIRED"),
+        (long, 2, last, "COLLECTING"),
+        (long, 2, last + 1, "AGGREGATING"),
+        (long, 2, 2 * last, "AGGREGATING"),
+        (long, 2, 2 * last + 1, "EXPIRED"),
+    ]
+    cases = [
+        _phase_case(parameters, updates, opened, opened + seconds, phase)
+        for parameters, updates, seconds, phase in by_time
+    ]
+    latest = 2**40 - 1  # the last second that openedAt can hold; the deadline lies beyond
+    cases += [
+        _phase_case(usual, 2, latest, latest + 100, "COLLECTING"),
+        _phase_case(usual, 2, latest, latest + 101, "AGGREGATING"),
+        _phase_case(usual, 2, latest, latest + 151, "EXPIRED"),
+    ]
+    for seconds in (10, 29, 30, 31, 151, 10**6):  # a proposal never expires
+        now = opened + seconds
+        cases.append(_phase_case(usual, 3, opened, now, "PROPOSED", proposed_at=opened + 10))
+    for seconds in (0, 100, 101, 151):
+        now = opened + seconds
+        finished = {"num_finalized": 2, "proposed_at": opened}
+        cases.append(_phase_case(usual, 3, opened, now, "FINALIZED", **finished))
+        cases.append(_phase_case(usual, 1, opened, now, "ABORTED", is_stopped=True))
+    stopped = {"is_stopped": True, "proposed_at": opened + 1}
+    cases.append(_phase_case(usual, 3, opened, opened + 2, "ABORTED", **stopped))
+    cases.append(_phase_case(usual, 0, opened, opened, "COLLECTING", num_finalized=1))
+    return {"count": len(cases), "cases": cases}
+
+
+def _phase_case(
+    parameters: dict[str, int],
+    num_updates: int,
+    opened_at: int,
+    now: int,
+    phase: str,
+    **current: Any,
+) -> dict[str, Any]:
+    return {
+        "parameters": parameters,
+        "current": {
+            "num_updates": num_updates,
+            "num_finalized": 0,
+            "opened_at": opened_at,
+            "proposed_at": 0,
+            "is_stopped": False,
+        }
+        | current,
+        "now": now,
+        "phase": phase,
+    }
