@@ -59,6 +59,7 @@ def start_chain_node(kind: str, directory: Path, port: int = DEFAULT_PORT) -> Ch
     PortTaken, ToolchainError, DevnetError
     """
     directory.mkdir(parents=True, exist_ok=True)
+    directory = directory.resolve()
     port = choose_port(port, "chain node")
     log_path = directory / f"{kind}.log"
     arguments = _anvil(directory, port) if kind == "anvil" else _hardhat(directory, port)
