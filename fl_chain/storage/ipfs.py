@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -26,7 +27,7 @@ from fl_chain.errors import (
     StoreUnreachable,
 )
 from fl_chain.protocol.cid import Cid, CidHasher, compute_cid
-from fl_chain.storage.api_address import api_url
+from fl_chain.storage.api_address import api_url, is_loopback
 
 __all__ = ["IMPORT_PARAMETERS", "IpfsStore"]
 
@@ -83,9 +84,11 @@ class IpfsStore:
         self._url = api_url(api_multiaddr)
         self._api_multiaddr = api_multiaddr
         self._timeout_seconds = timeout_seconds
+        # A proxy that the environment names is no way to reach this machine.
+        self._use_environment = not is_loopback(self._url)
         # A requests session is not made for several threads at once.
         self._of_thread = threading.local()
-        self._clients: list[Any] = []
+        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._clients_lock = threading.Lock()
 
     def put(self, data: bytes) -> Cid:
@@ -148,11 +151,13 @@ class IpfsStore:
 
         def post() -> None:
             # ipfshttpclient reads the answer to this command wrongly.
-            answer = requests.post(
-                f"{self._url}swarm/connect",
-                params={"arg": multiaddr, "timeout": f"{self._timeout_seconds:g}s"},
-                timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
-            )
+            with requests.Session() as session:
+                session.trust_env = self._use_environment
+                answer = session.post(
+                    f"{self._url}swarm/connect",
+                    params={"arg": multiaddr, "timeout": f"{self._timeout_seconds:g}s"},
+                    timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
+                )
             if not answer.ok:
                 raise StoreError(f"the IPFS node cannot connect to {multiaddr}: {_message(answer)}")
 
@@ -161,7 +166,7 @@ class IpfsStore:
     def close(self) -> None:
         """Close the connections of all threads; the store can be used again afterwards."""
         with self._clients_lock:
-            for client in self._clients:
+            for client in list(self._clients):
                 client.close()
             self._clients.clear()
             self._of_thread = threading.local()
@@ -187,9 +192,11 @@ class IpfsStore:
                 chunk_size=_UPLOAD_PIECE_BYTES,
                 timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
             )
+            # ipfshttpclient has no option for it; its version is pinned.
+            client._client._session.trust_env = self._use_environment
             self._of_thread.client = client
             with self._clients_lock:
-                self._clients.append(client)
+                self._clients.add(client)
         return client
 
     def _download(self, cid: Cid, max_bytes: int) -> bytes:

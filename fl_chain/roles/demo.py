@@ -1,0 +1,258 @@
+"""The main job on one machine: devnet, keys, task, and one process per participant.
+
+The processes come from one server that has imported torch once and forks on demand: eleven imports
+at the same time on two cores would cost more than the training. Each runs the very command that a
+participant would run by hand, with its own key, journal and partition.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from fl_chain.errors import DevnetError, UsageError
+from fl_chain.roles.coordinator import CreatedTask, create_task
+from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
+from fl_chain.roles.services import Services, generate_password
+from fl_chain.roles.task_file import parse_task
+from fl_chain.training.datasets import load_dataset
+
+RunCommand = Callable[[list[str]], int]
+"""Runs one fl-chain command line; importable by name, so that another process can."""
+
+DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp"}
+NUM_IPFS_NODES = 2
+"""Participants pin at the first, the aggregator at the second: blobs travel over bitswap."""
+STOP_SECONDS = 10.0
+_PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What to run."""
+
+    state: Path
+    """State directory of the demo alone; emptied at the start."""
+    num_participants: int = 10
+    num_rounds: int = 5
+    data: str = "mnist"
+    model: str = ""
+    """Empty for the data set's usual one."""
+    devnet: str = "anvil"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoEvent:
+    """One line of one process."""
+
+    source: str
+    """``aggregator`` or ``participant-N``."""
+    event: str
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run; use as a context manager, which ends every process whatever happens."""
+
+    options: DemoOptions
+    run_command: RunCommand
+    on_step: Callable[[str], None]
+    devnet: Devnet | None = None
+    task: CreatedTask | None = None
+    started_at: float = 0.0
+    """When the role processes were started, in seconds of the monotonic clock."""
+    _processes: dict[str, BaseProcess] = field(default_factory=dict)
+    _outputs: dict[Connection, str] = field(default_factory=dict)
+
+    def __enter__(self) -> Demo:
+        """Make Ctrl-C and a polite kill end the run the same way."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """End the role processes; the devnet is the caller's to keep or stop."""
+        for process in self._processes.values():
+            if process.is_alive():
+                process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self._processes.values():
+            process.join(max(0.1, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for output in self._outputs:
+            output.close()
+
+    @property
+    def services(self) -> Services:
+        """The devnet's services, as the coordinator uses them."""
+        return Services(self.options.state)
+
+    def prepare(self) -> CreatedTask:
+        """Start the devnet, make and fund the keys, fetch the data, create the task."""
+        options = self.options
+        model = options.model or DEFAULT_MODELS.get(options.data, "")
+        if not model:
+            raise UsageError(f"name a model for {options.data} with --model")
+        _context()
+        # The server imports torch while the devnet starts.
+        forkserver.ensure_running()
+        reset_devnet(options.state)
+        self.devnet = start_devnet(
+            options.state,
+            kind=options.devnet,
+            num_ipfs_nodes=NUM_IPFS_NODES,
+            any_ports=True,
+            on_step=self.on_step,
+        )
+        self.on_step(f"loading {options.data}")
+        load_dataset(options.data, progress=self.on_step)
+        self.on_step(f"making {options.num_participants + 1} keys")
+        addresses = self._make_keys()
+        fund(self.services.connect(), list(addresses.values()))
+        self.on_step("deploying the contracts")
+        description = {
+            "name": f"demo: {model} on {options.data}",
+            "participants": [
+                address for name, address in addresses.items() if name != "coordinator"
+            ],
+            "recipe": {"model": model, "data": options.data},
+            "rounds": {
+                "num_rounds": options.num_rounds,
+                "min_updates": options.num_participants,
+            },
+        }
+        services = self.services
+        account = services.open_key(services.locate_key("coordinator"), self._password())
+        with services.open_store() as store:
+            self.task = create_task(parse_task(description), services.open_deployer(account), store)
+        return self.task
+
+    def start(self) -> None:
+        """Start the aggregator and the participants, a process each."""
+        if self.devnet is None or self.task is None:
+            raise DevnetError("the demo is not prepared")
+        first, second = (service.address for service in self.devnet.ipfs[:NUM_IPFS_NODES])
+        self.started_at = time.monotonic()
+        self._start("aggregator", ["aggregator", "run", "--key", "coordinator", "--ipfs", second])
+        count = self.options.num_participants
+        for index in range(count):
+            arguments = ["participant", "run", "--key", f"participant-{index}", "--ipfs", first]
+            arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
+            self._start(f"participant-{index}", arguments)
+
+    def events(self) -> Iterator[DemoEvent]:
+        """Yield what the processes report until all have ended.
+
+        Raises
+        ------
+        DevnetError
+            A process failed; its log says why.
+        """
+        rest: dict[str, bytes] = {}
+        while self._outputs:
+            for output in wait(list(self._outputs)):
+                assert isinstance(output, Connection)  # noqa: S101 - nothing else is waited for
+                source = self._outputs[output]
+                received = os.read(output.fileno(), 65536)
+                if not received:
+                    del self._outputs[output]
+                    output.close()
+                    self._check_exit(source)
+                    continue
+                *lines, rest[source] = (rest.get(source, b"") + received).split(b"\n")
+                for line in lines:
+                    values = json.loads(line)
+                    yield DemoEvent(source, values.pop("event"), values)
+
+    def _check_exit(self, source: str) -> None:
+        process = self._processes[source]
+        process.join(STOP_SECONDS)
+        if process.exitcode:
+            log = self._log_path(source)
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            reason = next((line for line in lines if line.startswith("error:")), "")
+            raise DevnetError(
+                f"{source} ended with exit code {process.exitcode} {reason}".strip(), f"see {log}"
+            )
+
+    def _start(self, name: str, arguments: Sequence[str]) -> None:
+        assert self.task is not None  # noqa: S101 - start() checked it
+        command = ["--state", str(self.options.state), *arguments, "--task", self.task.ledger]
+        command += ["--password-file", str(self._password_path), "--json"]
+        reader, writer = multiprocessing.Pipe(duplex=False)
+        self._log_path(name).parent.mkdir(exist_ok=True)
+        process = _context().Process(
+            target=_run_role,
+            args=(self.run_command, command, writer, self._log_path(name)),
+            name=name,
+            daemon=True,
+        )
+        process.start()
+        writer.close()
+        self._processes[name] = process
+        self._outputs[reader] = name
+
+    def _make_keys(self) -> dict[str, str]:
+        names = [f"participant-{index}" for index in range(self.options.num_participants)]
+        for path in self.services.keys.glob("*.json"):
+            path.unlink()  # the demo's own keys of last time, for a chain that is gone
+        self._password_path.unlink(missing_ok=True)
+        password = generate_password(self._password_path)
+        return {
+            name: self.services.create_key(name, password, is_generated=True)
+            for name in ("coordinator", *names)
+        }
+
+    def _password(self) -> str:
+        return self._password_path.read_text(encoding="utf-8").strip()
+
+    @property
+    def _password_path(self) -> Path:
+        return self.options.state / "password"
+
+    def _log_path(self, name: str) -> Path:
+        return self.options.state / "logs" / f"{name}.log"
+
+
+def stop_demo(state: Path) -> bool:
+    """Stop what a demo left running; return whether anything did."""
+    devnet = read_devnet(state)
+    return devnet is not None and stop_devnet(state)
+
+
+def _context() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED))
+    return context
+
+
+def _run_role(
+    run_command: RunCommand, arguments: list[str], output: Connection, log_path: Path
+) -> None:
+    """Run one command in its own process: events to the pipe, all else to the log."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us, in its order
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(log, 2)
+    os.dup2(output.fileno(), 1)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False)
+    sys.exit(run_command(arguments))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
