@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -204,3 +205,23 @@ def test_nobody_at_the_address_is_an_unreachable_store() -> None:
 def test_an_address_that_is_none_is_refused_before_any_request() -> None:
     with pytest.raises(UsageError):
         IpfsStore("localhost:5001")
+
+
+def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with answering(reply(200, DATA)) as store:
+        assert store.get(CID, max_bytes=100) == DATA
+        store.connect("/ip4/127.0.0.1/tcp/1/p2p/x")
+
+
+def test_connections_of_threads_that_ended_are_not_kept() -> None:
+    with answering(reply(200, DATA)) as store:
+        for _ in range(5):
+            thread = threading.Thread(target=store.get, args=(CID,), kwargs={"max_bytes": 100})
+            thread.start()
+            thread.join()
+        gc.collect()
+        assert len(store._clients) == 0
