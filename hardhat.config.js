@@ -29,6 +29,10 @@ export default {
     }
   },
   test: {
-    solidity: { fsPermissions: { readFile: [], readDirectory: ['./tests/vectors'] } }
+    solidity: {
+      fsPermissions: { readFile: [], readDirectory: ['./tests/vectors'] },
+      fuzz: { runs: 128, seed: '0xf1c4a1' },
+      invariant: { runs: 32, depth: 100 }
+    }
   }
 }

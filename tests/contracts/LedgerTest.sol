@@ -191,7 +191,7 @@ abstract contract LedgerTest is Assertions {
     function finishRound() internal {
         submitFirst(TARGET_UPDATES);
         propose();
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         finalize();
     }
 
@@ -205,7 +205,7 @@ abstract contract LedgerTest is Assertions {
         } else if (target == Phase.PROPOSED) {
             submitFirst(TARGET_UPDATES);
             propose();
-            vm.warp(block.timestamp + CHALLENGE);
+            vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         } else if (target == Phase.FINALIZED) {
             for (uint256 i = 0; i < NUM_ROUNDS; ++i) {
                 finishRound();

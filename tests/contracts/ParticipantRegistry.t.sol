@@ -159,7 +159,7 @@ contract ParticipantRegistryTest is Assertions {
         registry.enrol(all);
         for (uint256 i = 0; i < count; ++i) {
             if ((revoked >> i) & 1 == 1) {
-                vm.warp(block.timestamp + i);
+                vm.warp(vm.getBlockTimestamp() + i);
                 registry.revoke(_list(all[i]));
             }
         }

@@ -63,7 +63,7 @@ contract RoundLedgerGasTest is LedgerTest {
         before = gasleft();
         ledger.propose(number, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES);
         used[1] = before - gasleft();
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         before = gasleft();
         ledger.finalize(number);
         used[2] = before - gasleft();

@@ -36,7 +36,7 @@ contract Handler is LedgerTest {
     }
 
     function passTime(uint8 seconds_) external {
-        vm.warp(block.timestamp + seconds_ % 64);
+        vm.warp(vm.getBlockTimestamp() + seconds_ % 64);
     }
 
     function trySubmit(uint8 who, uint8 lag, uint16 weight) external {
@@ -186,7 +186,7 @@ contract RoundLedgerInvariants is LedgerTest {
         Phase current = phase();
         if (current == Phase.FINALIZED || current == Phase.ABORTED) return;
         uint32 number = round();
-        uint256 time = block.timestamp;
+        uint256 time = vm.getBlockTimestamp();
         vm.warp(aggregateUntil() + CHALLENGE + 1);
         bytes memory call = phase() == Phase.PROPOSED
             ? abi.encodeCall(IRoundLedger.finalize, (number))

@@ -82,7 +82,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         submitFirst(MIN_UPDATES);
         vm.warp(collectUntil() + 1);
         propose();
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         _anybodyMovesOn(Phase.PROPOSED);
     }
 
@@ -94,9 +94,9 @@ contract RoundLedgerPhasesTest is LedgerTest {
     function test_An_Unfinished_Task_Can_Always_Be_Moved_On(uint8 updates, uint32 later, bool isProposed) public {
         submitFirst(updates % (TARGET_UPDATES + 1));
         if (isProposed && updates % (TARGET_UPDATES + 1) == TARGET_UPDATES) propose();
-        vm.warp(block.timestamp + later);
+        vm.warp(vm.getBlockTimestamp() + later);
         if (phase() == Phase.COLLECTING || phase() == Phase.AGGREGATING) vm.warp(aggregateUntil() + 1);
-        if (phase() == Phase.PROPOSED) vm.warp(block.timestamp + CHALLENGE);
+        if (phase() == Phase.PROPOSED) vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         _anybodyMovesOn(phase());
     }
 

@@ -12,13 +12,13 @@ contract RoundLedgerProposeTest is LedgerTest {
         enter(Phase.AGGREGATING);
         vm.expectEmit(address(ledger));
         emit IRoundLedger.ModelProposed(
-            1, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES, uint40(block.timestamp)
+            1, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES, uint40(vm.getBlockTimestamp())
         );
         propose();
         (bytes32 model, bytes32 report) = ledger.proposal();
         eq(model, MODEL);
         eq(report, REPORT);
-        eq(ledger.currentRound().proposedAt, block.timestamp);
+        eq(ledger.currentRound().proposedAt, vm.getBlockTimestamp());
         eq(ledger.modelDigestOf(1), bytes32(0));
         eq(phase(), Phase.PROPOSED);
     }
@@ -103,7 +103,7 @@ contract RoundLedgerProposeTest is LedgerTest {
 contract RoundLedgerFinalizeTest is LedgerTest {
     function test_Anybody_Finalizes_And_The_Next_Round_Starts_From_The_Model(address sender) public {
         enter(Phase.PROPOSED);
-        uint40 timestamp = uint40(block.timestamp);
+        uint40 timestamp = uint40(vm.getBlockTimestamp());
         vm.expectEmit(address(ledger));
         emit IRoundLedger.RoundFinalized(1, MODEL, timestamp);
         vm.expectEmit(address(ledger));
@@ -136,7 +136,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
 
     function test_A_Proposal_Waits_For_Its_Finalization_For_Ever(uint32 late) public {
         enter(Phase.PROPOSED);
-        vm.warp(block.timestamp + late);
+        vm.warp(vm.getBlockTimestamp() + late);
         finalize();
         eq(ledger.modelDigestOf(1), MODEL);
     }
@@ -171,7 +171,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         uint32 before = round();
         submitFirst(TARGET_UPDATES);
         propose();
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         vm.recordLogs();
         finalize();
         eq(vm.getRecordedLogs().length, 1);
@@ -179,7 +179,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         eq(phase(), Phase.FINALIZED);
         eq(ledger.currentRound().numFinalized, NUM_ROUNDS);
         eq(ledger.phaseOf(before + 1), Phase.NONE);
-        vm.warp(block.timestamp + 1000 days);
+        vm.warp(vm.getBlockTimestamp() + 1000 days);
         eq(phase(), Phase.FINALIZED);
     }
 
@@ -188,7 +188,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         submitFirst(TARGET_UPDATES);
         vm.prank(AGGREGATOR);
         ledger.propose(2, keccak256("second"), MODEL_CID, REPORT, REPORT_CID, 1);
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         finalize();
         eq(ledger.modelDigestOf(0), parameters().genesisDigest);
         eq(ledger.modelDigestOf(1), MODEL);
@@ -199,7 +199,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
 contract RoundLedgerAbortTest is LedgerTest {
     function test_Anybody_Aborts_An_Expired_Round_And_The_Next_One_Opens(address sender) public {
         enter(Phase.EXPIRED);
-        uint40 timestamp = uint40(block.timestamp);
+        uint40 timestamp = uint40(vm.getBlockTimestamp());
         vm.expectEmit(address(ledger));
         emit IRoundLedger.RoundAborted(1, timestamp);
         vm.expectEmit(address(ledger));
@@ -262,7 +262,7 @@ contract RoundLedgerAbortTest is LedgerTest {
 
     function test_A_Proposed_Model_Is_Never_Aborted() public {
         enter(Phase.PROPOSED);
-        vm.warp(block.timestamp + 1000 days);
+        vm.warp(vm.getBlockTimestamp() + 1000 days);
         vm.expectRevert(unexpectedPhase(Phase.PROPOSED, Phase.EXPIRED));
         ledger.abort(1);
     }
@@ -331,7 +331,7 @@ contract RoundLedgerStopTest is LedgerTest {
 
     function test_Nothing_Happens_To_A_Stopped_Round_However_Much_Time_Passes(uint32 later) public {
         enter(Phase.ABORTED);
-        vm.warp(block.timestamp + later);
+        vm.warp(vm.getBlockTimestamp() + later);
         eq(phase(), Phase.ABORTED);
         vm.expectRevert(unexpectedPhase(Phase.ABORTED, Phase.EXPIRED));
         ledger.abort(1);
@@ -349,9 +349,9 @@ contract RoundLedgerStopTest is LedgerTest {
         eq(logs.length, 2);
         eq(logs[0].topics[0], IRoundLedger.RoundAborted.selector);
         eq(logs[0].topics[1], bytes32(uint256(1)));
-        eq(logs[0].data, abi.encode(block.timestamp));
+        eq(logs[0].data, abi.encode(vm.getBlockTimestamp()));
         eq(logs[1].topics[0], IRoundLedger.TaskStopped.selector);
-        eq(logs[1].data, abi.encode(block.timestamp));
+        eq(logs[1].data, abi.encode(vm.getBlockTimestamp()));
         eq(phase(), Phase.ABORTED);
         before.isStopped = true;
         eq(abi.encode(ledger.currentRound()), abi.encode(before));

@@ -12,7 +12,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
         weight = weight % MAX_WEIGHT + 1;
         vm.warp(START + later % (COLLECT + 1));
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.UpdateSubmitted(1, participant(0), 0, digest, cid, weight, uint40(block.timestamp));
+        emit IRoundLedger.UpdateSubmitted(1, participant(0), 0, digest, cid, weight, uint40(vm.getBlockTimestamp()));
         vm.prank(participant(0));
         ledger.submitUpdate(1, digest, cid, weight);
         eq(ledger.currentRound().numUpdates, 1);
@@ -72,7 +72,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
         submitFirst(MIN_UPDATES);
         vm.warp(collectUntil() + 1);
         propose();
-        vm.warp(block.timestamp + CHALLENGE);
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         finalize();
         submit(7);
         eq(ledger.participantOf(participant(7)).lastRound, 2);

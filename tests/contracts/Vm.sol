@@ -9,10 +9,11 @@ interface Vm {
         address emitter;
     }
 
-    function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata revertData) external;
+    /// The optimizer may take block.timestamp for a constant, which it is outside of tests.
+    function getBlockTimestamp() external view returns (uint256);
     function getRecordedLogs() external returns (Log[] memory);
     function load(address target, bytes32 slot) external view returns (bytes32);
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
@@ -25,8 +26,6 @@ interface Vm {
     function store(address target, bytes32 slot, bytes32 value) external;
     function toString(uint256 value) external pure returns (string memory);
     function warp(uint256 timestamp) external;
-    function etch(address target, bytes calldata code) external;
-    function chainId(uint256 id) external;
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
