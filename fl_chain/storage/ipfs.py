@@ -222,7 +222,13 @@ class IpfsStore:
                 "is the node that stored it running and connected?",
             ) from error
         if hasher.cid() != cid:
-            raise BlobCorrupt(f"the IPFS node at {self._api_multiaddr} sent other bytes than {cid}")
+            # Kubo reports an error in mid-stream in a trailer, which HTTP clients do not show: its
+            # early end looks like this, too.
+            raise BlobCorrupt(
+                f"the IPFS node at {self._api_multiaddr} sent {hasher.size_bytes} bytes that are "
+                f"not {cid}",
+                "a block of it may be missing or damaged; see the node's log",
+            )
         return b"".join(pieces)
 
     def _call(self, request: Callable[[], _T]) -> _T:
