@@ -99,7 +99,7 @@ class RoundAggregation:
         self.manifest = manifest
         self.round_number = round_number
         self.base_model = base_model
-        self._total = WeightedSum(count_values(manifest.layout))
+        self._total = WeightedSum(count_values(manifest.layout), manifest.encoding.max_abs)
         self._included: list[int] = []
         self._excluded: dict[int, ExclusionReason] = {}
 

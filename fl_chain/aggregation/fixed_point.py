@@ -63,7 +63,9 @@ def encode_fixed_point(
             f"{count} of {values.size} values are NaN or infinite",
             "training diverged; lower the learning rate",
         )
-    scaled = np.clip(values.astype(np.float64) * 2.0**fraction_bits, -max_abs, max_abs)
+    # Clipped before scaling, so that no double overflows; scaling by a power of two is exact.
+    bound = max_abs * 2.0**-fraction_bits
+    scaled = np.clip(values.astype(np.float64), -bound, bound) * 2.0**fraction_bits
     if words is None:
         return np.rint(scaled).astype(np.int64)
     floors = np.floor(scaled)
@@ -90,7 +92,9 @@ def encode_model(parameters: NDArray[np.float32], model_fraction_bits: int) -> N
         A parameter is not finite or does not fit int32.
     """
     largest = 2 ** (MODEL_BITS - 1) - 1
-    if parameters.size and not np.abs(parameters).max() * 2.0**model_fraction_bits <= largest:
+    # In Python's doubles: in float32, 2^31 - 1 would be taken for 2^31.
+    magnitude = float(np.abs(parameters).max(initial=0))
+    if not magnitude * 2.0**model_fraction_bits <= largest:
         raise ValueOutOfRange(
             f"a parameter exceeds {largest / 2.0**model_fraction_bits:g}",
             "lower model_fraction_bits or scale the initial parameters down",

@@ -25,6 +25,8 @@ class WeightedSum:
     ----------
     num_values
         Lanes per update.
+    max_abs
+        Largest magnitude of a lane, which the caller has checked.
 
     Examples
     --------
@@ -36,9 +38,10 @@ class WeightedSum:
     ([849800, -1798993, -3306568], 1001)
     """
 
-    def __init__(self, num_values: int) -> None:
+    def __init__(self, num_values: int, max_abs: int = 2 ** (LANE_BITS - 1)) -> None:
         self.values: NDArray[np.int64] = np.zeros(num_values, np.int64)
         self.weight = 0
+        self.max_abs = max_abs
         self._product: NDArray[np.int64] = np.empty(num_values, np.int64)
 
     def add(self, lanes: NDArray[np.int16], weight: int) -> None:
@@ -51,7 +54,7 @@ class WeightedSum:
         """
         if weight < 1:
             raise ValueOutOfRange(f"weight {weight} is not positive")
-        if (self.weight + weight) << (LANE_BITS - 1) >= 2**63:
+        if (self.weight + weight) * self.max_abs >= 2**63:
             raise ValueOutOfRange(f"total weight {self.weight + weight} could overflow the sum")
         np.multiply(lanes, weight, out=self._product, dtype=np.int64)
         self.values += self._product

@@ -139,7 +139,8 @@ def check_layout(layout: Layout) -> None:
     Raises
     ------
     MalformedBlob
-        Names unsorted, repeated or not printable ASCII; shapes empty, negative or too large.
+        Names unsorted, repeated or not printable ASCII; shapes empty, negative or too large; a
+        header that would pass its cap.
     """
     names = [name for name, _ in layout]
     if not 0 < len(names) <= MAX_TENSORS:
@@ -157,6 +158,11 @@ def check_layout(layout: Layout) -> None:
             raise MalformedBlob(f"tensor {name} has an impossible shape")
     if count_values(layout) * 4 > MAX_BLOB_BYTES:
         raise MalformedBlob(f"a layout holds at most {MAX_BLOB_BYTES // 4} values")
+    digest, participant = "0" * 64, "0x" + "0" * 40
+    for kind in DTYPES:
+        longest = BlobHeader(kind, digest, 2**32 - 1, digest, participant, layout)
+        if len(encode_header(longest)) > MAX_HEADER_BYTES:
+            raise MalformedBlob(f"the header of this layout exceeds {MAX_HEADER_BYTES} bytes")
 
 
 def _metadata(header: BlobHeader) -> dict[str, str]:

@@ -196,7 +196,7 @@ def decode_manifest(data: bytes) -> Manifest:
             aggregator=_typed(value["aggregator"], str),
             layout=tuple((entry["name"], tuple(entry["shape"])) for entry in value["layout"]),
             rounds=_build(RoundParameters, value["rounds"]),
-            recipe=_build(Recipe, {**recipe, "environment": tuple(sorted(environment.items()))}),
+            recipe=_build(Recipe, {**recipe, "environment": _environment(environment)}),
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
             privacy=_typed(value["privacy"], str),
@@ -237,6 +237,10 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
         if entry.type in expected:
             _typed(values[entry.name], expected[entry.type])
     return kind(**values)
+
+
+def _environment(versions: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, _typed(version, str)) for name, version in versions.items()))
 
 
 def _typed(value: Any, kind: type) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.canonical_json import decode_json, encode_json
 from fl_chain.protocol.constants import FORMAT, MAX_REPORT_BYTES
+from fl_chain.protocol.digest import parse_digest
 
 REPORT: Final = "report"
 
@@ -84,21 +85,40 @@ def decode_report(data: bytes) -> RoundReport:
         raise MalformedBlob(f"report has {len(data)} bytes, at most {MAX_REPORT_BYTES}")
     value: Any = decode_json(data)
     try:
+        for name in ("task", "base_model", "model"):
+            parse_digest(value[name])
         report = RoundReport(
             task=value["task"],
-            round=value["round"],
+            round=_count(value["round"], 2**32),
             base_model=value["base_model"],
             model=value["model"],
-            total_weight=value["total_weight"],
-            included=tuple(int(sequence) for sequence in value["included"]),
+            total_weight=_count(value["total_weight"], 2**53),
+            included=tuple(_count(sequence, 2**32) for sequence in value["included"]),
             excluded=tuple(
-                (int(entry["sequence"]), ExclusionReason(entry["reason"]))
+                (_count(entry["sequence"], 2**32), ExclusionReason(entry["reason"]))
                 for entry in value["excluded"]
             ),
         )
+        _check_sequences(report)
         canonical = encode_report(report)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise MalformedBlob("report lacks a field or has one of the wrong kind") from None
     if canonical != data:
         raise MalformedBlob("report has unknown fields or is not in canonical form")
     return report
+
+
+def _count(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise ValueError(value)
+    return value
+
+
+def _check_sequences(report: RoundReport) -> None:
+    """Check that both lists ascend and share no update."""
+    excluded = [sequence for sequence, _ in report.excluded]
+    for sequences in (list(report.included), excluded):
+        if sequences != sorted(set(sequences)):
+            raise ValueError(sequences)
+    if not set(report.included).isdisjoint(excluded):
+        raise ValueError(excluded)

@@ -186,9 +186,12 @@ class Task:
         """
         if record.timestamp < self.last_timestamp:
             _refuse("TimeReversed", f"{type(record).__name__} is older than the record before it")
-        if self._due and not isinstance(record, self._due):
+        if self._due:
             due = " or ".join(kind.__name__ for kind in self._due)
-            _refuse("MissingRecord", f"{type(record).__name__} where {due} is due")
+            if not isinstance(record, self._due):
+                _refuse("MissingRecord", f"{type(record).__name__} where {due} is due")
+            if record.timestamp != self.last_timestamp:
+                _refuse("MissingRecord", f"{due} is due in the transaction before")
         match record:
             case RoundOpened():
                 self._apply_opened(record)
@@ -220,7 +223,7 @@ class Task:
         Raises
         ------
         InvalidTransition
-            UnexpectedRound or UnexpectedPhase, as the contract would answer.
+            UnexpectedRound, UnexpectedPhase or TaskOver, as the contract would answer.
         """
         if round_number != self.current.round:
             _refuse(
@@ -229,9 +232,8 @@ class Task:
             )
         phase = self.phase(now)
         if (phase, action) not in TRANSITIONS:
-            _refuse(
-                "UnexpectedPhase", f"cannot {action} in round {round_number}: it is {phase.name}"
-            )
+            error = "TaskOver" if action == Action.STOP else "UnexpectedPhase"
+            _refuse(error, f"cannot {action} in round {round_number}: it is {phase.name}")
 
     def check_submit(self, participant: str, round_number: int, weight: int, now: int) -> None:
         """Check that a participant may submit an update at block time ``now``.
@@ -299,7 +301,7 @@ class Task:
         if record.round != self.current.round:
             _refuse("UnexpectedRound", f"round {record.round} is aborted out of turn")
         if self.is_over:
-            _refuse("UnexpectedPhase", f"round {record.round} is aborted after its end")
+            _refuse("TaskOver", f"round {record.round} is aborted after its end")
         self.rounds[record.round].aborted = record
         # Only an expired round is aborted by itself; a stop aborts any, and says so at once.
         is_expired = self.phase(record.timestamp) == Phase.EXPIRED

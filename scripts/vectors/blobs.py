@@ -82,7 +82,7 @@ _NAMES = {"B": [1], "a": [1], "a.b": [1], "a b": [1]}
 
 
 def _tensors_with_header_of(size: int, metadata: dict[str, str]) -> dict[str, list[int]]:
-    names = ["a" * 200, "b" * 100]
+    names = ["a" * 200, "b" * 200]
     shortest = len(canonical(ref.blob_header(metadata, {name: [1] for name in [*names, "c"]})))
     return {name: [1] for name in [*names, "c" * (1 + size - shortest)]}
 

@@ -1,0 +1,113 @@
+"""Manifests: one encoding, and no task that could not be carried out exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fl_chain.errors import InvalidManifest, MalformedBlob
+from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
+from fl_chain.protocol.manifest import (
+    Manifest,
+    check_agreement,
+    decode_manifest,
+    encode_manifest,
+)
+from fl_chain.protocol.records import TaskParameters
+from tests import golden
+
+VECTORS = golden.load("manifest/manifest.json")
+ERRORS = {"InvalidManifest": InvalidManifest, "MalformedBlob": MalformedBlob}
+
+
+def smallest() -> Manifest:
+    return decode_manifest(VECTORS["cases"][0]["text"].encode())
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_manifests_have_their_golden_bytes_and_task_id(case: dict[str, Any]) -> None:
+    manifest = decode_manifest(case["text"].encode())
+    assert encode_manifest(manifest) == case["text"].encode()
+    assert manifest.task_id == case["task_id"]
+    for name in ("name", "salt", "chain_id", "aggregator", "rule", "privacy"):
+        assert getattr(manifest, name) == case["manifest"][name]
+    for part in ("rounds", "encoding"):
+        for name, value in case["manifest"][part].items():
+            assert getattr(getattr(manifest, part), name) == value
+    assert dict(manifest.recipe.environment) == case["manifest"]["recipe"]["environment"]
+    layout = [{"name": name, "shape": list(shape)} for name, shape in manifest.layout]
+    assert layout == case["manifest"]["layout"]
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["refused"], "reason"))
+def test_other_texts_are_refused_for_their_kind_of_reason(case: dict[str, Any]) -> None:
+    with pytest.raises(ERRORS[case["error"]]):
+        decode_manifest(case["text"].encode())
+
+
+def test_a_manifest_of_more_than_a_mebibyte_is_refused_unread() -> None:
+    with pytest.raises(MalformedBlob, match="at most"):
+        decode_manifest(b" " * (MAX_DOCUMENT_BYTES + 1))
+
+
+def test_a_manifest_of_more_than_a_mebibyte_is_not_made() -> None:
+    manifest = smallest()
+    recipe = replace(manifest.recipe, data="d" * MAX_DOCUMENT_BYTES)
+    with pytest.raises(InvalidManifest, match="at most"):
+        encode_manifest(replace(manifest, recipe=recipe))
+
+
+def test_the_salt_keeps_two_equal_tasks_apart() -> None:
+    manifest = smallest()
+    assert replace(manifest, salt="00" * 16).task_id != manifest.task_id
+
+
+def test_a_contract_made_for_the_manifest_agrees_with_it() -> None:
+    manifest = smallest()
+    check_agreement(manifest, _parameters(manifest), manifest.chain_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_rounds": 3},
+        {"min_updates": 1},
+        {"target_updates": 9},
+        {"max_weight": 999},
+        {"collect_seconds": 99},
+        {"aggregate_seconds": 49},
+        {"challenge_seconds": 21},
+        {"aggregator": "0x" + "00" * 20},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_contract_made_for_another_task_is_named_with_the_first_difference(
+    change: dict[str, Any],
+) -> None:
+    manifest = smallest()
+    with pytest.raises(InvalidManifest, match=next(iter(change))):
+        check_agreement(manifest, replace(_parameters(manifest), **change), manifest.chain_id)
+
+
+def test_a_contract_on_another_chain_is_not_the_tasks() -> None:
+    manifest = smallest()
+    with pytest.raises(InvalidManifest, match="chain 31337, not 1"):
+        check_agreement(manifest, _parameters(manifest), 1)
+
+
+def _parameters(manifest: Manifest) -> TaskParameters:
+    rounds = manifest.rounds
+    return TaskParameters(
+        "0x" + "e1" * 20,
+        manifest.aggregator,
+        *(bytes([i]) * 32 for i in range(1, 5)),
+        num_rounds=rounds.num_rounds,
+        min_updates=rounds.min_updates,
+        target_updates=rounds.target_updates,
+        max_weight=rounds.max_weight,
+        collect_seconds=rounds.collect_seconds,
+        aggregate_seconds=rounds.aggregate_seconds,
+        challenge_seconds=rounds.challenge_seconds,
+    )
