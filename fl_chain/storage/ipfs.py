@@ -11,6 +11,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -61,6 +62,8 @@ _BROKEN_STREAM: Final = (
     requests.exceptions.ChunkedEncodingError,
     urllib3.exceptions.HTTPError,
 )
+_DAMAGED = ("is damaged on disk", "has different hash than requested")
+"""How the embedded node and Kubo say that a stored block does not hash to its name."""
 _T = TypeVar("_T")
 
 
@@ -100,7 +103,7 @@ class IpfsStore:
             raise StoreError(
                 f"the IPFS node at {self._api_multiaddr} stored {cid} as {answer}",
                 "it does not follow the import parameters of unixfs-v1-2025; use a newer Kubo "
-                "(0.39 or later) or the node of `fl-chain devnet up`",
+                "(0.40 or later) or the node of `fl-chain devnet up`",
             )
         return cid
 
@@ -113,9 +116,10 @@ class IpfsStore:
         try:
             return self._download(cid, max_bytes)
         except _BROKEN_STREAM as error:
+            self._look_for_damage(cid)
             raise BlobUnavailable(
                 f"the IPFS node at {self._api_multiaddr} broke off in the middle of {cid}",
-                "a block of it may be missing or damaged; see the node's log",
+                "a block of it may be missing; see the node's log",
             ) from error
 
     def version(self) -> str:
@@ -217,6 +221,7 @@ class IpfsStore:
                     if time.monotonic() > deadline:
                         raise BlobUnavailable(f"{cid} did not arrive in time")
         except _NodeRefused as error:
+            self._raise_if_damaged(cid, error)
             raise BlobUnavailable(
                 f"the IPFS node at {self._api_multiaddr} cannot provide {cid}: {error.message}",
                 "is the node that stored it running and connected?",
@@ -230,6 +235,26 @@ class IpfsStore:
                 "a block of it may be missing or damaged; see the node's log",
             )
         return b"".join(pieces)
+
+    def _look_for_damage(self, cid: Cid) -> None:
+        """Raise BlobCorrupt if a block of a large blob is damaged: a broken stream can't say so."""
+        timeout = f"{self._timeout_seconds:g}s"
+        try:
+            refs = self._call(lambda: self._client().refs(str(cid), opts={"timeout": timeout}))
+            for ref in refs:
+                stat = partial(self._client().block.stat, ref["Ref"], opts={"timeout": timeout})
+                self._call(stat)
+        except _NodeRefused as error:
+            self._raise_if_damaged(cid, error)
+        except (StoreError, KeyError, TypeError):
+            return
+
+    def _raise_if_damaged(self, cid: Cid, error: _NodeRefused) -> None:
+        if any(phrase in error.message for phrase in _DAMAGED):
+            raise BlobCorrupt(
+                f"the IPFS node at {self._api_multiaddr} holds {cid} damaged: {error.message}",
+                "add the content again to repair it",
+            ) from error
 
     def _call(self, request: Callable[[], _T]) -> _T:
         """Run a request; every request here may be repeated without harm."""

@@ -101,8 +101,8 @@ export class Blockstore {
   /**
    * @returns {Promise<Uint8Array>} bytes that hash to the CID
    * @throws {BlockMissing}
-   * @throws {BlockDamaged} once; the file is then moved out of the way, so that adding or fetching
-   *   the block again repairs it
+   * @throws {BlockDamaged} every time until the block is put again: damage is for an operator to
+   *   see, and must not turn into a block that merely seems to be missing
    */
   async get (cid) {
     const key = blockKey(cid)
@@ -116,7 +116,7 @@ export class Blockstore {
       throw new BlockMissing(cid)
     }
     if (crypto.hash('sha256', bytes, 'hex') === key) return bytes
-    await this.#setAside(key)
+    this.#log(`block ${key} does not match its hash; adding its content again repairs it`)
     throw new BlockDamaged(cid)
   }
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-from fl_chain.errors import BlobUnavailable, DevnetError, PortTaken, StoreError
+from fl_chain.errors import BlobCorrupt, BlobUnavailable, DevnetError, PortTaken, StoreError
 from fl_chain.protocol.cid import CHUNK_BYTES, Cid, compute_cid
 from fl_chain.storage.api_address import api_url
 from fl_chain.storage.embedded_node import RunningNode
@@ -222,10 +222,27 @@ def test_a_tampered_block_is_never_served_and_adding_repairs_it(
         answer = post(node, "cat", cid)
         assert answer.status_code == 500
         assert "damaged" in answer.json()["Message"]
-        with pytest.raises(BlobUnavailable):
-            store.get(cid, max_bytes=1000)
+        for _ in range(2):  # damage does not turn into mere absence
+            with pytest.raises(BlobCorrupt, match="damaged"):
+                store.get(cid, max_bytes=1000)
         assert store.put(data) == cid
         assert store.get(cid, max_bytes=1000) == data
+
+
+def test_damage_in_the_middle_of_a_large_blob_is_told_from_absence(
+    start_ipfs_node: NodeStarter, tmp_path: Path
+) -> None:
+    node = start_ipfs_node()
+    data = fresh_bytes(5 * 2**20)
+    leaf = data[3 * 2**20 : 4 * 2**20]
+    with store_of(node, IMPATIENCE_SECONDS) as store:
+        cid = store.put(data)
+        block_file(tmp_path, leaf).write_bytes(leaf[:-1] + bytes([leaf[-1] ^ 1]))
+        with pytest.raises(BlobCorrupt, match="damaged"):
+            store.get(cid, max_bytes=len(data))
+        block_file(tmp_path, leaf).unlink()
+        with pytest.raises(BlobUnavailable):
+            store.get(cid, max_bytes=len(data))
 
 
 def test_adding_repairs_a_tampered_block_that_nobody_has_read(
