@@ -1,0 +1,171 @@
+"""A whole round: what everybody derives from its records and blobs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import rfc8785
+
+from fl_chain.aggregation.derive import (
+    DerivedRound,
+    RoundAggregation,
+    compute_blob_bytes,
+    decode_model_blob,
+    genesis_header,
+    model_header,
+    update_header,
+)
+from fl_chain.errors import MalformedBlob, ValueOutOfRange
+from fl_chain.protocol.blob import encode_blob
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import decode_manifest
+from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.report import ExclusionReason, decode_report
+from tests import golden
+
+ROUND = golden.load("aggregate/round.json")
+MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
+BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST, 2, "11" * 32))
+
+
+def record_of(update: dict[str, Any]) -> UpdateSubmitted:
+    return UpdateSubmitted(
+        round=ROUND["round"],
+        participant=update["participant"],
+        sequence=update["sequence"],
+        digest=bytes.fromhex(update["digest"]),
+        cid_digest=b"\1" * 32,
+        weight=update["weight"],
+        timestamp=0,
+    )
+
+
+def aggregation() -> RoundAggregation:
+    return RoundAggregation(MANIFEST, ROUND["round"], ROUND["base_digest"])
+
+
+def take(total: RoundAggregation, update: dict[str, Any]) -> str:
+    """Add or exclude an update and return its outcome."""
+    if update["blob"] is None:
+        total.exclude(record_of(update), ExclusionReason.UNAVAILABLE)
+        return "unavailable"
+    reason = total.add(record_of(update), bytes.fromhex(update["blob"]))
+    return reason.value if reason else "included"
+
+
+def derive(updates: Iterable[dict[str, Any]]) -> DerivedRound:
+    total = aggregation()
+    for update in updates:
+        take(total, update)
+    return total.derive(BASE)
+
+
+def test_a_task_has_its_golden_id() -> None:
+    assert MANIFEST.task_id == ROUND["task_id"]
+
+
+@pytest.mark.parametrize("update", **golden.named(ROUND["updates"], "outcome"))
+def test_each_update_is_included_or_left_out_for_its_reason(update: dict[str, Any]) -> None:
+    assert take(aggregation(), update) == update["outcome"]
+
+
+def test_the_vectors_show_every_reason() -> None:
+    outcomes = {update["outcome"] for update in ROUND["updates"]}
+    assert outcomes == {"included", *(reason.value for reason in ExclusionReason)}
+
+
+def test_model_and_report_are_the_golden_bytes() -> None:
+    derived = derive(ROUND["updates"])
+    assert derived.model.hex() == ROUND["model"]
+    assert derived.model_digest.hex() == ROUND["model_digest"]
+    assert derived.report.decode() == ROUND["report"]
+    assert derived.report_digest.hex() == ROUND["report_digest"]
+    header = model_header(MANIFEST, ROUND["round"], ROUND["base_digest"])
+    assert decode_model_blob(derived.model, header).tolist() == ROUND["model_values"]
+
+
+def test_updates_in_any_order_give_the_same_bytes() -> None:
+    valid = [update for update in ROUND["updates"] if update["outcome"] == "included"]
+    others = [update for update in ROUND["updates"] if update["outcome"] != "included"]
+    for order in itertools.permutations(valid):
+        assert derive([*others, *order]) == derive([*reversed(order), *reversed(others)])
+        assert derive([*order, *others]).report.decode() == ROUND["report"]
+
+
+def test_every_update_on_record_is_accounted_for_once() -> None:
+    report = decode_report(derive(ROUND["updates"]).report)
+    sequences = sorted([*report.included, *(sequence for sequence, _ in report.excluded)])
+    assert sequences == list(range(len(ROUND["updates"])))
+
+
+def test_a_round_with_too_few_valid_updates_has_no_model() -> None:
+    valid = [update for update in ROUND["updates"] if update["outcome"] == "included"]
+    total = aggregation()
+    for update in [*valid[: MANIFEST.rounds.min_updates - 1], ROUND["updates"][1]]:
+        take(total, update)
+    with pytest.raises(ValueOutOfRange, match="1 valid updates of 2"):
+        total.derive(BASE)
+
+
+def test_sizes_are_known_before_anything_is_fetched() -> None:
+    update = ROUND["updates"][0]
+    assert aggregation().update_bytes(update["participant"]) == len(update["blob"]) // 2
+    assert compute_blob_bytes(genesis_header(MANIFEST)) == len(ROUND["base_model"]) // 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "00" * 32},
+        {"round": 4},
+        {"base_model": "00" * 32},
+        {"participant": "0x" + "ee" * 20},
+        {"kind": "model", "participant": ""},
+        {"layout": (("bias", (2,)), ("weight", (3, 2)))},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_update_bound_to_another_place_is_left_out(change: dict[str, Any]) -> None:
+    update = ROUND["updates"][0]
+    header = update_header(MANIFEST, 3, ROUND["base_digest"], update["participant"])
+    dtype = np.int32 if "kind" in change else np.int16
+    data = encode_blob(replace(header, **change), np.ones(8, dtype))
+    record = replace(record_of(update), digest=compute_digest(data))
+    reason = aggregation().add(record, data)
+    # A model has wider integers, so the larger blob is told apart by its size.
+    assert reason == (ExclusionReason.OVERSIZED if "kind" in change else ExclusionReason.MISBOUND)
+
+
+@pytest.mark.parametrize(
+    ("lane", "reason"),
+    [
+        (20000, None),
+        (-20000, None),
+        (20001, ExclusionReason.OUT_OF_RANGE),
+        (-20001, ExclusionReason.OUT_OF_RANGE),
+        (-32768, ExclusionReason.OUT_OF_RANGE),
+    ],
+)
+def test_lanes_beyond_the_bound_are_left_out(lane: int, reason: ExclusionReason | None) -> None:
+    update = ROUND["updates"][0]
+    header = update_header(MANIFEST, 3, ROUND["base_digest"], update["participant"])
+    data = encode_blob(header, np.array([0] * 7 + [lane], np.int16))
+    record = replace(record_of(update), digest=compute_digest(data))
+    assert aggregation().add(record, data) == reason
+
+
+def test_a_model_bound_to_another_place_is_refused() -> None:
+    data = bytes.fromhex(ROUND["base_model"])
+    for header in (
+        model_header(MANIFEST, 1, "11" * 32),
+        model_header(MANIFEST, 2, "12" * 32),
+        genesis_header(MANIFEST),
+        model_header(replace(MANIFEST, salt="00" * 16), 2, "11" * 32),
+    ):
+        with pytest.raises(MalformedBlob, match="another place"):
+            decode_model_blob(data, header)

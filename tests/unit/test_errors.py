@@ -1,0 +1,127 @@
+"""The error tree: drawn as it is, and complete in the words of the contracts."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_hash.auto import keccak
+
+from fl_chain import errors
+from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
+from fl_chain.protocol import round as round_module
+
+CLASSES = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, Exception)
+}
+REPLAY_ONLY = {
+    "CreatedTwice",
+    "MissingRecord",
+    "NoModel",
+    "TimeReversed",
+    "UnexpectedModel",
+    "UnexpectedSequence",
+}
+"""Refusals of a replay that the contract has no error for, since it cannot get there."""
+
+
+def _contract_errors(contract: str) -> dict[str, Any]:
+    entries = load_artifact(contract)["abi"]
+    return {entry["name"]: entry for entry in entries if entry["type"] == "error"}
+
+
+def test_every_error_is_exported_in_order() -> None:
+    assert errors.__all__ == sorted(CLASSES)
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
+    assert errors.__doc__
+    parents: list[str] = []
+    drawn = {}
+    for line in errors.__doc__.splitlines():
+        match = re.match(r"^    ([│├└─ ]*)([A-Z]\w+)(?: +(\d+))?(?: |$)", line)
+        if match is None or match[2] not in CLASSES:
+            continue
+        depth = len(match[1]) // 4
+        parents[depth:] = [match[2]]
+        drawn[match[2]] = (parents[depth - 1] if depth else "Exception", match[3])
+    assert set(drawn) == set(CLASSES)
+    for name, (parent, code) in drawn.items():
+        assert CLASSES[name].__base__.__name__ == parent
+        if code is not None:
+            assert CLASSES[name].exit_code == int(code)
+
+
+def test_branches_have_exit_codes_of_their_own_and_leaves_those_of_their_branch() -> None:
+    branches = [c for c in CLASSES.values() if c.__base__ is errors.FlChainError]
+    codes = [branch.exit_code for branch in branches]
+    assert sorted(codes) == list(range(10, 10 + len(branches)))
+    for kind in CLASSES.values():
+        if kind not in branches and kind is not errors.FlChainError:
+            assert "exit_code" not in vars(kind)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_every_error_says_what_happened_and_what_to_do(name: str) -> None:
+    assert CLASSES[name].__doc__
+    assert str(CLASSES[name]("it broke", "mend it")) == "it broke (mend it)"
+    assert str(CLASSES[name]("it broke")) == "it broke"
+
+
+@pytest.mark.parametrize("contract", [LEDGER, REGISTRY])
+def test_every_custom_error_is_understood_with_its_values(contract: str) -> None:
+    for name, entry in _contract_errors(contract).items():
+        types = [argument["type"] for argument in entry["inputs"]]
+        assert not any(kind.startswith("tuple") for kind in types)
+        values = [_example(kind, i) for i, kind in enumerate(types)]
+        data = keccak(f"{name}({','.join(types)})".encode())[:4] + encode(types, values)
+        names = [argument["name"] for argument in entry["inputs"]]
+        assert all(names)
+        assert decode_error(data) == (name, dict(zip(names, values, strict=True)))
+        if types:
+            assert decode_error(data[:-1]) == ("", {})
+
+
+def test_an_error_of_another_contract_is_not_understood() -> None:
+    assert decode_error(b"") == ("", {})
+    assert decode_error(b"\x08\xc3\x79\xa0" + bytes(96)) == ("", {})
+
+
+def test_both_contracts_mean_the_same_by_the_same_error() -> None:
+    ledger, registry = _contract_errors(LEDGER), _contract_errors(REGISTRY)
+    shared = set(ledger) & set(registry)
+    assert shared == {"NotEnrolled"}
+    for name in shared:
+        assert ledger[name]["inputs"] == registry[name]["inputs"]
+
+
+def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
+    used = set()
+    for node in ast.walk(ast.parse(inspect.getsource(round_module))):
+        text = str(node.value) if isinstance(node, ast.Constant) else ""
+        if re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)+", text):
+            used.add(text)
+    assert used - REPLAY_ONLY <= set(_contract_errors(LEDGER))
+    assert used >= REPLAY_ONLY
+    # What is left is about senders, creation or the registry, which no record shows.
+    assert set(_contract_errors(LEDGER)) - used == {
+        "NotAggregator",
+        "NotCoordinator",
+        "NotEnrolled",
+        "ParameterOutOfRange",
+        "StillEnrolled",
+    }
+
+
+def _example(kind: str, position: int) -> Any:
+    if kind == "address":
+        return "0x" + f"{position + 10:02x}" * 20
+    if kind == "bytes32":
+        return bytes([position + 1]) * 32
+    return position + 1
