@@ -37,6 +37,7 @@ class LogWatcher:
         self._connection = connection
         self._contract = contract
         self._socket: ClientConnection | None = None
+        self._open_socket = contextlib.ExitStack()
         self._subscribed: frozenset[type[Any]] | None = None
         self._can_subscribe = connection.rpc_url.startswith(("http://", "https://"))
         self._seen_block = -1
@@ -69,9 +70,8 @@ class LogWatcher:
 
     def close(self) -> None:
         """Give the subscription back."""
-        if self._socket is not None:
-            with contextlib.suppress(WebSocketException, OSError):
-                self._socket.close()
+        with contextlib.suppress(WebSocketException, OSError):
+            self._open_socket.close()
         self._socket = None
         self._subscribed = None
 
@@ -86,11 +86,14 @@ class LogWatcher:
             "params": ["logs", selection],
         }
         try:
-            self._socket = connect(
-                "ws" + self._connection.rpc_url.removeprefix("http"),
-                open_timeout=2,
-                close_timeout=0.2,
-                ping_interval=None,
+            # As a context manager, the one way that no release of websockets warns about.
+            self._socket = self._open_socket.enter_context(
+                connect(
+                    "ws" + self._connection.rpc_url.removeprefix("http"),
+                    open_timeout=2,
+                    close_timeout=0.2,
+                    ping_interval=None,
+                )
             )
             self._socket.send(json.dumps(request))
             answer = json.loads(self._socket.recv(timeout=2))
