@@ -23,6 +23,9 @@ LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0
 """Time between asking a process to end and ending it."""
 
+_background: list[subprocess.Popen[bytes]] = []
+"""Handles of background processes: Python complains about one that is dropped while it runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
@@ -90,6 +93,7 @@ def start_process(
             )
     except OSError as error:
         raise DevnetError(f"cannot run {arguments[0]}: {error.strerror}") from None
+    _background.append(process)
     return process, identify(process.pid)
 
 
