@@ -16,7 +16,7 @@ from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.audit.task_checks import failed, from_store_error, passed
 from fl_chain.errors import BlobTooLarge, MalformedBlob, StoreError, ValueOutOfRange
-from fl_chain.protocol.cid import cid_from_digest, compute_cid
+from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.constants import MAX_REPORT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
@@ -91,6 +91,14 @@ def check_report(
                 digest.hex(),
                 round_number,
             )
+        if len(data) != proposal.report_bytes:
+            return None, failed(
+                check,
+                "the report on record has another size",
+                str(proposal.report_bytes),
+                str(len(data)),
+                round_number,
+            )
         report = decode_report(data)
     except StoreError as error:
         return None, from_store_error(check, error, cid, round_number)
@@ -127,33 +135,33 @@ def check_updates(
         cid = cid_from_digest(record.cid_digest, max_bytes)
         claim = claimed.get(record.sequence)
         who = f"update {record.sequence} of {record.participant}"
+        if claim == ExclusionReason.UNAVAILABLE:
+            # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
+            aggregation.exclude(record, claim)
+            if _is_available(cid, max_bytes, evidence):
+                detail = f"{who} was left out as unavailable and can be fetched now"
+                findings.append(
+                    Finding(
+                        "exclusions", Verdict.UNDECIDABLE, round_number, "", claim.value, detail
+                    )
+                )
+            continue
         try:
             reason = aggregation.add(record, evidence.fetch_blob(cid, max_bytes))
         except BlobTooLarge:
             reason = ExclusionReason.OVERSIZED
             aggregation.exclude(record, reason)
         except StoreError as error:
-            if claim == ExclusionReason.UNAVAILABLE:
-                # Still not to be had: the claim stands, and the sum without it is decidable.
-                aggregation.exclude(record, claim)
-                continue
-            finding = from_store_error("update_blob", error, cid, round_number)
-            findings.append(finding)
+            findings.append(from_store_error("update_blob", error, cid, round_number))
             continue
         if report is not None and claim != reason:
-            verdict = Verdict.FAIL
-            if claim == ExclusionReason.UNAVAILABLE:
-                verdict = Verdict.UNDECIDABLE
             findings.append(
-                Finding(
+                failed(
                     "exclusions",
-                    verdict,
+                    f"the report is wrong about {who}",
+                    reason or "included",
+                    claim or "included",
                     round_number,
-                    expected=reason or "included",
-                    actual=claim or "included",
-                    detail=f"the report is wrong about {who}"
-                    if verdict == Verdict.FAIL
-                    else f"{who} was left out as unavailable and can be fetched now",
                 )
             )
     if not any(finding.check == "update_blob" for finding in findings):
@@ -168,6 +176,16 @@ def check_updates(
             detail = "the report does not list every submitted update exactly once"
             findings.append(failed("exclusions", detail, round_number=round_number))
     return findings
+
+
+def _is_available(cid: Cid, max_bytes: int, evidence: Evidence) -> bool:
+    try:
+        evidence.fetch_blob(cid, max_bytes)
+    except BlobTooLarge:
+        return True
+    except StoreError:
+        return False
+    return True
 
 
 def check_model(
