@@ -1,0 +1,324 @@
+"""A miniature federation in this process, on a real chain node and a real IPFS node.
+
+Everybody in it can be told to lie: submit any bytes under any name, propose anything. What an
+honest party would have done comes from the product itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.derive import (
+    DerivedRound,
+    RoundAggregation,
+    update_header,
+)
+from fl_chain.audit.audit import run_audit
+from fl_chain.audit.evidence import Evidence
+from fl_chain.audit.findings import Finding, Verdict, compute_verdict
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.devnet import faucet_account, start_chain_node
+from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
+from fl_chain.chain.ledger import Receipt
+from fl_chain.protocol.actions import Finalize, Propose, SubmitUpdate
+from fl_chain.protocol.blob import BlobHeader, count_values, encode_blob
+from fl_chain.protocol.cid import Cid, compute_cid
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.round import Task
+from fl_chain.roles.aggregator import AggregatorRole
+from fl_chain.roles.auditor import collect_evidence
+from fl_chain.roles.coordinator import CreatedTask, create_task
+from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.task_file import parse_task
+from fl_chain.storage.embedded_node import start_node
+from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.storage.store import ContentStore
+
+LOOK_SECONDS = 0.5
+"""How long the shared IPFS node looks for what it does not have."""
+ETHER = 10**18
+
+Problem = tuple[int | None, str, str]
+"""Round, check and verdict of a finding that is not PASS."""
+
+
+class _RoundDone(Exception):
+    """Ends an aggregator that has done what the test needs."""
+
+
+@dataclass
+class World:
+    """The chain node, the IPFS node, and accounts that have money."""
+
+    connection: ChainConnection
+    store: IpfsStore
+    ipfs_address: str
+    ipfs_repo: Path
+    _accounts: list[LocalAccount] = field(default_factory=list)
+
+    def account(self, index: int) -> LocalAccount:
+        """Return the account of that number, the same for every test."""
+        while len(self._accounts) <= index:
+            made = Account.from_key((2**200 + len(self._accounts)).to_bytes(32))
+            transfer(self.connection, faucet_account(), str(made.address).lower(), 100 * ETHER)
+            self._accounts.append(made)
+        return self._accounts[index]
+
+    def federation(self, num_participants: int = 3, **rounds: int) -> Federation:
+        """Create a task; ``rounds`` are fields of RoundParameters."""
+        return Federation(self, num_participants, rounds)
+
+    def advance_clock(self, seconds: int) -> None:
+        """Let the chain's time pass."""
+        self.connection.call("evm_increaseTime", seconds)
+        self.connection.call("evm_mine")
+
+    def block_file(self, cid: Cid) -> Path:
+        """Return the file on the IPFS node's disk that holds a block."""
+        name = cid.digest.hex()
+        return self.ipfs_repo / "blocks" / name[0] / f"{name}.block"
+
+
+class Federation:
+    """One task of the world.
+
+    Account 0 is coordinator and aggregator, the participants are those after it.
+    """
+
+    def __init__(self, world: World, num_participants: int, rounds: dict[str, int]) -> None:
+        self.world = world
+        self.store: ContentStore = world.store
+        self.coordinator = world.account(0)
+        self.participants = [world.account(1 + i) for i in range(num_participants)]
+        self.created = self._create({"num_rounds": 2, **rounds})
+        self.follower = TaskFollower(self.ledger(), self.store)
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        """What the aggregator reported."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The task's manifest."""
+        return self.follower.manifest
+
+    @property
+    def task(self) -> Task:
+        """The task's state now."""
+        self.follower.refresh()
+        return self.follower.task
+
+    @property
+    def address(self) -> str:
+        """Address of the ledger."""
+        return self.created.ledger
+
+    def ledger(self, account: LocalAccount | None = None) -> EthereumLedger:
+        """Open the task, for writing if there is an account."""
+        return EthereumLedger(self.world.connection, self.created.ledger, account)
+
+    # ------------------------------------------------------------ participants
+
+    def address_of(self, participant: int) -> str:
+        """Return a participant's address."""
+        return str(self.participants[participant].address).lower()
+
+    def lanes(self, seed: int) -> NDArray[np.int16]:
+        """Return the lanes of some update."""
+        size = count_values(self.manifest.layout)
+        return np.random.default_rng(seed).integers(-900, 901, size).astype(np.int16)
+
+    def header(self, participant: int, **changes: Any) -> BlobHeader:
+        """Return the header that a participant's update of the current round must have."""
+        task = self.task
+        proper = update_header(
+            self.manifest,
+            task.current.round,
+            task.base_digest.hex(),
+            self.address_of(participant),
+        )
+        return replace(proper, **changes)
+
+    def update(
+        self, participant: int, lanes: NDArray[np.int16] | None = None, **changes: Any
+    ) -> bytes:
+        """Return the blob of an update for the current round; ``changes`` are header fields."""
+        if lanes is None:
+            lanes = self.lanes(self.task.current.round * 100 + participant)
+        return encode_blob(self.header(participant, **changes), lanes)
+
+    def submit(
+        self,
+        participant: int,
+        blob: bytes,
+        *,
+        weight: int = 100,
+        pin: bool = True,
+        **changes: Any,
+    ) -> Receipt:
+        """Pin and submit anything as a participant; ``changes`` are fields of SubmitUpdate."""
+        if pin:
+            self.store.put(blob)
+        action = SubmitUpdate(
+            self.task.current.round, compute_digest(blob), compute_cid(blob).digest, weight
+        )
+        account = self.participants[participant]
+        return self.ledger(account).send(replace(action, **changes))
+
+    def submit_honestly(self, *participants: int) -> None:
+        """Submit proper updates of some participants, of all if none is named."""
+        for participant in participants or range(len(self.participants)):
+            self.submit(participant, self.update(participant), weight=100 + participant)
+
+    # ------------------------------------------------------------ aggregator
+
+    def aggregate(self) -> list[tuple[str, dict[str, Any]]]:
+        """Run the product's aggregator until the round is final; return what it reported."""
+        seen: list[tuple[str, dict[str, Any]]] = []
+
+        def note(event: str, values: dict[str, Any]) -> None:
+            seen.append((event, values))
+            if event in ("finalized", "aborted"):
+                raise _RoundDone
+
+        ledger = self.ledger(self.coordinator)
+        with contextlib.suppress(_RoundDone):
+            AggregatorRole(ledger, self.store, progress=note, patience_seconds=5).run()
+        ledger.close()
+        self.events += seen
+        return seen
+
+    def exclusions(self) -> list[tuple[int, str]]:
+        """Return sequence and reason of every exclusion that the aggregator reported."""
+        return [
+            (values["sequence"], str(values["reason"]))
+            for event, values in self.events
+            if event == "excluded"
+        ]
+
+    def run_round(self) -> None:
+        """One round in which everybody is honest."""
+        self.submit_honestly()
+        self.aggregate()
+
+    def derive(self, records: Sequence[UpdateSubmitted] | None = None, **manifest: Any) -> Any:
+        """Return what the current round yields, from all its updates or from other records."""
+        task = self.task
+        number, base = task.current.round, task.base_digest.hex()
+        aggregation = RoundAggregation(replace(self.manifest, **manifest), number, base)
+        for record in task.rounds[number].updates if records is None else records:
+            size = aggregation.update_bytes(record.participant)
+            cid = Cid(0x55, record.cid_digest)
+            aggregation.add(record, self.store.get(cid, max_bytes=size))
+        derived: DerivedRound = aggregation.derive(self.follower.base_model())
+        return derived
+
+    def propose(self, model: bytes, report: bytes, **changes: Any) -> None:
+        """Pin and propose anything; ``changes`` are fields of Propose."""
+        action = Propose(
+            self.task.current.round,
+            compute_digest(model),
+            self.store.put(model).digest,
+            compute_digest(report),
+            self.store.put(report).digest,
+            len(report),
+        )
+        self.ledger(self.coordinator).send(replace(action, **changes))
+
+    def finalize(self) -> None:
+        """Make the proposal final."""
+        self.ledger(self.coordinator).send(Finalize(self.task.current.round))
+
+    # ------------------------------------------------------------ auditor
+
+    def evidence(self, store: ContentStore | None = None) -> Evidence:
+        """Return what chain and IPFS say about the task."""
+        return collect_evidence(self.world.connection, self.address, store or self.store)
+
+    def audit(
+        self, store: ContentStore | None = None, only_round: int | None = None
+    ) -> list[Finding]:
+        """Audit the task."""
+        return run_audit(self.evidence(store), only_round)
+
+    # ------------------------------------------------------------ coordinator
+
+    def _create(self, rounds: dict[str, int]) -> CreatedTask:
+        addresses = [str(account.address).lower() for account in self.participants]
+        description = {
+            "name": "miniature",
+            "participants": addresses,
+            "recipe": {"model": "digits_mlp", "data": "digits"},
+            "rounds": rounds,
+        }
+        deployer = Deployer(self.world.connection, self.coordinator)
+        return create_task(parse_task(description), deployer, self.store)
+
+
+def problems(findings: Sequence[Finding]) -> list[Problem]:
+    """Return every finding that is not PASS."""
+    return [(f.round, f.check, f.verdict.value) for f in findings if f.verdict != Verdict.PASS]
+
+
+def assert_passes(findings: Sequence[Finding], num_rounds: int) -> None:
+    """Check that all is well, and that the audit looked at every round."""
+    assert problems(findings) == []
+    assert compute_verdict(findings) == Verdict.PASS
+    assert {f.round for f in findings if f.check == "aggregate"} == set(range(1, num_rounds + 1))
+
+
+@dataclass
+class Recorded:
+    """A finished task as evidence in memory: quick to audit, and free to tamper with."""
+
+    evidence: Evidence
+    blobs: dict[Cid, bytes]
+
+    def tampered(self, change: Callable[[Evidence], Evidence]) -> list[Finding]:
+        """Audit changed evidence."""
+        return run_audit(change(self.evidence))
+
+
+def record(federation: Federation) -> Recorded:
+    """Copy everything that an audit asks for into memory."""
+    from fl_chain.storage.memory import MemoryStore
+
+    memory = MemoryStore()
+
+    def fetch(cid: Cid, max_bytes: int) -> bytes:
+        data = federation.store.get(cid, max_bytes=max_bytes)
+        memory.put(data)
+        return data
+
+    evidence = federation.evidence()
+    assert problems(run_audit(replace(evidence, fetch_blob=fetch))) == []
+    kept = replace(evidence, fetch_blob=lambda cid, size: memory.get(cid, max_bytes=size))
+    return Recorded(kept, memory.blobs)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The one world of a test session; tasks in it do not know of each other."""
+    directory = tmp_path_factory.mktemp("world")
+    chain = start_chain_node("anvil", directory / "chain", 0)
+    try:
+        node = start_node(directory / "ipfs", log_path=directory / "ipfs.log", detached=False)
+        try:
+            with IpfsStore(node.api_multiaddr, timeout_seconds=LOOK_SECONDS) as store:
+                yield World(
+                    ChainConnection(chain.rpc_url), store, node.api_multiaddr, directory / "ipfs"
+                )
+        finally:
+            node.stop()
+    finally:
+        chain.process.stop()
