@@ -1,4 +1,4 @@
-"""Create a task: deploy its contracts, pin manifest and genesis model. The same as ``fl-chain task create``."""
+"""Create a task: the same as ``fl-chain task create``."""
 
 import sys
 

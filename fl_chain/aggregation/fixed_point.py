@@ -57,8 +57,9 @@ def encode_fixed_point(
     >>> encode_fixed_point(np.array([0.1, -0.1, 9.0]), 16, 8 * 2**16).tolist()
     [6554, -6554, 524288]
     """
-    if not np.isfinite(values).all():
-        count = int(values.size - np.isfinite(values).sum())
+    is_finite = np.isfinite(values)
+    if not is_finite.all():
+        count = int(values.size - is_finite.sum())
         raise ValueOutOfRange(
             f"{count} of {values.size} values are NaN or infinite",
             "training diverged; lower the learning rate",

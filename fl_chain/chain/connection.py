@@ -8,13 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 from requests.exceptions import RequestException
 from web3 import HTTPProvider
 
 from fl_chain.errors import ChainUnreachable, LedgerError, WrongChain
 from fl_chain.protocol.records import Log
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HINT = "start one with: fl-chain devnet up, or name another with --rpc"
 
 
@@ -56,8 +59,14 @@ class ChainConnection:
         self, rpc_url: str, chain_id: int | None = None, *, timeout_seconds: float = 30
     ) -> None:
         self.rpc_url = rpc_url
+        session = requests.Session()
+        # A proxy that the environment names is no way to reach this machine.
+        session.trust_env = urlsplit(rpc_url).hostname not in _LOOPBACK
         self._provider = HTTPProvider(
-            rpc_url, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
+            rpc_url,
+            request_kwargs={"timeout": timeout_seconds},
+            session=session,
+            exception_retry_configuration=None,
         )
         self._lock = threading.Lock()
         self.chain_id = int(self.call("eth_chainId"), 16)

@@ -22,7 +22,8 @@ from fl_chain.errors import ChainUnreachable, InsufficientFunds, TransactionReje
 
 GAS_MARGIN = 1.25
 """Estimate to gas limit: another transaction may come first and make ours dearer."""
-RECEIPT_POLL_SECONDS = 0.05
+FIRST_RECEIPT_POLL_SECONDS = 0.005
+LONGEST_RECEIPT_POLL_SECONDS = 0.25
 RECEIPT_TIMEOUT_SECONDS = 120.0
 _KNOWN = ("already known", "already imported", "known transaction", "nonce too low")
 
@@ -148,6 +149,7 @@ class TransactionSender:
 
     def _await_receipt(self, raw: bytes) -> Receipt:
         deadline = time.monotonic() + RECEIPT_TIMEOUT_SECONDS
+        pause = FIRST_RECEIPT_POLL_SECONDS
         while (answer := self._fetch_receipt(raw)) is None:
             if time.monotonic() > deadline:
                 raise ChainUnreachable(
@@ -155,7 +157,8 @@ class TransactionSender:
                     f" {RECEIPT_TIMEOUT_SECONDS:.0f} s",
                     "it may still be; check the chain before you send again",
                 )
-            time.sleep(RECEIPT_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_RECEIPT_POLL_SECONDS)
         receipt = Receipt(keccak(raw), int(answer["blockNumber"], 16), int(answer["gasUsed"], 16))
         if int(answer["status"], 16) != 1:
             raise TransactionRejected(

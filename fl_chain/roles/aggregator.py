@@ -5,6 +5,8 @@ It keeps nothing of its own: whatever is killed is derived again, byte for byte.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fl_chain.aggregation.derive import DerivedRound, RoundAggregation, decode_model_blob
@@ -18,7 +20,7 @@ from fl_chain.errors import (
     ValueOutOfRange,
 )
 from fl_chain.protocol.actions import Propose
-from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.round import Phase
@@ -87,8 +89,10 @@ class AggregatorRole:
             self._progress("over", {"rounds": task.current.num_finalized})
             return True
         phase = self.follower.phase
-        if phase in (Phase.COLLECTING, Phase.AGGREGATING) and self._examine_updates():
-            return False
+        if phase in (Phase.COLLECTING, Phase.AGGREGATING):
+            is_new = self._examine_updates()
+            if is_new and phase == Phase.COLLECTING:
+                return False
         if phase == Phase.AGGREGATING and self._propose():
             return False
         if not self._patiently(lambda: move_on(self.follower, 0, self._progress)):
@@ -96,7 +100,7 @@ class AggregatorRole:
         return False
 
     def _examine_updates(self) -> bool:
-        """Fetch and add the next update that has not been; return whether there was one."""
+        """Fetch and add the updates that have not been; return whether there were any."""
         task = self.follower.task
         current = task.current
         aggregation = self._aggregation
@@ -106,11 +110,11 @@ class AggregatorRole:
             )
             self._aggregation, self._examined = aggregation, set()
             self._patiently(self.follower.base_model)
+        before = len(self._examined)
         for record in task.rounds[current.round].updates:
             if record.sequence not in self._examined and self._examine(aggregation, record):
                 self._examined.add(record.sequence)
-                return True
-        return False
+        return len(self._examined) > before
 
     def _examine(self, aggregation: RoundAggregation, record: UpdateSubmitted) -> bool:
         """Add or exclude one update; False if its content may still become available."""
@@ -162,8 +166,7 @@ class AggregatorRole:
             self._progress("gave_up", {"round": round_number, "reason": error.message})
             return False
         with timed(values, "pin_seconds"):
-            model_cid = self._patiently(lambda: self._store.put(derived.model))
-            report_cid = self._patiently(lambda: self._store.put(derived.report))
+            model_cid, report_cid = self._pin(derived.model, derived.report)
         action = Propose(
             round_number,
             derived.model_digest,
@@ -192,6 +195,13 @@ class AggregatorRole:
             },
         )
         return True
+
+    def _pin(self, *blobs: bytes) -> list[Cid]:
+        """Pin several blobs at once: each waits for the disk, so they wait together."""
+        with ThreadPoolExecutor(len(blobs)) as pool:
+            return list(
+                pool.map(lambda blob: self._patiently(partial(self._store.put, blob)), blobs)
+            )
 
     def _remember(self, round_number: int, derived: DerivedRound) -> None:
         self._patiently(self.follower.refresh)

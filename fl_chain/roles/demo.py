@@ -34,7 +34,7 @@ RunCommand = Callable[[list[str]], int]
 
 DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp"}
 NUM_IPFS_NODES = 2
-"""Participants pin at the first, the aggregator at the second: blobs travel over bitswap."""
+"""Participants take turns at them, the aggregator is at the last: blobs travel over bitswap."""
 STOP_SECONDS = 10.0
 _PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
 
@@ -145,12 +145,15 @@ class Demo:
         """Start the aggregator and the participants, a process each."""
         if self.devnet is None or self.task is None:
             raise DevnetError("the demo is not prepared")
-        first, second = (service.address for service in self.devnet.ipfs[:NUM_IPFS_NODES])
+        nodes = [service.address for service in self.devnet.ipfs]
         self.started_at = time.monotonic()
-        self._start("aggregator", ["aggregator", "run", "--key", "coordinator", "--ipfs", second])
+        self._start(
+            "aggregator", ["aggregator", "run", "--key", "coordinator", "--ipfs", nodes[-1]]
+        )
         count = self.options.num_participants
         for index in range(count):
-            arguments = ["participant", "run", "--key", f"participant-{index}", "--ipfs", first]
+            node = nodes[index % len(nodes)]
+            arguments = ["participant", "run", "--key", f"participant-{index}", "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
             self._start(f"participant-{index}", arguments)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.chain.ledger import Ledger
 from fl_chain.protocol.layout import unflatten
@@ -25,6 +27,7 @@ class Evaluator:
     """
 
     def __init__(self, ledger: Ledger, store: ContentStore) -> None:
+        torch.set_num_threads(1)  # a test set is small, and participants need the cores
         self._follower = TaskFollower(ledger, store)
         recipe = self._follower.manifest.recipe
         self._test = load_dataset(recipe.data).test

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import InvalidManifest, TrainingError
 from fl_chain.protocol.manifest import Manifest
@@ -38,6 +40,8 @@ def open_trainer(
     InvalidManifest
         The model of that name has another layout here than in the task.
     """
+    # Local training is single-threaded by design; idle threads of torch would only spin.
+    torch.set_num_threads(1)
     follower = TaskFollower(ledger, store)
     manifest = with_patience(lambda: follower.manifest, patience_seconds, progress)
     if not 0 <= partition_id < num_partitions:
