@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Measure the gas of every action into contracts/gas-snapshot.json; with --check, compare.
+
+A new anvil, its usual accounts, fixed times and words without zero bytes: the same contracts cost
+the same gas on every machine, so any difference is a change of the contracts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median_low
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from fl_chain.chain.connection import ChainConnection  # noqa: E402
+from fl_chain.chain.contracts import (  # noqa: E402
+    LEDGER,
+    REGISTRY,
+    encode_action,
+    encode_creation,
+)
+from fl_chain.chain.devnet import start_chain_node  # noqa: E402
+from fl_chain.protocol.actions import (  # noqa: E402
+    Abort,
+    Admit,
+    Enrol,
+    Finalize,
+    LedgerAction,
+    Propose,
+    RegistryAction,
+    Remove,
+    Revoke,
+    Stop,
+    SubmitUpdate,
+)
+from fl_chain.protocol.records import TaskParameters  # noqa: E402
+
+SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
+START = 2_000_000_000
+NUM_ROUNDS = 12
+NUM_PARTICIPANTS = 7
+COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
+WORD = b"\x11" * 32
+
+
+@dataclass
+class Measurement:
+    """What one scripted task cost."""
+
+    gas: dict[str, int] = field(default_factory=dict)
+    submissions: list[list[int]] = field(default_factory=list)
+    """Gas of each submission, by round."""
+
+
+class Chain:
+    """Sends transactions at fixed times and says what they cost."""
+
+    def __init__(self, connection: ChainConnection) -> None:
+        self.connection = connection
+        self.accounts: list[str] = connection.call("eth_accounts")
+        self.now = START
+
+    def send(self, sender: str, data: bytes, to: str | None = None) -> Any:
+        """Mine one transaction and return its receipt."""
+        transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(10_000_000)}
+        self.connection.call("evm_setNextBlockTimestamp", self.now)
+        name = self.connection.call("eth_sendTransaction", transaction | ({"to": to} if to else {}))
+        receipt = None
+        while receipt is None:
+            receipt = self.connection.call("eth_getTransactionReceipt", name)
+        if receipt["status"] != "0x1":
+            raise RuntimeError(f"a scripted transaction was refused: {transaction}")
+        return receipt
+
+    def act(self, sender: str, contract: str, action: LedgerAction | RegistryAction) -> int:
+        """Carry out an action and return its gas."""
+        self.now += 1
+        return int(self.send(sender, encode_action(action), contract)["gasUsed"], 16)
+
+
+def measure(connection: ChainConnection) -> Measurement:
+    """Run a task of twelve rounds, another that aborts and stops, and measure every action."""
+    chain, result = Chain(connection), Measurement()
+    coordinator, aggregator, anybody, *people = (a.lower() for a in chain.accounts)
+    people = people[:NUM_PARTICIPANTS]
+    gas = result.gas
+
+    receipt = chain.send(coordinator, encode_creation(REGISTRY))
+    registry = receipt["contractAddress"]
+    gas["deploy the registry"] = int(receipt["gasUsed"], 16)
+    gas["enrol one participant"] = chain.act(coordinator, registry, Enrol((people[0],)))
+    several = chain.act(coordinator, registry, Enrol(tuple(people[1:])))
+    gas["enrol, each further participant"] = _further(several, gas["enrol one participant"])
+
+    parameters = TaskParameters(
+        registry.lower(),
+        aggregator,
+        *[WORD] * 4,
+        num_rounds=NUM_ROUNDS,
+        min_updates=2,
+        target_updates=NUM_PARTICIPANTS,
+        max_weight=10**6,
+        collect_seconds=COLLECT_SECONDS,
+        aggregate_seconds=AGGREGATE_SECONDS,
+        challenge_seconds=10,
+    )
+
+    def deploy() -> str:
+        receipt = chain.send(coordinator, encode_creation(LEDGER, parameters))
+        gas["deploy the ledger"] = int(receipt["gasUsed"], 16)
+        return str(receipt["contractAddress"])
+
+    ledger = deploy()
+    gas["admit one participant"] = chain.act(coordinator, ledger, Admit((people[0],)))
+    several = chain.act(coordinator, ledger, Admit(tuple(people[1:])))
+    gas["admit, each further participant"] = _further(several, gas["admit one participant"])
+
+    proposed, finalized = [], []
+    for number in range(1, NUM_ROUNDS + 1):
+        update = SubmitUpdate(number, WORD, WORD, 60_000)
+        result.submissions.append([chain.act(who, ledger, update) for who in people])
+        proposal = Propose(number, *[WORD] * 4, 341)
+        proposed.append(chain.act(aggregator, ledger, proposal))
+        chain.now += 10
+        finalized.append(chain.act(anybody, ledger, Finalize(number)))
+    gas["submit, the first update of a participant"] = median_low(result.submissions[0])
+    later = [cost for costs in result.submissions[1:] for cost in costs]
+    gas["submit, every later update"] = median_low(later)
+    gas["propose, the first model"] = proposed[0]
+    gas["propose, every later model"] = median_low(proposed[1:])
+    gas["finalize, with the next round"] = median_low(finalized[1:-1])
+    gas["finalize, the last round"] = finalized[-1]
+
+    ledger = deploy()
+    chain.act(coordinator, ledger, Admit((people[0],)))
+    chain.now += COLLECT_SECONDS + 1
+    gas["abort an expired round"] = chain.act(anybody, ledger, Abort(1))
+    gas["revoke one participant"] = chain.act(coordinator, registry, Revoke((people[0],)))
+    gas["remove a revoked participant"] = chain.act(anybody, ledger, Remove(people[0]))
+    gas["stop the task"] = chain.act(coordinator, ledger, Stop())
+    return result
+
+
+def measure_on_new_chain() -> Measurement:
+    """Measure on a devnet that exists for nothing else."""
+    with tempfile.TemporaryDirectory() as directory:
+        node = start_chain_node("anvil", Path(directory), port=0)
+        try:
+            return measure(ChainConnection(node.rpc_url))
+        finally:
+            node.process.stop()
+
+
+def _further(several: int, one: int) -> int:
+    return (several - one) // (NUM_PARTICIPANTS - 2)
+
+
+def main() -> int:
+    """Write or compare the snapshot; return 1 when a cost differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 on differences")
+    is_check = parser.parse_args().check
+    gas = measure_on_new_chain().gas
+    if not is_check:
+        SNAPSHOT.write_text(json.dumps(gas, indent=1) + "\n", encoding="utf-8")
+        return 0
+    expected = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    for name in sorted({*gas, *expected}):
+        if gas.get(name) != expected.get(name):
+            print(f"{name}: {gas.get(name)} gas, the snapshot says {expected.get(name)}")
+    return 0 if gas == expected else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
