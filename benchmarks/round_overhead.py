@@ -1,6 +1,6 @@
-"""What an audited round costs beyond the local training: median over many rounds, and where it goes.
+"""What an audited round costs beyond the local training: the median round, and where it goes.
 
-    .venv/bin/python benchmarks/round_overhead.py [--rounds 30]
+    .venv/bin/python -m benchmarks.round_overhead [--rounds 30]
 
 The job of scripts/demo with more rounds. *Training alone* is what the same processes need for the
 same local training at the same time on the same cores with nothing else to do; it is measured in
@@ -10,7 +10,6 @@ the same run, before and after. Overhead is the median round minus that.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from fl_chain.cli.main import run as run_command
-from fl_chain.roles.demo import Demo, DemoOptions, stop_demo
+from fl_chain.roles.demo import Demo, DemoOptions, fork_context, stop_demo
 from fl_chain.training.datasets import load_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters
@@ -45,7 +44,7 @@ def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> Non
 
 def measure_training_alone(count: int, rounds: int) -> float:
     """Return the median seconds in which all processes train once."""
-    context = multiprocessing.get_context("forkserver")
+    context = fork_context()
     bell = context.Barrier(count + 1)
     processes = [
         context.Process(target=train_at_the_bell, args=(i, count, rounds, bell), daemon=True)

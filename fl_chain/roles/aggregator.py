@@ -77,10 +77,10 @@ class AggregatorRole:
                 f"this task's aggregator is {aggregator}, the key is {self._ledger.sender}",
                 "name the right one with --key",
             )
-        while not self._step():
+        while not self.step():
             pass
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
         """Do what is to be done now, or wait for news; return whether the task is over."""
         self._ledger.watch()
         self._patiently(self.follower.refresh)

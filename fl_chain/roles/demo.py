@@ -107,7 +107,7 @@ class Demo:
         model = options.model or DEFAULT_MODELS.get(options.data, "")
         if not model:
             raise UsageError(f"name a model for {options.data} with --model")
-        _context()
+        fork_context()
         # The server imports torch while the devnet starts.
         forkserver.ensure_running()
         reset_devnet(options.state)
@@ -198,7 +198,7 @@ class Demo:
         command += ["--password-file", str(self._password_path), "--json"]
         reader, writer = multiprocessing.Pipe(duplex=False)
         self._log_path(name).parent.mkdir(exist_ok=True)
-        process = _context().Process(
+        process = fork_context().Process(
             target=_run_role,
             args=(self.run_command, command, writer, self._log_path(name)),
             name=name,
@@ -237,7 +237,8 @@ def stop_demo(state: Path) -> bool:
     return devnet is not None and stop_devnet(state)
 
 
-def _context() -> Any:
+def fork_context() -> Any:
+    """Return the way to start processes that have imported torch already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(_PRELOADED))
     return context

@@ -79,10 +79,10 @@ class ParticipantRole:
         FlChainError
             Something that waiting does not mend. Running again continues where this left off.
         """
-        while not self._step():
+        while not self.step():
             pass
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
         """Do what is to be done now, or wait for news; return whether the task is over."""
         self._ledger.watch(*NEWS)
         self._patiently(self.follower.refresh)

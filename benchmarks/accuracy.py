@@ -1,0 +1,116 @@
+"""What training in integers costs in accuracy: the same job in float and in fixed point.
+
+    .venv/bin/python -m benchmarks.accuracy [--rounds 10]
+
+One process, plain FedAvg (McMahan et al. 2017, Algorithm 1) in float32, and the product's encoding
+and aggregation, with the same data, partitions, seeds and initial model. Deterministic.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.fixed_point import (
+    decode_model,
+    encode_model,
+    encode_update,
+    expand_words,
+)
+from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.protocol.layout import flatten, layout_of, unflatten
+from fl_chain.training.datasets import load_dataset
+from fl_chain.training.evaluation import evaluate
+from fl_chain.training.models import build_model
+from fl_chain.training.parameters import get_parameters, set_parameters
+from fl_chain.training.partitioners import build_partitioner
+from fl_chain.training.trainer import LocalSgd
+
+FRACTION_BITS, MODEL_FRACTION_BITS = 15, 24
+Vector = NDArray[np.float32]
+
+
+class Job:
+    """Data, partitions and model of one comparison."""
+
+    def __init__(self, participants: int) -> None:
+        split = load_dataset("mnist")
+        self.test = split.test
+        partitioner = build_partitioner("iid", participants, 0)
+        self.module = build_model("mcmahan_2nn", 0)
+        self.initial = get_parameters(self.module)
+        self.layout = layout_of(self.initial)
+        self.trainers = [
+            LocalSgd(
+                build_model("mcmahan_2nn", 0),
+                partitioner.load_partition(split.train, index),
+                num_epochs=1,
+                batch_size=10,
+                learning_rate=0.1,
+            )
+            for index in range(participants)
+        ]
+
+    def deltas(self, parameters: Vector, number: int) -> Iterator[tuple[Vector, int]]:
+        """Train every participant from the same parameters."""
+        named = unflatten(parameters, self.layout)
+        for index, trainer in enumerate(self.trainers):
+            result = trainer.train(named, seed=1000 * number + index)
+            yield flatten(result.parameter_delta, self.layout), result.num_examples
+
+    def accuracy(self, parameters: Vector) -> float:
+        """Measure on the held-out test set."""
+        set_parameters(self.module, unflatten(parameters, self.layout))
+        return evaluate(self.module, self.test).accuracy
+
+
+def run_float(job: Job, rounds: int) -> Iterator[float]:
+    """Yield the accuracy after each round of the plain float loop."""
+    parameters = flatten(job.initial, job.layout)
+    for number in range(rounds):
+        deltas = list(job.deltas(parameters, number))
+        total = sum(weight for _, weight in deltas)
+        parameters = parameters + sum(delta * np.float32(w / total) for delta, w in deltas)
+        yield job.accuracy(parameters)
+
+
+def run_integer(job: Job, rounds: int, fraction_bits: int, max_abs: int) -> Iterator[float]:
+    """Yield the accuracy after each round of the product's integer pipeline."""
+    model = encode_model(flatten(job.initial, job.layout), MODEL_FRACTION_BITS)
+    for number in range(rounds):
+        total = WeightedSum(len(model))
+        parameters = decode_model(model, MODEL_FRACTION_BITS)
+        for index, (delta, weight) in enumerate(job.deltas(parameters, number)):
+            words = expand_words(f"{number}/{index}".encode(), len(delta))
+            total.add(encode_update(delta, fraction_bits, max_abs, words), weight)
+        model = apply_mean(model, total, fraction_bits, MODEL_FRACTION_BITS)
+        yield job.accuracy(decode_model(model, MODEL_FRACTION_BITS))
+
+
+def main() -> None:
+    """Compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--participants", type=int, default=10)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    job = Job(arguments.participants)
+    columns = {
+        "float32": run_float(job, arguments.rounds),
+        "16 bits, F=15": run_integer(job, arguments.rounds, FRACTION_BITS, 2**15 - 1),
+        "8 bits, F=8": run_integer(job, arguments.rounds, 8, 2**7 - 1),
+    }
+    results = {name: list(accuracies) for name, accuracies in columns.items()}
+    print("test accuracy of mcmahan_2nn on 10,000 MNIST digits (8,000 train, 2,000 test)")
+    print("round  " + "  ".join(f"{name:>14}" for name in results))
+    for number in range(arguments.rounds):
+        cells = "  ".join(f"{accuracies[number]:14.4f}" for accuracies in results.values())
+        print(f"{number + 1:5}  {cells}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A federation for benchmarks: a real chain node, many funded accounts, contracts, no training."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from fl_chain.aggregation.derive import genesis_header, update_header
+from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.devnet import start_chain_node
+from fl_chain.chain.ethereum import Deployer, EthereumLedger
+from fl_chain.protocol.actions import Admit, Enrol
+from fl_chain.protocol.blob import Layout, count_values, encode_blob
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest, Recipe, RoundParameters, encode_manifest
+from fl_chain.protocol.records import TaskParameters
+from fl_chain.storage.store import ContentStore
+
+TWO_NN: Layout = (
+    ("hidden1.bias", (200,)),
+    ("hidden1.weight", (200, 784)),
+    ("hidden2.bias", (200,)),
+    ("hidden2.weight", (200, 200)),
+    ("output.bias", (10,)),
+    ("output.weight", (10, 200)),
+)
+"""The layout of mcmahan_2nn: 199,210 parameters."""
+ADMISSIONS_PER_TRANSACTION = 100
+
+
+class Federation:
+    """One task with many participants, all keys in this process."""
+
+    def __init__(self, rpc_url: str, store: ContentStore, participants: int, rounds: int) -> None:
+        self.connection = ChainConnection(rpc_url)
+        self.accounts = [_account(index) for index in range(participants)]
+        self.coordinator = _account(-1)
+        for account in [*self.accounts, self.coordinator]:
+            self.connection.call("anvil_setBalance", account.address, hex(10**21))
+        self.manifest = Manifest(
+            name="benchmark",
+            salt="00" * 16,
+            chain_id=self.connection.chain_id,
+            aggregator=self.coordinator.address.lower(),
+            layout=TWO_NN,
+            rounds=RoundParameters(rounds, 1, participants, 1000, 86400, 86400),
+            recipe=Recipe("mcmahan_2nn", "none"),
+        )
+        document = encode_manifest(self.manifest)
+        genesis = encode_blob(
+            genesis_header(self.manifest), np.zeros(count_values(TWO_NN), np.int32)
+        )
+        self.genesis_digest = compute_digest(genesis)
+        deployer = Deployer(self.connection, self.coordinator)
+        registry = deployer.deploy_registry()
+        shape = self.manifest.rounds
+        self.address = deployer.deploy_ledger(
+            TaskParameters(
+                registry,
+                self.manifest.aggregator,
+                compute_digest(document),
+                store.put(document).digest,
+                self.genesis_digest,
+                store.put(genesis).digest,
+                shape.num_rounds,
+                shape.min_updates,
+                shape.target_updates,
+                shape.max_weight,
+                shape.collect_seconds,
+                shape.aggregate_seconds,
+                shape.challenge_seconds,
+            )
+        )
+        addresses = [account.address.lower() for account in self.accounts]
+        for start in range(0, participants, ADMISSIONS_PER_TRANSACTION):
+            batch = tuple(addresses[start : start + ADMISSIONS_PER_TRANSACTION])
+            deployer.send(registry, Enrol(batch))
+            deployer.send(self.address, Admit(batch))
+
+    def ledger(self, account: LocalAccount) -> EthereumLedger:
+        """Return the task as one account sees it."""
+        return EthereumLedger(self.connection, self.address, account)
+
+    def random_update(self, account: LocalAccount, round_number: int, base: str) -> bytes:
+        """Return a canonical update of random lanes."""
+        seed = int.from_bytes(hashlib.sha256(account.address.encode()).digest()[:4])
+        lanes = np.random.default_rng(seed).integers(-500, 500, count_values(TWO_NN), np.int16)
+        header = update_header(self.manifest, round_number, base, account.address.lower())
+        return encode_blob(header, lanes)
+
+
+@contextmanager
+def chain_node(directory: Path) -> Iterator[str]:
+    """Run a chain node and yield its RPC address."""
+    node = start_chain_node("anvil", directory, 0)
+    try:
+        yield node.rpc_url
+    finally:
+        node.process.stop()
+
+
+def _account(index: int) -> LocalAccount:
+    account: LocalAccount = Account.from_key(hashlib.sha256(f"benchmark {index}".encode()).digest())
+    return account
