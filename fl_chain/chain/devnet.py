@@ -11,6 +11,7 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,8 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable, DevnetError, ToolchainError
 from fl_chain.npm import ensure_packages, node_executable
 from fl_chain.process import LOOPBACK, ProcessIdentity, choose_port, read_log_end, start_process
+
+Progress = Callable[[str], None] | None
 
 DEFAULT_PORT = 8545
 CHAIN_ID = 31337
@@ -42,7 +45,12 @@ class ChainNode:
     process: ProcessIdentity
 
 
-def start_chain_node(kind: str, directory: Path, port: int = DEFAULT_PORT) -> ChainNode:
+def start_chain_node(
+    kind: str,
+    directory: Path,
+    port: int = DEFAULT_PORT,
+    progress: Progress = None,
+) -> ChainNode:
     """Start a chain node and wait until it answers.
 
     Parameters
@@ -53,6 +61,8 @@ def start_chain_node(kind: str, directory: Path, port: int = DEFAULT_PORT) -> Ch
         Where state and log are kept.
     port
         TCP port on loopback, 0 for any free one.
+    progress
+        Called with one line when npm packages have to be installed first.
 
     Raises
     ------
@@ -62,7 +72,8 @@ def start_chain_node(kind: str, directory: Path, port: int = DEFAULT_PORT) -> Ch
     directory = directory.resolve()
     port = choose_port(port, "chain node")
     log_path = directory / f"{kind}.log"
-    arguments = _anvil(directory, port) if kind == "anvil" else _hardhat(directory, port)
+    build = _anvil if kind == "anvil" else _hardhat
+    arguments = build(directory, port, progress)
     process, identity = start_process(arguments, log_path, directory=directory)
     node = ChainNode(kind, f"http://{LOOPBACK}:{port}", identity)
     deadline = time.monotonic() + START_SECONDS
@@ -87,11 +98,11 @@ def faucet_account() -> LocalAccount:
     return account
 
 
-def _anvil(directory: Path, port: int) -> list[str | Path]:
+def _anvil(directory: Path, port: int, progress: Progress) -> list[str | Path]:
     state = directory / "anvil-state.json"
     _restore_state(state)
     return [
-        _anvil_executable(),
+        _anvil_executable(progress),
         *("--host", LOOPBACK, "--port", str(port)),
         *("--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK),
         *("--gas-limit", "30000000"),
@@ -117,13 +128,13 @@ def _restore_state(state: Path) -> None:
         shutil.copyfile(state, backup)
 
 
-def _anvil_executable() -> Path:
+def _anvil_executable(progress: Progress) -> Path:
     machine = platform.machine().lower()
     cpu = "arm64" if machine in ("arm64", "aarch64") else "amd64"
     system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform, sys.platform)
     package = f"anvil-{system}-{cpu}"
     with resources.as_file(resources.files("fl_chain.chain") / "nodes" / "anvil") as source:
-        packages = ensure_packages(source, "anvil")
+        packages = ensure_packages(source, "anvil", progress=progress)
     # The platform's binary itself: the package's JavaScript front would outlive a signal to it.
     executable = packages / "node_modules" / "@foundry-rs" / package / "bin" / "anvil"
     if not executable.exists():
@@ -134,9 +145,9 @@ def _anvil_executable() -> Path:
     return executable
 
 
-def _hardhat(directory: Path, port: int) -> list[str | Path]:
+def _hardhat(directory: Path, port: int, progress: Progress) -> list[str | Path]:
     with resources.as_file(resources.files("fl_chain.chain") / "nodes" / "hardhat") as source:
-        packages = ensure_packages(source, "hardhat")
+        packages = ensure_packages(source, "hardhat", progress=progress)
         shutil.copyfile(source / "hardhat.config.mjs", packages / "hardhat.config.mjs")
     return [
         node_executable(),

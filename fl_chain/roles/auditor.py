@@ -5,12 +5,13 @@ It needs no key, no torch, and no word from anybody else.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from fl_chain.audit.audit import OnFinding, run_audit
 from fl_chain.audit.evidence import ContractEvidence, Evidence
 from fl_chain.audit.findings import Finding
-from fl_chain.chain.connection import ChainConnection, parse_log
+from fl_chain.chain.connection import ChainConnection, RpcError, parse_log
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,
@@ -18,7 +19,7 @@ from fl_chain.chain.contracts import (
     encode_view,
     matches_runtime_code,
 )
-from fl_chain.errors import LedgerError, UnknownContract
+from fl_chain.errors import LedgerError, MalformedBlob, UnknownContract
 from fl_chain.protocol.records import Log, TaskCreated, decode_log
 from fl_chain.storage.store import ContentStore
 
@@ -35,7 +36,9 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
         No contract at the address has ever created a task.
     """
     ledger = _collect_contract(connection, address.lower(), LEDGER)
-    created = decode_log(ledger.logs[0]) if ledger.logs else None
+    created: Any = None
+    with contextlib.suppress(MalformedBlob):  # some other contract's event
+        created = decode_log(ledger.logs[0]) if ledger.logs else None
     if not isinstance(created, TaskCreated):
         raise UnknownContract(
             f"the contract at {address} on {connection.rpc_url} never created a task",
@@ -84,7 +87,7 @@ def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[
     """Return logs and running hash of one and the same moment, even while rounds run."""
     call = {"to": address, "data": "0x" + encode_view("historyHash").hex()}
     for _ in range(MOST_READS):
-        before, entries, history_hash, after = connection.batch(
+        answers = connection.try_batch(
             [
                 ("eth_blockNumber", []),
                 ("eth_getLogs", [{"address": address, "fromBlock": "0x0"}]),
@@ -92,6 +95,12 @@ def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[
                 ("eth_blockNumber", []),
             ]
         )
+        for answer in (answers[0], answers[1], answers[3]):
+            if isinstance(answer, RpcError):
+                raise answer
+        before, entries, history_hash, after = answers
+        if isinstance(history_hash, RpcError):
+            history_hash = "0x"  # a contract without a history is not ours: the checks say so
         if before == after:
             logs = sorted(
                 map(parse_log, entries), key=lambda log: (log.block_number, log.log_index)

@@ -118,8 +118,8 @@ class Demo:
             any_ports=True,
             on_step=self.on_step,
         )
-        self.on_step(f"loading {options.data}")
-        load_dataset(options.data, progress=self.on_step)
+        self.on_step(f"loading {options.data} (downloaded the first time)")
+        load_dataset(options.data)
         self.on_step(f"making {options.num_participants + 1} keys")
         addresses = self._make_keys()
         fund(self.services.connect(), list(addresses.values()))

@@ -133,12 +133,12 @@ def start_devnet(
     try:
         on_step(f"starting the chain ({kind})")
         port = _port_of(before, 0, 0 if any_ports else DEFAULT_PORT)
-        node = start_chain_node(kind, state / "chain", port)
+        node = start_chain_node(kind, state / "chain", port, on_step)
         started.append(Service("chain", node.rpc_url, (), node.process))
         _write_record(state, Devnet(kind, tuple(started)))
         for index in range(num_ipfs_nodes):
             on_step(f"starting IPFS node {index + 1} of {num_ipfs_nodes}")
-            started.append(_start_ipfs(state, index, before, any_ports, started[1:]))
+            started.append(_start_ipfs(state, index, before, any_ports, started[1:], on_step))
             _write_record(state, Devnet(kind, tuple(started)))
     except BaseException:
         # Ctrl-C included: what was started is ended again.
@@ -186,7 +186,12 @@ def fund(connection: ChainConnection, addresses: list[str], wei: int = FUND_WEI)
 
 
 def _start_ipfs(
-    state: Path, index: int, before: Devnet | None, any_ports: bool, others: list[Service]
+    state: Path,
+    index: int,
+    before: Devnet | None,
+    any_ports: bool,
+    others: list[Service],
+    on_step: Callable[[str], None],
 ) -> Service:
     known = before.ipfs[index] if before is not None and index < len(before.ipfs) else None
     api_port = swarm_port = 0
@@ -202,6 +207,7 @@ def _start_ipfs(
         peers=[other.peers[0] for other in others if other.peers],
         log_path=state / "ipfs" / f"{index}.log",
         detached=True,
+        progress=on_step,
     )
     return Service(
         f"ipfs-{index}", node.api_multiaddr, tuple(node.swarm_addresses), identify(node.pid)
