@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0
 """Time between asking a process to end and ending it."""
 
-_background: list[subprocess.Popen[bytes]] = []
+_background: dict[int, subprocess.Popen[bytes]] = {}
 """Handles of background processes: Python complains about one that is dropped while it runs."""
 
 
@@ -52,6 +52,9 @@ class ProcessIdentity:
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(timeout_seconds)
+        handle = _background.pop(self.pid, None)
+        if handle is not None:
+            handle.poll()  # notes that it has ended
 
     def _find(self) -> psutil.Process | None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -93,7 +96,7 @@ def start_process(
             )
     except OSError as error:
         raise DevnetError(f"cannot run {arguments[0]}: {error.strerror}") from None
-    _background.append(process)
+    _background[process.pid] = process
     return process, identify(process.pid)
 
 
