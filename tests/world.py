@@ -32,10 +32,11 @@ from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.ledger import Receipt
 from fl_chain.protocol.actions import Finalize, Propose, SubmitUpdate
 from fl_chain.protocol.blob import BlobHeader, count_values, encode_blob
-from fl_chain.protocol.cid import Cid, compute_cid
+from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.report import decode_report
 from fl_chain.protocol.round import Task
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.auditor import collect_evidence
@@ -76,9 +77,11 @@ class World:
             self._accounts.append(made)
         return self._accounts[index]
 
-    def federation(self, num_participants: int = 3, **rounds: int) -> Federation:
+    def federation(
+        self, num_participants: int = 3, *, encoding: dict[str, Any] | None = None, **rounds: int
+    ) -> Federation:
         """Create a task; ``rounds`` are fields of RoundParameters."""
-        return Federation(self, num_participants, rounds)
+        return Federation(self, num_participants, rounds, encoding or {})
 
     def advance_clock(self, seconds: int) -> None:
         """Let the chain's time pass."""
@@ -97,12 +100,18 @@ class Federation:
     Account 0 is coordinator and aggregator, the participants are those after it.
     """
 
-    def __init__(self, world: World, num_participants: int, rounds: dict[str, int]) -> None:
+    def __init__(
+        self,
+        world: World,
+        num_participants: int,
+        rounds: dict[str, int],
+        encoding: dict[str, Any],
+    ) -> None:
         self.world = world
         self.store: ContentStore = world.store
         self.coordinator = world.account(0)
         self.participants = [world.account(1 + i) for i in range(num_participants)]
-        self.created = self._create({"num_rounds": 2, **rounds})
+        self.created = self._create({"num_rounds": 2, **rounds}, encoding)
         self.follower = TaskFollower(self.ledger(), self.store)
         self.events: list[tuple[str, dict[str, Any]]] = []
         """What the aggregator reported."""
@@ -211,6 +220,26 @@ class Federation:
         self.submit_honestly()
         self.aggregate()
 
+    def assert_left_out(self, reason: str, *, num_rounds: int = 1) -> None:
+        """Aggregate a round whose last update is bad: left out for that reason, the audit agrees.
+
+        An honest round follows, if the task has one more: nobody is held up by the bad update.
+        """
+        sequence = self.task.current.num_updates - 1
+        number = self.task.current.round
+        self.aggregate()
+        assert self.exclusions() == [(sequence, reason)]
+        if number < num_rounds:
+            self.run_round()
+        assert_passes(self.audit(), num_rounds)
+        proposal = self.task.rounds[number].proposal
+        assert proposal is not None
+        size = proposal.report_bytes
+        report = decode_report(
+            self.store.get(cid_from_digest(proposal.report_cid_digest, size), max_bytes=size)
+        )
+        assert report.excluded == ((sequence, reason),)
+
     def derive(self, records: Sequence[UpdateSubmitted] | None = None, **manifest: Any) -> Any:
         """Return what the current round yields, from all its updates or from other records."""
         task = self.task
@@ -253,13 +282,14 @@ class Federation:
 
     # ------------------------------------------------------------ coordinator
 
-    def _create(self, rounds: dict[str, int]) -> CreatedTask:
+    def _create(self, rounds: dict[str, int], encoding: dict[str, Any]) -> CreatedTask:
         addresses = [str(account.address).lower() for account in self.participants]
         description = {
             "name": "miniature",
             "participants": addresses,
             "recipe": {"model": "digits_mlp", "data": "digits"},
             "rounds": rounds,
+            "encoding": encoding,
         }
         deployer = Deployer(self.world.connection, self.coordinator)
         return create_task(parse_task(description), deployer, self.store)

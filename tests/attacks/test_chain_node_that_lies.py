@@ -1,0 +1,191 @@
+"""A chain node that alters, omits, adds or reorders event logs.
+
+Caught by ``ledger_history`` and ``registry_history``: the contracts keep a running hash over every
+record in their storage, and what the logs say must arrive at it. A log that decodes to no record at
+all fails the same check. What the altered record leads to may fail further checks; none crashes.
+A node that lies about storage as well is outside of what one node's answers can show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fl_chain.audit.audit import run_audit
+from fl_chain.audit.evidence import Evidence
+from fl_chain.audit.findings import Verdict, compute_verdict
+from fl_chain.protocol.records import (
+    LEDGER_RECORDS,
+    WORD_BYTES,
+    Log,
+    UpdateSubmitted,
+    decode_log,
+    encode_log,
+)
+from tests.world import Recorded, World, problems, record
+
+CONTRACTS = ("ledger", "registry")
+
+
+@pytest.fixture(scope="module")
+def recorded(world: World) -> Recorded:
+    """Two rounds, an aborted one between them, and two participants."""
+    federation = world.federation(2, num_rounds=2, min_updates=1)
+    federation.run_round()
+    world.advance_clock(federation.task.parameters.collect_seconds + 1)
+    federation.aggregate()
+    federation.run_round()
+    return record(federation)
+
+
+def with_logs(evidence: Evidence, contract: str, logs: list[Log]) -> Evidence:
+    changed = replace(getattr(evidence, contract), logs=logs)
+    return replace(evidence, **{contract: changed})
+
+
+def flip(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def flip_word(log: Log, word: int, bit: int) -> Log:
+    """Flip a bit in a log's word; the first is topic 0."""
+    if word < len(log.topics):
+        topics = list(log.topics)
+        topics[word] = flip(topics[word], bit)
+        return replace(log, topics=tuple(topics))
+    return replace(log, data=flip(log.data, 8 * WORD_BYTES * (word - len(log.topics)) + bit))
+
+
+def num_words(log: Log) -> int:
+    return len(log.topics) + len(log.data) // WORD_BYTES
+
+
+def expect_failure(evidence: Evidence, contract: str) -> None:
+    findings = run_audit(evidence)
+    assert compute_verdict(findings) == Verdict.FAIL
+    assert (None, f"{contract}_history", "FAIL") in problems(findings)
+
+
+def test_every_record_type_of_a_running_task_is_tampered_with(recorded: Recorded) -> None:
+    kinds = {type(decode_log(log)) for log in recorded.evidence.ledger.logs}
+    assert {kind.__name__ for kind in set(LEDGER_RECORDS) - kinds} == {
+        "ParticipantRemoved",
+        "TaskStopped",
+    }
+    assert problems(run_audit(recorded.evidence)) == []
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+@pytest.mark.parametrize("bit", [0, 255], ids=["first bit", "last bit"])
+def test_one_bit_in_any_field_of_any_record_fails_the_history(
+    recorded: Recorded, contract: str, bit: int
+) -> None:
+    logs = list(getattr(recorded.evidence, contract).logs)
+    for position, log in enumerate(logs):
+        for word in range(num_words(log)):
+            forged = [*logs[:position], flip_word(log, word, bit), *logs[position + 1 :]]
+            expect_failure(with_logs(recorded.evidence, contract, forged), contract)
+
+
+@given(data=st.data())
+@settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_bit_of_any_record_fails_the_history(recorded: Recorded, data: Any) -> None:
+    contract = data.draw(st.sampled_from(CONTRACTS))
+    logs = list(getattr(recorded.evidence, contract).logs)
+    position = data.draw(st.integers(0, len(logs) - 1))
+    word = data.draw(st.integers(0, num_words(logs[position]) - 1))
+    logs[position] = flip_word(logs[position], word, data.draw(st.integers(0, 255)))
+    expect_failure(with_logs(recorded.evidence, contract, logs), contract)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_any_omitted_log_fails_the_history(recorded: Recorded, contract: str) -> None:
+    logs = list(getattr(recorded.evidence, contract).logs)
+    for position in range(len(logs)):
+        forged = logs[:position] + logs[position + 1 :]
+        expect_failure(with_logs(recorded.evidence, contract, forged), contract)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_any_two_logs_in_the_other_order_fail_the_history(
+    recorded: Recorded, contract: str
+) -> None:
+    logs = list(getattr(recorded.evidence, contract).logs)
+    for position in range(len(logs) - 1):
+        forged = list(logs)
+        forged[position : position + 2] = forged[position + 1], forged[position]
+        expect_failure(with_logs(recorded.evidence, contract, forged), contract)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_a_history_cut_anywhere_fails(recorded: Recorded, contract: str) -> None:
+    logs = list(getattr(recorded.evidence, contract).logs)
+    for length in range(len(logs)):
+        expect_failure(with_logs(recorded.evidence, contract, logs[:length]), contract)
+
+
+def test_an_invented_log_fails_the_history(recorded: Recorded) -> None:
+    logs = list(recorded.evidence.ledger.logs)
+    topics, data = encode_log(
+        UpdateSubmitted(4, "0x" + "1" * 40, 0, b"1" * 32, b"2" * 32, 1, 2**39)
+    )
+    invented = replace(logs[-1], topics=topics, data=data)
+    expect_failure(with_logs(recorded.evidence, "ledger", [*logs, invented]), "ledger")
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_logs_of_the_other_contract_fail_the_history(recorded: Recorded, contract: str) -> None:
+    other = CONTRACTS[1 - CONTRACTS.index(contract)]
+    logs = [*getattr(recorded.evidence, contract).logs, *getattr(recorded.evidence, other).logs]
+    expect_failure(with_logs(recorded.evidence, contract, logs), contract)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"topics": ()},
+        {"topics": (b"",)},
+        {"topics": (b"\0" * 32,)},
+        {"data": b""},
+        {"data": b"\xff" * 31},
+        {"data": b"\xff" * 3200},
+    ],
+    ids=["no topic", "short topic", "unknown event", "no data", "half a word", "too many words"],
+)
+def test_a_log_that_is_no_record_fails_the_history(
+    recorded: Recorded, change: dict[str, Any]
+) -> None:
+    for contract in CONTRACTS:
+        logs = list(getattr(recorded.evidence, contract).logs)
+        for position, log in enumerate(logs):
+            forged = [*logs[:position], replace(log, **change), *logs[position + 1 :]]
+            expect_failure(with_logs(recorded.evidence, contract, forged), contract)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_another_running_hash_fails_the_history(recorded: Recorded, contract: str) -> None:
+    evidence = getattr(recorded.evidence, contract)
+    for history_hash in (flip(evidence.history_hash, 5), b"", bytes(32)):
+        changed = replace(evidence, history_hash=history_hash)
+        found = problems(run_audit(replace(recorded.evidence, **{contract: changed})))
+        assert found == [(None, f"{contract}_history", "FAIL")]
+
+
+def test_the_history_of_another_chain_or_address_fails(recorded: Recorded) -> None:
+    evidence = recorded.evidence
+    assert (None, "ledger_history", "FAIL") in problems(run_audit(replace(evidence, chain_id=1)))
+    elsewhere = replace(evidence.ledger, address="0x" + "5" * 40)
+    found = problems(run_audit(replace(evidence, ledger=elsewhere)))
+    assert found == [(None, "ledger_history", "FAIL")]
