@@ -14,6 +14,13 @@ import requests
 from requests.exceptions import RequestException
 from web3 import HTTPProvider
 
+from fl_chain.chain.answers import (
+    CappedAdapter,
+    read_bytes,
+    read_field,
+    read_logs,
+    read_quantity,
+)
 from fl_chain.errors import ChainUnreachable, LedgerError, WrongChain
 from fl_chain.protocol.records import Log
 
@@ -62,6 +69,8 @@ class ChainConnection:
         session = requests.Session()
         # A proxy that the environment names is no way to reach this machine.
         session.trust_env = urlsplit(rpc_url).hostname not in _LOOPBACK
+        session.mount("http://", CappedAdapter())
+        session.mount("https://", CappedAdapter())
         self._provider = HTTPProvider(
             rpc_url,
             request_kwargs={"timeout": timeout_seconds},
@@ -69,7 +78,7 @@ class ChainConnection:
             exception_retry_configuration=None,
         )
         self._lock = threading.Lock()
-        self.chain_id = int(self.call("eth_chainId"), 16)
+        self.chain_id = read_quantity(self.call("eth_chainId"))
         if chain_id is not None and self.chain_id != chain_id:
             raise WrongChain(
                 f"{rpc_url} serves chain {self.chain_id}, expected {chain_id}",
@@ -102,55 +111,50 @@ class ChainConnection:
             raise ChainUnreachable(
                 f"no chain node answers at {self.rpc_url}: {_reason(error)}", _HINT
             ) from None
+        except (TypeError, KeyError, AttributeError):
+            answers = None  # JSON, but not what JSON-RPC answers
         if not isinstance(answers, list) or len(answers) != len(calls):
             raise ChainUnreachable(f"{self.rpc_url} does not speak JSON-RPC", _HINT)
         if len(answers) > 1:
-            answers.sort(key=lambda answer: answer["id"])
+            answers.sort(key=_position)
         return [self._unpack(answer) for answer in answers]
 
     def fetch_logs(self, from_block: int, **selection: Any) -> list[Log]:
-        """Return logs from a block on; ``address`` and ``topics`` select."""
-        return [
-            parse_log(entry)
-            for entry in self.call("eth_getLogs", {"fromBlock": hex(from_block), **selection})
-        ]
+        """Return logs from a block on, in order; ``address`` and ``topics`` select."""
+        return read_logs(self.call("eth_getLogs", {"fromBlock": hex(from_block), **selection}))
 
     def view(self, contract: str, data: bytes) -> bytes:
         """Return what a contract's view function answers at the latest block."""
         answer = self.call("eth_call", {"to": contract, "data": "0x" + data.hex()}, "latest")
-        return bytes.fromhex(answer[2:])
+        return read_bytes(answer)
 
     def code(self, contract: str) -> bytes:
         """Return the code at an address, empty if there is none."""
-        return bytes.fromhex(self.call("eth_getCode", contract, "latest")[2:])
+        return read_bytes(self.call("eth_getCode", contract, "latest"))
 
     @staticmethod
     def _unpack(answer: Any) -> Any:
-        if "error" in answer:
+        if isinstance(answer, dict) and answer.get("error") is not None:
             error = answer["error"]
-            return RpcError(str(error.get("message", error)), _revert_data(error.get("data")))
-        return answer["result"]
+            details = error if isinstance(error, dict) else {"message": error}
+            return RpcError(str(details.get("message", error)), _revert_data(details.get("data")))
+        return read_field(answer, "result")
 
 
-def parse_log(entry: Any) -> Log:
-    """Return a log as JSON-RPC describes it."""
-    return Log(
-        address=entry["address"].lower(),
-        topics=tuple(bytes.fromhex(topic[2:]) for topic in entry["topics"]),
-        data=bytes.fromhex(entry["data"][2:]),
-        block_number=int(entry["blockNumber"], 16),
-        log_index=int(entry["logIndex"], 16),
-        transaction_hash=bytes.fromhex(entry["transactionHash"][2:]),
-    )
+def _position(answer: Any) -> int:
+    """Order of an answer in its batch: nodes may answer in any order."""
+    number = read_field(answer, "id")
+    return number if isinstance(number, int) else 0
 
 
 def _revert_data(data: Any) -> bytes:
     """Return revert data, which nodes report as text or, like Hardhat, in an object."""
     if isinstance(data, dict):
         data = data.get("data")
-    if isinstance(data, str) and data.startswith("0x"):
-        return bytes.fromhex(data[2:])
-    return b""
+    try:
+        return read_bytes(data)
+    except LedgerError:
+        return b""
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from fl_chain.chain.connection import ChainConnection, parse_log
+from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
+from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,
@@ -17,7 +18,7 @@ from fl_chain.chain.contracts import (
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
-from fl_chain.errors import LedgerError, UnknownContract, UsageError
+from fl_chain.errors import UnknownContract, UsageError
 from fl_chain.protocol.actions import LedgerAction, RegistryAction
 from fl_chain.protocol.records import TaskCreated, TaskParameters, topic_of
 
@@ -70,17 +71,16 @@ class EthereumLedger:
                 ("eth_getBlockByNumber", [hex(max(self._last_block, 0)), False]),
             ]
         )
-        if from_block and self._last_hash and (last is None or last["hash"] != self._last_hash):
+        number, now = (read_quantity(read_field(latest, n)) for n in ("number", "timestamp"))
+        if from_block and self._last_hash and _hash_of(last) != self._last_hash:
             self._last_block, self._last_hash = -1, ""
-            return Page((), 0, int(latest["timestamp"], 16), is_rewritten=True)
-        parsed = sorted(
-            (log for log in map(parse_log, logs) if log.block_number >= from_block),
-            key=lambda log: (log.block_number, log.log_index),
-        )
-        # Logs may be newer than the block that was read after them, never older.
-        newest = max([int(latest["number"], 16), *(log.block_number for log in parsed[-1:])])
-        if newest == int(latest["number"], 16):
-            self._last_block, self._last_hash = newest, latest["hash"]
+            return Page((), 0, now, is_rewritten=True)
+        fresh = [log for log in read_logs(logs) if log.block_number >= from_block]
+        newest = parsed[-1].block_number if parsed else from_block - 1
+        if newest <= int(latest["number"], 16):
+            self._last_block, self._last_hash = int(latest["number"], 16), latest["hash"]
+        # A node answers the calls of a batch at different moments, so its latest block says nothing
+        # about how far the logs reach: only the logs themselves do.
         return Page(parsed, newest + 1, int(latest["timestamp"], 16))
 
     def send(self, action: LedgerAction) -> Receipt:
@@ -103,6 +103,10 @@ class EthereumLedger:
         if self._sender is None:
             raise UsageError("this command has no key to send from", "name one with --key")
         return self._sender
+
+
+def _hash_of(block: Any) -> str:
+    return str(read_field(block, "hash")) if block is not None else ""
 
 
 def check_code(connection: ChainConnection, address: str, contract: str) -> None:
@@ -163,9 +167,7 @@ class Deployer:
         answer = self.connection.call(
             "eth_getTransactionReceipt", "0x" + receipt.transaction_hash.hex()
         )
-        if not answer.get("contractAddress"):
-            raise LedgerError("the chain node reports no address for a deployed contract")
-        return str(answer["contractAddress"]).lower()
+        return "0x" + read_bytes(read_field(answer, "contractAddress")).hex()
 
 
 def transfer(connection: ChainConnection, account: LocalAccount, to: str, wei: int) -> Receipt:

@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
+from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import decode_error
 from fl_chain.chain.ledger import Receipt
@@ -94,17 +95,18 @@ class TransactionSender:
         for answer in (nonce, block, balance):
             if isinstance(answer, RpcError):
                 raise answer
-        price = 2 * int(block.get("baseFeePerGas", "0x0"), 16) + 10**9
-        funds = int(balance, 16)
+        gas_limit = read_quantity(read_field(block, "gasLimit"))
+        price = 2 * read_quantity(block.get("baseFeePerGas", "0x0")) + 10**9
+        funds = read_quantity(balance)
         if isinstance(estimate, RpcError):
             self._refuse(estimate, funds)
-        gas = min(int(int(estimate, 16) * GAS_MARGIN), int(block["gasLimit"], 16))
+        gas = min(int(read_quantity(estimate) * GAS_MARGIN), gas_limit)
         if funds < gas * price + wei:
             raise self._unfunded(funds, gas * price + wei)
         signed = self._account.sign_transaction(
             {
                 "chainId": self._connection.chain_id,
-                "nonce": int(nonce, 16),
+                "nonce": read_quantity(nonce),
                 "gas": gas,
                 "maxFeePerGas": price,
                 "maxPriorityFeePerGas": min(price, 10**9),
@@ -159,8 +161,12 @@ class TransactionSender:
                 )
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_RECEIPT_POLL_SECONDS)
-        receipt = Receipt(keccak(raw), int(answer["blockNumber"], 16), int(answer["gasUsed"], 16))
-        if int(answer["status"], 16) != 1:
+        receipt = Receipt(
+            keccak(raw),
+            read_quantity(read_field(answer, "blockNumber")),
+            read_quantity(read_field(answer, "gasUsed")),
+        )
+        if read_quantity(read_field(answer, "status")) != 1:
             raise TransactionRejected(
                 f"transaction 0x{receipt.transaction_hash.hex()} failed in block"
                 f" {receipt.block_number}",

@@ -14,6 +14,7 @@ from typing import Any
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from fl_chain.chain.answers import read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable
 from fl_chain.protocol.records import topic_of
@@ -108,7 +109,7 @@ class LogWatcher:
         deadline = time.monotonic() + timeout_seconds
         while True:
             try:
-                block = int(self._connection.call("eth_blockNumber"), 16)
+                block = read_quantity(self._connection.call("eth_blockNumber"))
             except ChainUnreachable:
                 return True
             if block != self._seen_block:

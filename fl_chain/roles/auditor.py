@@ -11,7 +11,8 @@ from typing import Any
 from fl_chain.audit.audit import OnFinding, run_audit
 from fl_chain.audit.evidence import ContractEvidence, Evidence
 from fl_chain.audit.findings import Finding
-from fl_chain.chain.connection import ChainConnection, RpcError, parse_log
+from fl_chain.chain.answers import read_bytes, read_field, read_logs
+from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,
@@ -73,13 +74,13 @@ def _collect_contract(connection: ChainConnection, address: str, name: str) -> C
         transaction = "0x" + logs[0].transaction_hash.hex()
         creation = connection.call("eth_getTransactionByHash", transaction)
     # Both constructors emit their contract's first log, so its transaction is the deployment.
-    is_deployment = creation is not None and creation.get("to") is None
+    is_deployment = creation is not None and read_field(creation, "to") is None
     return ContractEvidence(
         address=address,
         logs=logs,
         history_hash=history_hash,
         is_known_code=matches_runtime_code(name, connection.code(address)),
-        creation_input=bytes.fromhex(creation["input"][2:]) if is_deployment else b"",
+        creation_input=read_bytes(read_field(creation, "input")) if is_deployment else b"",
     )
 
 
@@ -102,10 +103,7 @@ def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[
         if isinstance(history_hash, RpcError):
             history_hash = "0x"  # a contract without a history is not ours: the checks say so
         if before == after:
-            logs = sorted(
-                map(parse_log, entries), key=lambda log: (log.block_number, log.log_index)
-            )
-            return logs, bytes.fromhex(history_hash[2:])
+            return read_logs(entries), read_bytes(history_hash)
     raise LedgerError(
         f"{connection.rpc_url} adds blocks faster than it can be read", "audit again later"
     )
