@@ -76,12 +76,12 @@ class EthereumLedger:
             self._last_block, self._last_hash = -1, ""
             return Page((), 0, now, is_rewritten=True)
         fresh = [log for log in read_logs(logs) if log.block_number >= from_block]
-        newest = parsed[-1].block_number if parsed else from_block - 1
-        if newest <= int(latest["number"], 16):
-            self._last_block, self._last_hash = int(latest["number"], 16), latest["hash"]
         # A node answers the calls of a batch at different moments, so its latest block says nothing
         # about how far the logs reach: only the logs themselves do.
-        return Page(parsed, newest + 1, int(latest["timestamp"], 16))
+        newest = fresh[-1].block_number if fresh else from_block - 1
+        if newest <= number:
+            self._last_block, self._last_hash = number, _hash_of(latest)
+        return Page(fresh, newest + 1, now)
 
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""

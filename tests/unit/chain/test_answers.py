@@ -63,14 +63,10 @@ def test_a_log_is_read_by_name() -> None:
 
 
 @pytest.mark.parametrize("field", sorted(LOG))
-@pytest.mark.parametrize("value", [None, 7, "5", "0xzz", [], {}, "0x" + "f" * 999])
-def test_a_log_with_a_malformed_field_is_refused_or_harmless(field: str, value: object) -> None:
-    try:
-        log = read_log({**LOG, field: value})
-    except LedgerError as error:
-        assert error.message.startswith("the chain node answered")
-    else:
-        assert isinstance(log.data, bytes)
+@pytest.mark.parametrize("value", [None, 7, "5", "0xzz", {}, "0x" + "f" * 999])
+def test_a_log_with_a_malformed_field_is_refused(field: str, value: object) -> None:
+    with pytest.raises(LedgerError, match="the chain node answered"):
+        read_log({**LOG, field: value})
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5))
