@@ -77,7 +77,7 @@ def run(
         if not is_kept:
             stop_demo(state)
     if keep:
-        _say_where(job, state)
+        _say_where(job, state, settings.state)
     return code
 
 
@@ -150,7 +150,7 @@ def _audit(job: Demo, state: Path) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def _say_where(job: Demo, state: Path) -> None:
+def _say_where(job: Demo, state: Path, outer_state: Path) -> None:
     assert job.task is not None  # noqa: S101 - prepared
     assert job.devnet is not None  # noqa: S101 - prepared
     click.echo("\nstill running:")
@@ -158,4 +158,4 @@ def _say_where(job: Demo, state: Path) -> None:
     for service in job.devnet.ipfs:
         click.echo(f"  IPFS   {service.address}")
     click.echo(f"talk to them:\n  fl-chain --state {state} history rounds --task {job.task.ledger}")
-    click.echo("stop them:\n  fl-chain demo run --stop")
+    click.echo(f"stop them:\n  fl-chain --state {outer_state} demo run --stop")

@@ -160,9 +160,12 @@ def stop_devnet(state: Path) -> bool:
 
 
 def reset_devnet(state: Path) -> None:
-    """Stop the devnet and remove its chain and its blobs for good."""
+    """Stop the devnet and remove its chain, its blobs and the journals about them for good.
+
+    A new chain can give a new task the address of an old one; a journal must not outlive its task.
+    """
     stop_devnet(state)
-    for path in (state / "chain", state / "ipfs"):
+    for path in (state / "chain", state / "ipfs", state / "journal"):
         shutil.rmtree(path, ignore_errors=True)
     _record_path(state).unlink(missing_ok=True)
 

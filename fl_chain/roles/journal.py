@@ -19,6 +19,8 @@ from fl_chain.errors import LocalStateError
 class JournalEntry:
     """The update of one round."""
 
+    task: str
+    """Task id, 64 hexadecimal digits."""
     round: int
     base_model: str
     """Digest of the model that it was trained from, 64 hexadecimal digits."""
@@ -55,20 +57,21 @@ class Journal:
             "base_model": entry.base_model,
             "round": entry.round,
             "size": len(entry.blob),
+            "task": entry.task,
             "weight": entry.weight,
         }
         self._facts.unlink(missing_ok=True)
         _replace(self._update, entry.blob)
         _replace(self._facts, json.dumps(facts).encode())
 
-    def read_update(self, round_number: int, base_model: str) -> JournalEntry | None:
-        """Return the remembered update if it is for this round and base model."""
+    def read_update(self, task: str, round_number: int, base_model: str) -> JournalEntry | None:
+        """Return the remembered update if it is for this task, round and base model."""
         try:
             facts = json.loads(self._facts.read_bytes())
             blob = self._update.read_bytes()
-            is_same = (facts["round"], facts["base_model"]) == (round_number, base_model)
-            if is_same and facts["size"] == len(blob):
-                return JournalEntry(round_number, base_model, int(facts["weight"]), blob)
+            place = (facts["task"], facts["round"], facts["base_model"])
+            if place == (task, round_number, base_model) and facts["size"] == len(blob):
+                return JournalEntry(task, round_number, base_model, int(facts["weight"]), blob)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing remembered, or half of it: the update is made again
         return None

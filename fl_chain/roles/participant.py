@@ -137,12 +137,12 @@ class ParticipantRole:
         """Return this round's update, from the journal if it was made before a restart."""
         task = self.follower.task
         base_model = task.base_digest.hex()
-        entry = self._journal.read_update(round_number, base_model)
+        manifest = self.follower.manifest
+        entry = self._journal.read_update(manifest.task_id, round_number, base_model)
         if entry is not None:
             return entry
         with timed(values, "fetch_seconds"):
             model = self._patiently(self.follower.base_model)
-        manifest = self.follower.manifest
         encoding = manifest.encoding
         self._progress("training", {"round": round_number})
         with timed(values, "decode_seconds"):
@@ -166,7 +166,7 @@ class ParticipantRole:
             header = update_header(manifest, round_number, base_model, self._ledger.sender)
             blob = encode_blob(header, lanes)
             weight = min(result.num_examples, task.parameters.max_weight)
-            entry = JournalEntry(round_number, base_model, weight, blob)
+            entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob)
             self._journal.write_update(entry)
         values["loss"] = round(result.loss, 6)
         return entry
