@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -76,20 +77,29 @@ def start_chain_node(
     arguments = build(directory, port, progress)
     process, identity = start_process(arguments, log_path, directory=directory)
     node = ChainNode(kind, f"http://{LOOPBACK}:{port}", identity)
+    try:
+        _await_answer(node, process, log_path)
+    except BaseException:
+        identity.stop()  # Ctrl-C while it starts leaves nothing behind either
+        raise
+    return node
+
+
+def _await_answer(node: ChainNode, process: subprocess.Popen[bytes], log_path: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             ChainConnection(node.rpc_url, CHAIN_ID, timeout_seconds=2)
         except ChainUnreachable:
             if process.poll() is not None or time.monotonic() > deadline:
-                identity.stop()
                 detail = read_log_end(log_path).splitlines()[-1:]
                 raise DevnetError(
-                    f"{kind} did not start: {' '.join(detail) or 'no output'}", f"see {log_path}"
+                    f"{node.kind} did not start: {' '.join(detail) or 'no output'}",
+                    f"see {log_path}",
                 ) from None
             time.sleep(0.02)
         else:
-            return node
+            return
 
 
 def faucet_account() -> LocalAccount:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
@@ -26,7 +26,10 @@ GAS_MARGIN = 1.25
 FIRST_RECEIPT_POLL_SECONDS = 0.005
 LONGEST_RECEIPT_POLL_SECONDS = 0.25
 RECEIPT_TIMEOUT_SECONDS = 120.0
-_KNOWN = ("already known", "already imported", "known transaction", "nonce too low")
+MOST_NONCES = 5
+"""Attempts when another program sends from the same account at the same time."""
+_KNOWN = ("already known", "already imported", "known transaction")
+_NONCE_USED = ("nonce too low", "replacement transaction underpriced")
 
 
 class Outbox(Protocol):
@@ -77,6 +80,12 @@ class TransactionSender:
         TransactionRejected, InsufficientFunds, ChainUnreachable
         """
         self._finish_interrupted()
+        for _ in range(MOST_NONCES - 1):
+            with contextlib.suppress(_NonceUsed):
+                return self._send_once(to, data, wei)
+        return self._send_once(to, data, wei)
+
+    def _send_once(self, to: str | None, data: bytes, wei: int) -> Receipt:
         request: dict[str, Any] = {
             "from": self.address,
             "data": "0x" + data.hex(),
@@ -146,6 +155,11 @@ class TransactionSender:
         except RpcError as error:
             is_known = any(word in error.message.lower() for word in _KNOWN)
             if not is_known and self._fetch_receipt(raw) is None:
+                if any(word in error.message.lower() for word in _NONCE_USED):
+                    # Another transaction took its place: this one will never be mined.
+                    raise _NonceUsed(
+                        f"another program sends from {self.address}", "stop one of the two"
+                    ) from None
                 self._refuse(error, None)
         return self._await_receipt(raw)
 
@@ -167,15 +181,32 @@ class TransactionSender:
             read_quantity(read_field(answer, "gasUsed")),
         )
         if read_quantity(read_field(answer, "status")) != 1:
-            raise TransactionRejected(
-                f"transaction 0x{receipt.transaction_hash.hex()} failed in block"
-                f" {receipt.block_number}",
-                "the round moved on before it was mined",
-            )
+            self._explain(receipt)
         return receipt
 
     def _fetch_receipt(self, raw: bytes) -> Any:
         return self._connection.call("eth_getTransactionReceipt", "0x" + keccak(raw).hex())
+
+    def _explain(self, receipt: Receipt) -> NoReturn:
+        """Raise why a mined transaction failed, by carrying it out once more after its block."""
+        what = f"transaction 0x{receipt.transaction_hash.hex()} failed in block"
+        what += f" {receipt.block_number}"
+        sent = self._connection.call(
+            "eth_getTransactionByHash", "0x" + receipt.transaction_hash.hex()
+        )
+        request = {"data": read_field(sent, "input")}
+        request |= {name: sent[name] for name in ("from", "to", "value") if sent.get(name)}
+        name, values = "", dict[str, Any]()
+        try:
+            self._connection.call("eth_call", request, hex(receipt.block_number))
+        except RpcError as error:
+            name, values = decode_error(error.data)
+        raise TransactionRejected(
+            f"{what}: {name}" if name else what,
+            "the round moved on before it was mined",
+            error=name,
+            values=values,
+        )
 
     def _refuse(self, error: RpcError, funds: int | None) -> None:
         name, values = decode_error(error.data)
@@ -194,6 +225,10 @@ class TransactionSender:
             f"{self.address} has {funds} wei{need}",
             f"on the local devnet: fl-chain devnet fund {self.address}",
         )
+
+
+class _NonceUsed(TransactionRejected):
+    """Another transaction of the account took the place of this one."""
 
 
 def _show(value: Any) -> str:

@@ -23,10 +23,10 @@ from fl_chain.protocol.actions import Propose
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
-from fl_chain.protocol.round import Phase
+from fl_chain.protocol.round import Phase, Task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import LOST_RACES, compute_due, move_on
-from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
+from fl_chain.roles.patience import AWAY, DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.storage.store import ContentStore
 
@@ -60,6 +60,7 @@ class AggregatorRole:
         self._patience_seconds = patience_seconds
         self._aggregation: RoundAggregation | None = None
         self._examined: set[int] = set()
+        self._examined_in: Task | None = None
         self._gave_up_on = 0
 
     def run(self) -> None:
@@ -104,11 +105,13 @@ class AggregatorRole:
         task = self.follower.task
         current = task.current
         aggregation = self._aggregation
-        if aggregation is None or aggregation.round_number != current.round:
-            aggregation = RoundAggregation(
-                self.follower.manifest, current.round, task.base_digest.hex()
-            )
+        # Where a chain was rewritten, the follower has another task and updates other numbers.
+        is_other = self._examined_in is not task
+        if aggregation is None or is_other or aggregation.round_number != current.round:
+            manifest = self._patiently(lambda: self.follower.manifest)
+            aggregation = RoundAggregation(manifest, current.round, task.base_digest.hex())
             self._aggregation, self._examined = aggregation, set()
+            self._examined_in, self._gave_up_on = task, 0
             self._patiently(self.follower.base_model)
         before = len(self._examined)
         for record in task.rounds[current.round].updates:
@@ -124,7 +127,12 @@ class AggregatorRole:
         reason: ExclusionReason | None
         try:
             with timed(values, "fetch_seconds"):
-                data = self._store.get(cid, max_bytes=max_bytes)
+                data = with_patience(
+                    lambda: self._store.get(cid, max_bytes=max_bytes),
+                    self._patience_seconds,
+                    self._progress,
+                    AWAY,  # what is unavailable is asked for again later, behind the others
+                )
         except BlobTooLarge:
             reason = ExclusionReason.OVERSIZED
             aggregation.exclude(record, reason)

@@ -17,10 +17,17 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 TRANSIENT: tuple[type[FlChainError], ...] = (StoreUnreachable, ChainUnreachable, BlobUnavailable)
 """Errors that may go away by themselves."""
+AWAY: tuple[type[FlChainError], ...] = (StoreUnreachable, ChainUnreachable)
+"""Errors that say that a service is away, whatever it has."""
 
 
-def with_patience(action: Callable[[], T], patience_seconds: float, progress: Progress) -> T:
-    """Return what ``action`` returns, trying again while a service is away.
+def with_patience(
+    action: Callable[[], T],
+    patience_seconds: float,
+    progress: Progress,
+    transient: tuple[type[FlChainError], ...] = TRANSIENT,
+) -> T:
+    """Return what ``action`` returns, trying again while it fails with a ``transient`` error.
 
     Raises
     ------
@@ -32,7 +39,7 @@ def with_patience(action: Callable[[], T], patience_seconds: float, progress: Pr
     while True:
         try:
             return action()
-        except TRANSIENT as error:
+        except transient as error:
             if time.monotonic() + pause > deadline:
                 raise
             progress("waiting", {"reason": error.message})
