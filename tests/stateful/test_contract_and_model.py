@@ -7,12 +7,14 @@ current round and on the history hash.
 
 from __future__ import annotations
 
+import os
 from copy import deepcopy
 from dataclasses import astuple
 from typing import Any
 
 import pytest
 from eth_abi import decode
+from hypothesis import Phase as HypothesisPhase
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,7 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from fl_chain.chain.connection import ChainConnection, RpcError, parse_log
+from fl_chain.chain.answers import read_logs
+from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,
@@ -63,6 +66,8 @@ from fl_chain.protocol.records import (
 )
 from fl_chain.protocol.round import Phase, Task
 
+IS_EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+
 COORDINATOR, AGGREGATOR, STRANGER = 0, 1, 2
 PARTICIPANTS = range(3, 8)
 WORD = [bytes([i]) * 32 for i in range(16)]
@@ -74,6 +79,8 @@ coordinators = st.sampled_from([COORDINATOR] * 4 + [AGGREGATOR, PARTICIPANTS[0]]
 # Mostly the current round, sometimes one that is over or that is not yet.
 lags = st.sampled_from([0] * 12 + [-1, 1, 2**31])
 digests = st.sampled_from([*WORD[1:5] * 5, bytes(32)])
+# Now, or at a second around the end of collection, of aggregation or of the challenge window.
+moments = st.sampled_from([None] * 4 + [(which, off) for which in range(3) for off in (-1, 0, 1)])
 
 
 class ContractAndModel(RuleBasedStateMachine):
@@ -117,7 +124,7 @@ class ContractAndModel(RuleBasedStateMachine):
         self.enrol(COORDINATOR, [*PARTICIPANTS])
         receipt = self.deploy(encode_creation(LEDGER, parameters))
         self.ledger = receipt["contractAddress"].lower()
-        created, opened = (decode_log(parse_log(entry)) for entry in receipt["logs"])
+        created, opened = map(decode_log, read_logs(receipt["logs"]))
         assert created == TaskCreated(self.accounts[COORDINATOR], parameters, self.now)
         assert opened == RoundOpened(1, 0, self.now)
         self.task = Task(created)
@@ -132,8 +139,10 @@ class ContractAndModel(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
 
-    @rule(which=st.integers(0, 2), offset=st.integers(-1, 1))
-    def pass_time_to_a_deadline(self, which: int, offset: int) -> None:
+    def pass_time_to(self, moment: tuple[int, int] | None) -> None:
+        if moment is None:
+            return
+        which, offset = moment
         current, parameters = self.task.current, self.task.parameters
         collect_until = current.opened_at + parameters.collect_seconds
         deadlines = [
@@ -146,12 +155,26 @@ class ContractAndModel(RuleBasedStateMachine):
     # --------------------------------------------------------------------------------- actions
 
     @rule(
-        actor=participants,
+        moment=moments,
+        actors=st.lists(participants, min_size=1, max_size=4),
         lag=lags,
         weight=st.sampled_from([1, 2, 10, 10, 1, 0, 11]),
         digest=digests,
         cid_digest=digests,
     )
+    def some_submit(
+        self,
+        moment: tuple[int, int] | None,
+        actors: list[int],
+        lag: int,
+        weight: int,
+        digest: bytes,
+        cid_digest: bytes,
+    ) -> None:
+        self.pass_time_to(moment)
+        for actor in actors:
+            self.submit(actor, lag, weight, digest, cid_digest)
+
     def submit(self, actor: int, lag: int, weight: int, digest: bytes, cid_digest: bytes) -> None:
         number = self.number(lag)
         action = SubmitUpdate(number, digest, cid_digest, weight)
@@ -168,25 +191,35 @@ class ContractAndModel(RuleBasedStateMachine):
                 for actor in PARTICIPANTS:
                     self.submit(actor, 0, 1, WORD[1], WORD[2])
                 if self.task.phase(self.now) == Phase.COLLECTING:
-                    self.pass_time_to_a_deadline(0, 1)
+                    self.pass_time_to((0, 1))
             elif phase == Phase.AGGREGATING:
                 if offset:
-                    self.pass_time_to_a_deadline(1, 0)
+                    self.pass_time_to((1, 0))
                 self.propose(AGGREGATOR, 0, WORD[5])
             elif phase == Phase.PROPOSED:
-                self.pass_time_to_a_deadline(2, offset)
+                self.pass_time_to((2, offset))
                 self.finalize(STRANGER, 0)
             elif phase == Phase.EXPIRED:
                 self.abort(STRANGER, 0)
 
-    @rule(actor=aggregators, lag=lags, digest=digests)
+    @rule(moment=moments, actor=aggregators, lag=lags, digest=digests)
+    def try_to_propose(
+        self, moment: tuple[int, int] | None, actor: int, lag: int, digest: bytes
+    ) -> None:
+        self.pass_time_to(moment)
+        self.propose(actor, lag, digest)
+
     def propose(self, actor: int, lag: int, digest: bytes) -> None:
         action = Propose(self.number(lag), digest, *WORD[6:9], 341)
         record = ModelProposed(*astuple(action), self.now)
         error = "" if actor == AGGREGATOR else "NotAggregator"
         self.act(actor, action, [record], error)
 
-    @rule(actor=actors, lag=lags)
+    @rule(moment=moments, actor=actors, lag=lags)
+    def try_to_finalize(self, moment: tuple[int, int] | None, actor: int, lag: int) -> None:
+        self.pass_time_to(moment)
+        self.finalize(actor, lag)
+
     def finalize(self, actor: int, lag: int) -> None:
         number = self.number(lag)
         history = self.task.rounds.get(number)
@@ -196,7 +229,11 @@ class ContractAndModel(RuleBasedStateMachine):
             records.append(RoundOpened(number + 1, number, self.now))
         self.act(actor, Finalize(number), records)
 
-    @rule(actor=actors, lag=lags)
+    @rule(moment=moments, actor=actors, lag=lags)
+    def try_to_abort(self, moment: tuple[int, int] | None, actor: int, lag: int) -> None:
+        self.pass_time_to(moment)
+        self.abort(actor, lag)
+
     def abort(self, actor: int, lag: int) -> None:
         number, base = self.number(lag), self.task.current.base_round
         records = [RoundAborted(number, self.now), RoundOpened(number + 1, base, self.now)]
@@ -313,7 +350,7 @@ class ContractAndModel(RuleBasedStateMachine):
                 self.chain.call("eth_call", call, "latest", {}, {"time": hex(self.now)})
             assert decode_error(caught.value.data)[0] == error
             return []
-        return [decode_log(parse_log(entry)) for entry in self.send(call)["logs"]]
+        return [decode_log(log) for log in read_logs(self.send(call)["logs"])]
 
     def deploy(self, code: bytes) -> Any:
         sender = self.accounts[COORDINATOR]
@@ -354,5 +391,11 @@ class ContractAndModel(RuleBasedStateMachine):
 def test_contract_and_model_agree_whatever_happens(anvil_rpc_url: str) -> None:
     chain = ChainConnection(anvil_rpc_url)
     run_state_machine_as_test(
-        lambda: ContractAndModel(chain), settings=settings(max_examples=40, stateful_step_count=40)
+        lambda: ContractAndModel(chain),
+        settings=settings(
+            max_examples=1000 if IS_EXPLORING else 100,
+            stateful_step_count=40,
+            # To shrink a failure takes minutes; HYPOTHESIS_PROFILE=explore has the time.
+            phases=tuple(HypothesisPhase) if IS_EXPLORING else (HypothesisPhase.generate,),
+        ),
     )
