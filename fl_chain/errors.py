@@ -6,7 +6,6 @@
     ├── UsageError              10    a flag, a configuration or a task file is wrong
     ├── ProtocolError           11    bytes or records break a rule of docs/spec.md
     │   ├── MalformedBlob             not the one canonical encoding
-    │   ├── MisboundBlob              a canonical blob that belongs to another place
     │   ├── InvalidManifest           a task description that cannot be carried out
     │   ├── ValueOutOfRange           NaN, infinity, overflow, or past the agreed bound
     │   └── InvalidTransition         an action that the phase of the round does not allow
@@ -50,7 +49,6 @@ __all__ = [
     "LedgerError",
     "LocalStateError",
     "MalformedBlob",
-    "MisboundBlob",
     "PortTaken",
     "ProtocolError",
     "StoreError",
@@ -101,10 +99,6 @@ class ProtocolError(FlChainError):
 
 class MalformedBlob(ProtocolError):
     """The bytes are not the one canonical encoding of any blob."""
-
-
-class MisboundBlob(ProtocolError):
-    """A canonical blob that names another task, round, participant or base model."""
 
 
 class InvalidManifest(ProtocolError):

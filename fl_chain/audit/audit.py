@@ -83,13 +83,20 @@ def run_audit(
         return findings
     finding, genesis = check_genesis(manifest, parameters, evidence)
     report(finding)
+    proposed = [number for number, history in task.rounds.items() if history.proposal]
+    if only_round is not None and only_round not in proposed:
+        detail = f"round {only_round} has no proposed model"
+        report(failed("aggregate", detail, round_number=only_round))
     models: dict[int, Values | None] = {0: genesis}
-    for number, history in task.rounds.items():
-        if history.proposal is None or (only_round is not None and number != only_round):
+    for number in proposed:
+        if only_round not in (None, number):
             continue
+        history = task.rounds[number]
         base_round = history.opened.base_round
         base = models.get(base_round)
         if base is None:
+            if base_round == 0:
+                continue  # the finding about the genesis model says why
             finding_or_model = fetch_model(task, manifest, base_round, evidence)
             if isinstance(finding_or_model, Finding):
                 report(finding_or_model)
@@ -99,20 +106,14 @@ def run_audit(
         made, model = audit_round(manifest, history, digest, base, evidence)
         report(*made)
         models = {base_round: base, number: model}
-    if only_round is not None and only_round not in models:
-        detail = f"round {only_round} has no proposed model"
-        report(failed("aggregate", detail, round_number=only_round))
     return findings
 
 
 def fetch_model(
     task: Task, manifest: Manifest, round_number: int, evidence: Evidence
 ) -> Values | Finding:
-    """Return the model on record of a finalized round, for the round that starts from it."""
+    """Return the model on record of a finalized round, not genesis, for those that start there."""
     check = "base_model"
-    if round_number == 0:
-        finding, genesis = check_genesis(manifest, task.parameters, evidence)
-        return finding if genesis is None else genesis
     history = task.rounds[round_number]
     assert history.proposal is not None  # noqa: S101 - the replay finalized it
     base = task.model_digest(history.opened.base_round).hex()

@@ -167,14 +167,14 @@ def check_updates(
     if not any(finding.check == "update_blob" for finding in findings):
         detail = f"{len(history.updates)} updates fetched and verified"
         findings.append(passed("update_blob", detail, round_number))
-    if report is not None and not any(finding.check == "exclusions" for finding in findings):
+    if report is not None:
         listed = sorted([*report.included, *claimed])
-        if listed == [record.sequence for record in history.updates]:
-            detail = f"{len(report.included)} included, {len(claimed)} excluded, none missing"
-            findings.append(passed("exclusions", detail, round_number))
-        else:
+        if listed != [record.sequence for record in history.updates]:
             detail = "the report does not list every submitted update exactly once"
             findings.append(failed("exclusions", detail, round_number=round_number))
+        elif not any(finding.check == "exclusions" for finding in findings):
+            detail = f"{len(report.included)} included, {len(claimed)} excluded, none missing"
+            findings.append(passed("exclusions", detail, round_number))
     return findings
 
 

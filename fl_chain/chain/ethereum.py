@@ -7,7 +7,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
-from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,
@@ -64,17 +64,22 @@ class EthereumLedger:
         """Return the logs from a block on, in one request."""
         # Some nodes refuse to look beyond their head, so the block before is read once more.
         first = hex(max(from_block - 1, 0))
-        logs, latest, last = self.connection.batch(
+        logs, latest, last = self.connection.try_batch(
             [
                 ("eth_getLogs", [{"address": self.address, "fromBlock": first}]),
                 ("eth_getBlockByNumber", ["latest", False]),
                 ("eth_getBlockByNumber", [hex(max(self._last_block, 0)), False]),
             ]
         )
+        for answer in (latest, last):
+            if isinstance(answer, RpcError):
+                raise answer
         number, now = (read_quantity(read_field(latest, n)) for n in ("number", "timestamp"))
         if from_block and self._last_hash and _hash_of(last) != self._last_hash:
             self._last_block, self._last_hash = -1, ""
             return Page((), 0, now, is_rewritten=True)
+        if isinstance(logs, RpcError):  # only now: a chain that is shorter has no such block
+            raise logs
         fresh = [log for log in read_logs(logs) if log.block_number >= from_block]
         # A node answers the calls of a batch at different moments, so its latest block says nothing
         # about how far the logs reach: only the logs themselves do.

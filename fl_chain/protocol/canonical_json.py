@@ -8,6 +8,7 @@ values therefore agree on the bytes.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from fl_chain.errors import MalformedBlob
@@ -15,8 +16,10 @@ from fl_chain.errors import MalformedBlob
 JsonValue = Any
 """``dict``, ``list``, ``str``, ``bool`` or ``int``, nested."""
 
-_MAX_INTEGER = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 _MAX_DEPTH = 16
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[][{}]")
 
 
 def encode_json(value: JsonValue) -> bytes:
@@ -49,6 +52,7 @@ def decode_json(data: bytes) -> JsonValue:
     MalformedBlob
         ``data`` is not JSON, or not in canonical form.
     """
+    _check_nesting(data)
     try:
         value = json.loads(data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -56,6 +60,15 @@ def decode_json(data: bytes) -> JsonValue:
     if encode_json(value) != data:
         raise MalformedBlob("JSON, but not in canonical form")
     return value
+
+
+def _check_nesting(data: bytes) -> None:
+    """Refuse deep nesting before parsing: a parser that recurses may overflow the C stack."""
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _MAX_DEPTH + 1:  # the innermost level may be an empty container
+            raise MalformedBlob(f"canonical JSON nests at most {_MAX_DEPTH} levels")
 
 
 def _refuse(text: str) -> NoReturn:
@@ -74,7 +87,7 @@ def _check(value: JsonValue, depth: int) -> None:
         for item in value:
             _check(item, depth + 1)
     elif isinstance(value, int):
-        if abs(value) > _MAX_INTEGER:
+        if abs(value) > MAX_INTEGER:
             raise MalformedBlob("integers of canonical JSON have at most 53 bits")
     elif not isinstance(value, str):
         raise MalformedBlob(f"canonical JSON has no {type(value).__name__}")

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fl_chain.errors import MalformedBlob
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 
 __all__ = [
-    "CHUNK_BYTES",
     "DAG_PB",
     "DIGEST_BYTES",
     "MAX_LINKS",
@@ -37,9 +37,6 @@ RAW: Final = 0x55
 
 DAG_PB: Final = 0x70
 """Multicodec of a block that links to other blocks."""
-
-CHUNK_BYTES: Final = 1_048_576
-"""Size of every leaf but the last."""
 
 MAX_LINKS: Final = 1024
 """Number of children of every full inner node."""
@@ -123,7 +120,7 @@ class CidHasher:
         let a test reach deep trees.
     """
 
-    def __init__(self, *, chunk_bytes: int = CHUNK_BYTES, max_links: int = MAX_LINKS) -> None:
+    def __init__(self, *, chunk_bytes: int = LEAF_CHUNK_BYTES, max_links: int = MAX_LINKS) -> None:
         if chunk_bytes < 1 or max_links < 2:
             raise ValueError("a chunk needs at least 1 byte, a node at least 2 links")
         self._chunk_bytes = chunk_bytes
@@ -199,7 +196,7 @@ def cid_from_digest(digest: bytes, size_bytes: int) -> Cid:
     """
     if size_bytes < 0:
         raise MalformedBlob(f"a blob cannot have {size_bytes} bytes")
-    return Cid(RAW if size_bytes <= CHUNK_BYTES else DAG_PB, digest)
+    return Cid(RAW if size_bytes <= LEAF_CHUNK_BYTES else DAG_PB, digest)
 
 
 def _join(children: list[_Subtree]) -> _Subtree:

@@ -6,13 +6,14 @@ names. Numbers with fractions are decimal strings, since floats have no one spel
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
 from fl_chain.protocol.address import parse_address
 from fl_chain.protocol.blob import Layout, check_layout
-from fl_chain.protocol.canonical_json import decode_json, encode_json
+from fl_chain.protocol.canonical_json import MAX_INTEGER, decode_json, encode_json
 from fl_chain.protocol.constants import (
     ACCUMULATOR_BITS,
     FORMAT,
@@ -25,6 +26,7 @@ from fl_chain.protocol.records import TaskParameters
 MANIFEST: Final = "manifest"
 RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
+_DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 
 
@@ -109,6 +111,7 @@ class Manifest:
         _require(self.chain_id > 0, "chain_id is positive")
         self._check_encoding()
         self._check_rounds()
+        self._check_recipe()
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
 
     def _check_encoding(self) -> None:
@@ -122,6 +125,16 @@ class Manifest:
         _require(1 <= encoding.max_abs <= largest, f"max_abs is 1 to {largest}")
         _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
 
+    def _check_recipe(self) -> None:
+        recipe = self.recipe
+        _require(recipe.num_epochs >= 1, "num_epochs is at least 1")
+        _require(recipe.batch_size >= 1, "batch_size is at least 1")
+        _require(0 <= recipe.seed < 2**32, "seed is 0 to 2^32 - 1")
+        _require(
+            _DECIMAL.fullmatch(recipe.learning_rate) is not None,
+            'learning_rate is a decimal number as text, such as "0.1"',
+        )
+
     def _check_rounds(self) -> None:
         rounds, encoding = self.rounds, self.encoding
         for entry in fields(rounds):
@@ -129,6 +142,10 @@ class Manifest:
             value = getattr(rounds, entry.name)
             _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
         _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")
+        _require(
+            rounds.target_updates * rounds.max_weight <= MAX_INTEGER,
+            "target_updates * max_weight <= 2^53 - 1, the largest integer of canonical JSON",
+        )
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.
         scaled = (

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fl_chain.errors import BlobTooLarge, BlobUnavailable
-from fl_chain.protocol.cid import CHUNK_BYTES, compute_cid
+from fl_chain.protocol.cid import compute_cid
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.memory import MemoryStore
 from fl_chain.storage.store import ContentStore
@@ -22,7 +23,7 @@ PATIENCE_SECONDS = 30.0
 IMPATIENCE_SECONDS = 0.5
 """For content that does not."""
 
-SIZES = [0, 1, 400_000, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 17]
+SIZES = [0, 1, 400_000, LEAF_CHUNK_BYTES, LEAF_CHUNK_BYTES + 1, 5 * LEAF_CHUNK_BYTES + 17]
 
 
 def fresh_bytes(size: int) -> bytes:
@@ -71,14 +72,14 @@ def test_putting_twice_is_putting_once(store: ContentStore) -> None:
     assert store.get(compute_cid(data), max_bytes=100) == data
 
 
-@pytest.mark.parametrize("size", [1, 2 * CHUNK_BYTES])
+@pytest.mark.parametrize("size", [1, 2 * LEAF_CHUNK_BYTES])
 def test_content_past_the_limit_is_refused(store: ContentStore, size: int) -> None:
     cid = store.put(fresh_bytes(size))
     with pytest.raises(BlobTooLarge):
         store.get(cid, max_bytes=size - 1)
 
 
-@pytest.mark.parametrize("size", [100, 2 * CHUNK_BYTES])
+@pytest.mark.parametrize("size", [100, 2 * LEAF_CHUNK_BYTES])
 def test_content_that_nobody_put_is_unavailable(impatient_store: ContentStore, size: int) -> None:
     with pytest.raises(BlobUnavailable):
         impatient_store.get(compute_cid(fresh_bytes(size)), max_bytes=size)
@@ -109,7 +110,7 @@ def test_content_of_one_node_is_got_through_another(
 def test_content_that_appears_later_reaches_whoever_waits_for_it(
     two_ipfs_nodes: tuple[str, str],
 ) -> None:
-    data = fresh_bytes(2 * CHUNK_BYTES)
+    data = fresh_bytes(2 * LEAF_CHUNK_BYTES)
     here, there = two_ipfs_nodes
     with (
         IpfsStore(here, timeout_seconds=PATIENCE_SECONDS) as source,
@@ -124,7 +125,7 @@ def test_content_that_appears_later_reaches_whoever_waits_for_it(
 def test_content_got_once_needs_its_source_no_more(
     two_ipfs_nodes: tuple[str, str], ipfs_node: str
 ) -> None:
-    data = fresh_bytes(3 * CHUNK_BYTES)
+    data = fresh_bytes(3 * LEAF_CHUNK_BYTES)
     here, there = two_ipfs_nodes
     with (
         IpfsStore(ipfs_node, timeout_seconds=PATIENCE_SECONDS) as source,

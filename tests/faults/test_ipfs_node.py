@@ -20,7 +20,8 @@ import pytest
 import requests
 
 from fl_chain.errors import BlobCorrupt, BlobUnavailable, DevnetError, PortTaken, StoreError
-from fl_chain.protocol.cid import CHUNK_BYTES, Cid, compute_cid
+from fl_chain.protocol.cid import Cid, compute_cid
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.storage.api_address import api_url
 from fl_chain.storage.embedded_node import RunningNode
 from fl_chain.storage.ipfs import IMPORT_PARAMETERS, IpfsStore
@@ -36,7 +37,7 @@ def fresh_bytes(size: int) -> bytes:
 
 def many_blocks(count: int) -> bytes:
     """Content whose blocks are all different."""
-    return b"".join(fresh_bytes(CHUNK_BYTES) for _ in range(count))
+    return b"".join(fresh_bytes(LEAF_CHUNK_BYTES) for _ in range(count))
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def test_every_acknowledged_pin_survives_kill_9(start_ipfs_node: NodeStarter, cr
     def add_until_it_dies(number: int) -> None:
         with store_of(node) as store, suppress(StoreError):
             while True:
-                size = 3 * CHUNK_BYTES if number == 0 else 50_000
+                size = 3 * LEAF_CHUNK_BYTES if number == 0 else 50_000
                 data = fresh_bytes(size) + bytes([number])
                 acknowledged[store.put(data)] = data
                 if len(acknowledged) >= 15 + 10 * crash:
@@ -180,7 +181,7 @@ def test_collection_never_takes_what_is_being_added(start_ipfs_node: NodeStarter
 
 def test_collection_takes_what_nothing_pins_and_nothing_else(start_ipfs_node: NodeStarter) -> None:
     node = start_ipfs_node()
-    shared = fresh_bytes(CHUNK_BYTES)
+    shared = fresh_bytes(LEAF_CHUNK_BYTES)
     with store_of(node) as store:
         kept = store.put(shared + fresh_bytes(10))
         dropped = store.put(shared + fresh_bytes(10) + b"!")
@@ -275,7 +276,7 @@ def test_a_missing_block_breaks_the_answer_off_and_not_the_node(
     start_ipfs_node: NodeStarter, tmp_path: Path
 ) -> None:
     node = start_ipfs_node()
-    leaves = [fresh_bytes(CHUNK_BYTES) for _ in range(12)]
+    leaves = [fresh_bytes(LEAF_CHUNK_BYTES) for _ in range(12)]
     with store_of(node, IMPATIENCE_SECONDS) as store:
         cid = store.put(b"".join(leaves))
         for index in (8, 9, 11):
@@ -284,7 +285,7 @@ def test_a_missing_block_breaks_the_answer_off_and_not_the_node(
             with pytest.raises(requests.exceptions.ChunkedEncodingError):
                 post(node, "cat", cid, **options)
         with pytest.raises(BlobUnavailable):
-            store.get(cid, max_bytes=12 * CHUNK_BYTES)
+            store.get(cid, max_bytes=12 * LEAF_CHUNK_BYTES)
     assert is_alive(node)
 
 
@@ -314,7 +315,7 @@ def test_a_corrupt_graph_is_refused_and_not_pinned(start_ipfs_node: NodeStarter)
         "a bit flipped": bytes(flipped),
         "cut in a block": car[:-1000],
         "cut in the header": car[:20],
-        "a block missing": car[: 60 + CHUNK_BYTES // 2],
+        "a block missing": car[: 60 + LEAF_CHUNK_BYTES // 2],
         "nothing": b"",
         "something else": b"\x05hello" + bytes(5000),
     }
@@ -331,7 +332,7 @@ def test_a_graph_without_all_its_blocks_is_not_pinned(start_ipfs_node: NodeStart
     with store_of(source) as store:
         cid = store.put(many_blocks(2))
     car = post(source, "dag/export", cid).content
-    without_last_leaf = car[: -(CHUNK_BYTES + 36 + 3)]
+    without_last_leaf = car[: -(LEAF_CHUNK_BYTES + 36 + 3)]
     answer = post(target, "dag/import", files={"file": without_last_leaf})
     assert answer.status_code == 500
     assert "not found locally" in answer.json()["Message"]
@@ -359,9 +360,9 @@ def send_chunk(connection: socket.socket, data: bytes) -> None:
 
 def test_an_upload_that_is_given_up_leaves_no_pin_and_no_work(start_ipfs_node: NodeStarter) -> None:
     node = start_ipfs_node("repo", "--max-concurrent-requests", "3")
-    for size in (0, 100_000, 5 * CHUNK_BYTES):
+    for size in (0, 100_000, 5 * LEAF_CHUNK_BYTES):
         begin_upload(node, size).close()
-    with begin_upload(node, 3 * CHUNK_BYTES) as connection:
+    with begin_upload(node, 3 * LEAF_CHUNK_BYTES) as connection:
         # Ends the request properly, but in the middle of the file.
         connection.sendall(b"0\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
@@ -374,7 +375,7 @@ def test_an_upload_that_is_given_up_leaves_no_pin_and_no_work(start_ipfs_node: N
 
 def test_an_upload_does_not_hold_up_anybody(start_ipfs_node: NodeStarter) -> None:
     node = start_ipfs_node()
-    with begin_upload(node, 2 * CHUNK_BYTES), store_of(node) as store:
+    with begin_upload(node, 2 * LEAF_CHUNK_BYTES), store_of(node) as store:
         cid = store.put(b"meanwhile")
         collect_garbage(node)
         assert store.get(cid, max_bytes=9) == b"meanwhile"

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.cid import (
-    CHUNK_BYTES,
     DAG_PB,
     MAX_LINKS,
     RAW,
@@ -22,6 +21,7 @@ from fl_chain.protocol.cid import (
     cid_from_digest,
     compute_cid,
 )
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 
 ROOT = Path(__file__).parents[3]
 VECTORS = ROOT / "tests" / "vectors" / "cid"
@@ -52,7 +52,7 @@ def test_agrees_with_kubo_where_a_block_becomes_a_tree_and_a_tree_grows_a_level(
         for before, vector in pairwise([{"size_bytes": 0}, *vectors]):
             remaining = vector["size_bytes"] - before["size_bytes"]
             while remaining:
-                size = min(remaining, CHUNK_BYTES)
+                size = min(remaining, LEAF_CHUNK_BYTES)
                 hasher.update(stream.encrypt(bytes(size)))
                 remaining -= size
             assert str(hasher.cid()) == vector["cid"], vector["name"]
@@ -146,7 +146,9 @@ def test_refuses_codecs_and_digests_of_other_kinds(codec: int, size: int) -> Non
         Cid(codec, bytes(size))
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1])
+@pytest.mark.parametrize(
+    "size", [0, 1, LEAF_CHUNK_BYTES - 1, LEAF_CHUNK_BYTES, LEAF_CHUNK_BYTES + 1]
+)
 def test_digest_and_size_give_the_cid_back(size: int) -> None:
     cid = compute_cid(bytes(size))
     assert cid_from_digest(cid.digest, size) == cid
@@ -165,5 +167,5 @@ def test_refuses_tree_shapes_that_cannot_end(chunk_bytes: int, max_links: int) -
 
 def test_shape_is_that_of_the_pinned_profile() -> None:
     profile = json.loads((ROOT / "ipfs" / "import-profile.json").read_text("utf-8"))["parameters"]
-    assert profile["chunker"] == f"size-{CHUNK_BYTES}"
+    assert profile["chunker"] == f"size-{LEAF_CHUNK_BYTES}"
     assert profile["max-file-links"] == str(MAX_LINKS)
