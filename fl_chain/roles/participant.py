@@ -137,7 +137,7 @@ class ParticipantRole:
         """Return this round's update, from the journal if it was made before a restart."""
         task = self.follower.task
         base_model = task.base_digest.hex()
-        manifest = self.follower.manifest
+        manifest = self._patiently(lambda: self.follower.manifest)
         entry = self._journal.read_update(manifest.task_id, round_number, base_model)
         if entry is not None:
             return entry
