@@ -135,6 +135,11 @@ def _headroom_reached(document: dict[str, Any]) -> None:
     document["rounds"]["max_weight"] = 2**15 + 2
 
 
+def _weights_beyond_json(document: dict[str, Any]) -> None:
+    document["encoding"].update(max_abs=1, fraction_bits=15, model_fraction_bits=15)
+    document["rounds"].update(target_updates=2**31, max_weight=2**22)
+
+
 _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("an empty name", _set("name", value="")),
     ("a name of 101 characters", _set("name", value="n" * 101)),
@@ -167,6 +172,15 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a window of 2^32 seconds", _set("rounds", "challenge_seconds", value=2**32)),
     ("a negative window", _set("rounds", "challenge_seconds", value=-1)),
     ("a sum that reaches 2^62", _headroom_reached),
+    ("a total weight beyond 53 bits", _weights_beyond_json),
+    ("no epochs", _set("recipe", "num_epochs", value=0)),
+    ("batches of nothing", _set("recipe", "batch_size", value=0)),
+    ("a negative seed", _set("recipe", "seed", value=-1)),
+    ("a seed of 33 bits", _set("recipe", "seed", value=2**32)),
+    ("a learning rate in words", _set("recipe", "learning_rate", value="fast")),
+    ("a negative learning rate", _set("recipe", "learning_rate", value="-0.1")),
+    ("a learning rate with a space", _set("recipe", "learning_rate", value="0.1 ")),
+    ("a learning rate in other digits", _set("recipe", "learning_rate", value="٣")),
 ]
 
 _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [

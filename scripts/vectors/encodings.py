@@ -96,6 +96,10 @@ def make_canonical_json() -> Any:
         ]
         + [{"name": "the deepest nesting", "value": json.loads(deepest), "hex": _hex(deepest)}],
         "refused": [{"reason": reason, **_repeated(text)} for reason, text in refused]
+        + [
+            {"reason": "half a million escaped quotes", "hex": _hex('\\"'), "times": 500_000},
+            {"reason": "a million quotes", "hex": _hex('"'), "times": 1_000_000},
+        ]
         + [{"reason": reason, "hex": data.hex()} for reason, data in refused_bytes],
     }
 

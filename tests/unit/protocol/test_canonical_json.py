@@ -54,5 +54,10 @@ def test_values_without_canonical_form_are_not_encoded(value: Any, message: str)
         encode_json(value)
 
 
+def test_brackets_within_text_are_no_nesting() -> None:
+    for text in ("[" * 50, '"' + "[" * 50, "\\" + "{" * 50, '\\"' + "[" * 50):
+        assert decode_json(encode_json({"a": [text]})) == {"a": [text]}
+
+
 def test_sixteen_levels_are_the_deepest_nesting() -> None:
     assert encode_json(_nested(16)) == b"[" * 17 + b"]" * 17
