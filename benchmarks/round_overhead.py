@@ -1,10 +1,10 @@
 """What an audited round costs beyond the local training: the median round, and where it goes.
 
-    .venv/bin/python -m benchmarks.round_overhead [--rounds 30]
+    .venv/bin/python -m benchmarks.round_overhead [--rounds 10] [--blocks 3]
 
 The job of scripts/demo with more rounds. *Training alone* is what the same processes need for the
-same local training at the same time on the same cores with nothing else to do; it is measured in
-the same run, before and after. Overhead is the median round minus that.
+same local training at the same time on the same cores with nothing else to do. Blocks of both take
+turns in one run. Overhead is the median round minus the median training alone.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> Non
         bell.wait()
 
 
-def measure_training_alone(count: int, rounds: int) -> float:
-    """Return the median seconds in which all processes train once."""
+def measure_training_alone(count: int, rounds: int) -> list[float]:
+    """Return the seconds in which all processes train once, for each of some rounds."""
     context = fork_context()
+    rounds += WARM_UP_ROUNDS
     bell = context.Barrier(count + 1)
     processes = [
         context.Process(target=train_at_the_bell, args=(i, count, rounds, bell), daemon=True)
@@ -60,59 +61,71 @@ def measure_training_alone(count: int, rounds: int) -> float:
         seconds.append(time.perf_counter() - start)
     for process in processes:
         process.join()
-    return statistics.median(seconds[WARM_UP_ROUNDS:])
+    return seconds[WARM_UP_ROUNDS:]
 
 
-def measure_rounds(options: DemoOptions) -> tuple[list[float], dict[str, list[float]], float]:
-    """Return seconds per round, seconds per step and role, and the time to the first model."""
-    steps: dict[str, list[float]] = defaultdict(list)
-    rounds, first = [], 0.0
+def measure_rounds(
+    options: DemoOptions, rounds: list[float], steps: dict[str, list[float]]
+) -> float:
+    """Add seconds per warm round and per step; return the time to the first model."""
+    first = 0.0
     with Demo(options, run_command, lambda step: None) as job:
         job.prepare()
         job.start()
         last = job.started_at
         for event in job.events():
+            is_warm = event.values.get("round", 0) > WARM_UP_ROUNDS
             role = event.source.split("-")[0]
             for name, value in event.values.items():
-                if name.endswith("_seconds") and event.values["round"] > WARM_UP_ROUNDS:
+                if name.endswith("_seconds") and is_warm:
                     steps[f"{role} {name.removesuffix('_seconds')}"].append(value)
             if event.event == "finalized":
                 now = time.monotonic()
-                rounds.append(now - last)
                 first = first or now - job.started_at
+                if is_warm:
+                    rounds.append(now - last)
                 last = now
-    return rounds, steps, first
+    return first
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=10, help="measured per block")
+    parser.add_argument("--blocks", type=int, default=3, help="of training alone, then rounds")
     parser.add_argument("--participants", type=int, default=10)
     arguments = parser.parse_args()
     count = arguments.participants
     load_dataset("mnist")
-    before = measure_training_alone(count, 20)
-    with tempfile.TemporaryDirectory() as directory:
-        options = DemoOptions(Path(directory), count, arguments.rounds)
-        try:
-            rounds, steps, first = measure_rounds(options)
-        finally:
-            stop_demo(Path(directory))
-    after = measure_training_alone(count, 20)
-    alone = (before + after) / 2
-    median = statistics.median(rounds[WARM_UP_ROUNDS:])
-    print(f"{count} participants, mcmahan_2nn, {arguments.rounds} rounds, {os.cpu_count()} cores,")
-    print(f"load {os.getloadavg()[0]:.1f} at the end")
-    print(f"first model          {first:7.3f} s after the processes start")
-    print(f"round, median        {median:7.3f} s  (min {min(rounds):.3f}, max {max(rounds):.3f})")
-    print(f"training alone       {alone:7.3f} s  (before {before:.3f}, after {after:.3f})")
-    print(f"overhead             {median - alone:7.3f} s")
-    print("\nstep (wall time while others run)   median ms   per round ms, all processes")
+    alone: list[float] = []
+    rounds: list[float] = []
+    first: list[float] = []
+    steps: dict[str, list[float]] = defaultdict(list)
+    for _ in range(arguments.blocks):
+        alone += measure_training_alone(count, arguments.rounds)
+        with tempfile.TemporaryDirectory() as directory:
+            options = DemoOptions(Path(directory), count, WARM_UP_ROUNDS + arguments.rounds)
+            try:
+                first.append(measure_rounds(options, rounds, steps))
+            finally:
+                stop_demo(Path(directory))
+    alone += measure_training_alone(count, arguments.rounds)
+    print(f"{count} participants, mcmahan_2nn, {len(rounds)} rounds in {arguments.blocks} blocks,")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; seconds")
+    print("                         median      min      max")
+    show("first model", first)
+    show("round", rounds)
+    show("training alone", alone)
+    print(f"overhead                {statistics.median(rounds) - statistics.median(alone):7.3f}")
+    print("\nstep, wall time while the others run        median ms   per round ms, all processes")
     for name in sorted(steps):
         values = [1000 * value for value in steps[name]]
-        total = sum(values) / (len(rounds) - WARM_UP_ROUNDS)
-        print(f"{name:<35} {statistics.median(values):9.1f} {total:12.1f}")
+        print(f"{name:<43} {statistics.median(values):9.1f} {sum(values) / len(rounds):12.1f}")
+
+
+def show(name: str, values: list[float]) -> None:
+    """Print one line of the summary."""
+    print(f"{name:<24}{statistics.median(values):7.3f}  {min(values):7.3f}  {max(values):7.3f}")
 
 
 if __name__ == "__main__":
