@@ -15,7 +15,8 @@ import pytest
 import requests
 from ipfshttpclient.exceptions import ErrorResponse
 
-from fl_chain.protocol.cid import CHUNK_BYTES, compute_cid
+from fl_chain.protocol.cid import compute_cid
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.storage.api_address import api_url
 from fl_chain.storage.ipfs import IMPORT_PARAMETERS
 from tests.ipfs_fixtures import KUBO_VARIABLE
@@ -75,7 +76,7 @@ def test_the_node_describes_itself(client: Any) -> None:
 
 
 def test_a_file_is_added_and_read(client: Any, tmp_path: Path) -> None:
-    data = fresh_bytes(3 * CHUNK_BYTES + 5)
+    data = fresh_bytes(3 * LEAF_CHUNK_BYTES + 5)
     file = tmp_path / "model update.bin"
     file.write_bytes(data)
     answer = client.add(
@@ -96,14 +97,14 @@ def test_a_file_is_added_and_read(client: Any, tmp_path: Path) -> None:
     [
         (0, 0),
         (0, 10),
-        (CHUNK_BYTES - 5, 10),
-        (CHUNK_BYTES, CHUNK_BYTES),
-        (2 * CHUNK_BYTES + 1, 10 * CHUNK_BYTES),
-        (3 * CHUNK_BYTES, 5),
+        (LEAF_CHUNK_BYTES - 5, 10),
+        (LEAF_CHUNK_BYTES, LEAF_CHUNK_BYTES),
+        (2 * LEAF_CHUNK_BYTES + 1, 10 * LEAF_CHUNK_BYTES),
+        (3 * LEAF_CHUNK_BYTES, 5),
     ],
 )
 def test_any_part_of_a_file_can_be_read(client: Any, offset: int, length: int) -> None:
-    data = b"".join(fresh_bytes(CHUNK_BYTES) for _ in range(3))
+    data = b"".join(fresh_bytes(LEAF_CHUNK_BYTES) for _ in range(3))
     cid = add(client, data)
     options = {"offset": str(offset), "length": str(length)}
     assert client.cat(cid, opts=options) == data[offset : offset + length]
@@ -117,7 +118,7 @@ def test_old_style_files_are_read_too(client: Any) -> None:
 
 
 def test_an_added_file_is_pinned_until_it_is_unpinned(client: Any) -> None:
-    cid = add(client, fresh_bytes(2 * CHUNK_BYTES))
+    cid = add(client, fresh_bytes(2 * LEAF_CHUNK_BYTES))
     assert client.pin.ls(cid)["Keys"][cid]["Type"] == "recursive"
     assert cid in client.pin.ls(type="recursive")["Keys"]
     assert list(client.pin.rm(cid)["Pins"]) == [cid]
@@ -138,14 +139,14 @@ def test_blocks_are_stored_and_read(client: Any) -> None:
 
 
 def test_references_are_the_leaves(client: Any) -> None:
-    leaves = [fresh_bytes(CHUNK_BYTES), fresh_bytes(10)]
+    leaves = [fresh_bytes(LEAF_CHUNK_BYTES), fresh_bytes(10)]
     cid = add(client, b"".join(leaves))
     references = [entry["Ref"] for entry in client.unstable.refs(cid)]
     assert references == [str(compute_cid(leaf)) for leaf in leaves]
 
 
 def test_a_graph_survives_export_and_import(client: Any) -> None:
-    data = fresh_bytes(2 * CHUNK_BYTES)
+    data = fresh_bytes(2 * LEAF_CHUNK_BYTES)
     cid = add(client, data)
     car = client.dag.export(cid)
     assert client.dag.imprt(io.BytesIO(car))["Root"]["Cid"]["/"] == cid
