@@ -68,7 +68,7 @@ class ChainConnection:
         self.rpc_url = rpc_url
         session = requests.Session()
         # A proxy that the environment names is no way to reach this machine.
-        session.trust_env = urlsplit(rpc_url).hostname not in _LOOPBACK
+        session.trust_env = _host_of(rpc_url) not in _LOOPBACK
         session.mount("http://", CappedAdapter())
         session.mount("https://", CappedAdapter())
         self._provider = HTTPProvider(
@@ -139,6 +139,13 @@ class ChainConnection:
             details = error if isinstance(error, dict) else {"message": error}
             return RpcError(str(details.get("message", error)), _revert_data(details.get("data")))
         return read_field(answer, "result")
+
+
+def _host_of(rpc_url: str) -> str | None:
+    try:
+        return urlsplit(rpc_url).hostname
+    except ValueError:
+        return None  # no URL: the first request says so
 
 
 def _position(answer: Any) -> int:

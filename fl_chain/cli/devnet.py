@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fl_chain.cli.output import print_line, print_rows
-from fl_chain.cli.settings import Settings, json_option, rpc_option
+from fl_chain.cli.settings import Settings, check_addresses, json_option, rpc_option
 from fl_chain.roles.devnet import (
     KINDS,
     Devnet,
@@ -80,12 +80,12 @@ def status(settings: Settings, as_json: bool) -> None:
 
 
 @devnet.command("fund")
-@click.argument("addresses", nargs=-1, required=True)
+@click.argument("addresses", nargs=-1, required=True, callback=check_addresses)
 @rpc_option
 @click.pass_obj
 def fund_command(settings: Settings, addresses: tuple[str, ...], rpc: str | None) -> None:
     """Send devnet money to ADDRESSES."""
-    fund(settings.services(rpc).connect(), [address.lower() for address in addresses])
+    fund(settings.services(rpc).connect(), list(addresses))
     click.echo(f"{len(addresses)} funded")
 
 

@@ -10,6 +10,7 @@ import click
 from fl_chain.cli.output import print_line, print_progress
 from fl_chain.cli.settings import (
     Settings,
+    check_addresses,
     ipfs_option,
     json_option,
     key_options,
@@ -69,7 +70,7 @@ def create(
 
 
 @task.command("admit")
-@click.argument("participants", nargs=-1, required=True)
+@click.argument("participants", nargs=-1, required=True, callback=check_addresses)
 @task_option
 @key_options
 @rpc_option
@@ -94,7 +95,7 @@ def admit(
     admit_participants(
         deployer,
         task,
-        tuple(participant.lower() for participant in participants),
+        participants,
         enrol_in=state.parameters.registry,
         progress=print_progress(as_json),
     )

@@ -66,14 +66,16 @@ def read_task_file(path: Path) -> TaskFile:
 def parse_task(contents: dict[str, Any]) -> TaskFile:
     """Return the task that the tables of a task.toml describe."""
     _check_names("", contents, (*_TOP, *_TABLES))
-    participants = _take_list(contents, "participants")
+    participants = tuple(map(_address, _take_list(contents, "participants")))
+    if len(set(participants)) != len(participants):
+        raise UsageError("a participant is listed twice")
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
     rounds.setdefault("target_updates", max(1, len(participants)))
     rounds.setdefault("min_updates", max(1, (rounds["target_updates"] + 1) // 2))
     return TaskFile(
         name=_take(contents, "name", ""),
         aggregator=_address(_take(contents, "aggregator", "")),
-        participants=tuple(_address(participant) for participant in participants),
+        participants=participants,
         registry=_address(_take(contents, "registry", "")),
         rule=_take(contents, "rule", "mean"),
         privacy=_take(contents, "privacy", "open"),
