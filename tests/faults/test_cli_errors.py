@@ -1,0 +1,522 @@
+"""Every mistake and fault ends in one line that says what happened, one that says what to do, and
+the documented exit code; never in a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from fl_chain.cli.main import run
+from tests.world import Federation, World
+
+PASSWORD = "correct horse"
+NOBODY = "0x" + "77" * 20
+CLOSED_PORT = 1
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command line in this process; whatever escapes from it fails the test."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Outcome:
+        capsys.readouterr()
+        code = run(list(arguments))
+        return Outcome(code, *capsys.readouterr())
+
+    return call
+
+
+def assert_error(outcome: Outcome, code: int, message: str, hint: str = "") -> None:
+    """One line of error, one of hint, nothing on standard output."""
+    assert outcome.code == code, outcome
+    lines = outcome.err.splitlines()
+    assert lines, outcome
+    assert lines[0].startswith("error: "), outcome
+    assert message in lines[0], outcome
+    assert len(lines) <= 2, outcome
+    if hint:
+        assert lines[1].startswith(" hint: "), outcome
+        assert hint in lines[1], outcome
+    assert "Traceback" not in outcome.out + outcome.err
+
+
+@pytest.fixture(scope="module")
+def federation(world: World) -> Federation:
+    made = world.federation(num_rounds=1)
+    made.run_round()
+    return made
+
+
+@pytest.fixture(scope="module")
+def endpoints(world: World) -> list[str]:
+    return ["--rpc", world.connection.rpc_url, "--ipfs", world.ipfs_address]
+
+
+def write_key(directory: Path, name: str, account: LocalAccount) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    keystore = Account.encrypt(account.key, PASSWORD, kdf="scrypt", iterations=2**10)
+    (directory / f"{name}.json").write_text(json.dumps(keystore))
+
+
+@pytest.fixture
+def keys(tmp_path: Path, world: World) -> list[str]:
+    """Options that open the coordinator's key; `alice`, `poor` and `stranger` are there too."""
+    directory = tmp_path / ".fl-chain" / "keys"
+    write_key(directory, "coordinator", world.account(0))
+    write_key(directory, "alice", world.account(1))
+    write_key(directory, "stranger", world.account(9))
+    write_key(directory, "poor", Account.create())
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    return ["--key", "coordinator", "--password-file", "password"]
+
+
+def task_file(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "task.toml"
+    path.write_text(text)
+    return str(path)
+
+
+GOOD_TASK = '[recipe]\nmodel = "digits_mlp"\ndata = "digits"\n'
+
+
+# ---------------------------------------------------------------- chain
+
+
+def test_no_chain_node_at_the_url(cli: Cli) -> None:
+    url = f"http://127.0.0.1:{CLOSED_PORT}"
+    assert_error(cli("history", "tasks", "--rpc", url), 13, url, "fl-chain devnet up")
+    for nonsense in ("nonsense", "ftp://127.0.0.1", "http://", "http://[::1"):
+        assert_error(cli("history", "tasks", "--rpc", nonsense), 13, "no chain node answers")
+
+
+def test_something_else_answers_at_the_url(cli: Cli, world: World) -> None:
+    ipfs_port = world.ipfs_address.rsplit("/", 1)[1]
+    outcome = cli("history", "tasks", "--rpc", f"http://127.0.0.1:{ipfs_port}")
+    assert outcome.code == 13
+    assert_error(outcome, 13, "")
+
+
+def test_no_devnet_runs_here(cli: Cli) -> None:
+    assert_error(cli("history", "tasks"), 10, "no devnet runs in .fl-chain", "fl-chain devnet up")
+
+
+def test_another_chain_than_configured(cli: Cli, world: World, tmp_path: Path) -> None:
+    (tmp_path / "fl-chain.toml").write_text(
+        f'[network]\nrpc = "{world.connection.rpc_url}"\nchain_id = 1\n'
+    )
+    assert_error(cli("history", "tasks"), 13, "serves chain 31337, expected 1", "--rpc")
+
+
+def test_no_contract_or_a_foreign_one_at_the_address(
+    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str]
+) -> None:
+    rpc = endpoints[:2]
+    for address in (NOBODY, federation.created.registry, federation.address_of(0)):
+        for command in ("rounds", "updates", "participants"):
+            outcome = cli("history", command, "--task", address, *rpc)
+            assert_error(outcome, 13, f"the code at {address}", "fl-chain history tasks")
+        outcome = cli("participant", "run", "--task", address, *endpoints, *keys)
+        assert_error(outcome, 13, f"the code at {address}")
+        outcome = cli("audit", "run", "--task", address, *endpoints)
+        assert_error(outcome, 3, address, "fl-chain history tasks")
+
+
+def test_an_address_that_is_none(cli: Cli, endpoints: list[str]) -> None:
+    for address in ("0x12", "nonsense", "", "0x" + "zz" * 20):
+        outcome = cli("history", "rounds", "--task", address, *endpoints[:2])
+        assert_error(outcome, 10, "is no address", "--help")
+
+
+def test_a_key_without_funds(
+    cli: Cli, endpoints: list[str], keys: list[str], tmp_path: Path
+) -> None:
+    outcome = cli(
+        "task", "create", task_file(tmp_path, GOOD_TASK), *endpoints, *keys[2:], "--key", "poor"
+    )
+    assert_error(outcome, 13, "has 0 wei", "fl-chain devnet fund 0x")
+
+
+def test_what_only_the_coordinator_may(
+    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str]
+) -> None:
+    options = ["--task", federation.address, *endpoints[:2], *keys[2:], "--key", "stranger"]
+    assert_error(cli("task", "stop", *options), 13, "NotCoordinator")
+    assert_error(cli("task", "admit", NOBODY, *options), 13, "NotRegistrar")
+
+
+@pytest.mark.parametrize("nonsense", ["nonsense", "0x12", "0x" + "g" * 40])
+def test_participants_that_are_no_addresses(
+    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str], nonsense: str
+) -> None:
+    options = ["--task", federation.address, *endpoints[:2], *keys]
+    assert_error(cli("task", "admit", nonsense, *options), 10, "no address")
+    assert_error(cli("devnet", "fund", nonsense, *endpoints[:2]), 10, "no address")
+
+
+def test_the_wrong_key_for_a_role(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str]
+) -> None:
+    fresh = world.federation(num_rounds=1)
+    options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "stranger"]
+    assert_error(cli("participant", "run", *options), 10, "is not admitted", "fl-chain task admit")
+    assert_error(cli("aggregator", "run", *options), 10, "this task's aggregator is", "--key")
+
+
+# ---------------------------------------------------------------- IPFS
+
+
+def test_no_ipfs_node(
+    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str], tmp_path: Path
+) -> None:
+    nobody = ["--ipfs", f"/ip4/127.0.0.1/tcp/{CLOSED_PORT}"]
+    chain = ["--ipfs", f"/ip4/127.0.0.1/tcp/{endpoints[1].rsplit(':', 1)[1]}"]
+    for ipfs, told in ((nobody, "no IPFS node answers"), (chain, "is not the API of an IPFS node")):
+        create = ["task", "create", task_file(tmp_path, GOOD_TASK), *keys]
+        assert_error(cli(*create, *endpoints[:2], *ipfs), 12, told, "--ipfs")
+        export = ["model", "export", "m.safetensors", "--task", federation.address]
+        assert_error(cli(*export, *endpoints[:2], *ipfs), 12, told, "--ipfs")
+
+
+def test_an_audit_without_ipfs_is_undecidable(
+    cli: Cli, endpoints: list[str], federation: Federation
+) -> None:
+    ipfs = ["--ipfs", f"/ip4/127.0.0.1/tcp/{CLOSED_PORT}"]
+    outcome = cli("audit", "run", "--task", federation.address, *endpoints[:2], *ipfs)
+    assert outcome.code in (2, 3)
+    assert "no IPFS node answers" in outcome.out + outcome.err
+
+
+def test_an_ipfs_address_that_is_none(
+    cli: Cli, endpoints: list[str], federation: Federation
+) -> None:
+    for nonsense in ("nonsense", "/ip4/127.0.0.1", "/ip4/999.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/x"):
+        outcome = cli(
+            *("model", "export", "m.safetensors", "--task", federation.address),
+            *(*endpoints[:2], "--ipfs", nonsense),
+        )
+        assert_error(outcome, 10, nonsense)
+
+
+def test_a_role_gives_up_after_its_patience(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str]
+) -> None:
+    fresh = world.federation(num_rounds=1)
+    options = ["--task", fresh.address, *endpoints[:2], *keys[2:], "--patience", "0.3"]
+    options += ["--ipfs", f"/ip4/127.0.0.1/tcp/{CLOSED_PORT}", "--json"]
+    for role, key in (("participant", "alice"), ("aggregator", "coordinator")):
+        if role == "aggregator":
+            fresh.submit_honestly()
+        outcome = cli(role, "run", *options, "--key", key)
+        events = [json.loads(line)["event"] for line in outcome.out.splitlines()]
+        assert set(events) == {"waiting"}
+        outcome.out = ""
+        assert_error(outcome, 12, "no IPFS node answers", "devnet up")
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_keys_that_cannot_be_opened(
+    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str], tmp_path: Path
+) -> None:
+    stop = ["task", "stop", "--task", federation.address, *endpoints[:2]]
+    missing = cli(*stop, "--key", "nobody", *keys[2:])
+    assert_error(missing, 17, "no key file at", "fl-chain key new")
+    (tmp_path / "wrong").write_text("incorrect donkey\n")
+    wrong = cli(*stop, "--key", "coordinator", "--password-file", "wrong")
+    assert_error(wrong, 17, "wrong password", "--password-file")
+    no_file = cli(*stop, "--key", "coordinator", "--password-file", "nowhere")
+    assert_error(no_file, 17, "cannot read a password", "first line")
+    (tmp_path / "empty").write_text("")
+    assert_error(cli(*stop, "--key", "coordinator", "--password-file", "empty"), 17, "empty")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\n")
+    assert_error(cli(*stop, "--key", "coordinator", "--password-file", "binary"), 17, "binary")
+    assert_error(cli(*stop, "--key", "coordinator"), 10, "no password", "--password-file")
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        '{"version": 3}',
+        '{"version": 4, "crypto": {}}',
+        '{"version": 3, "crypto": {"kdf": "none"}}',
+        '{"version": 3, "crypto": []}',
+        "\xff",
+    ],
+)
+def test_a_damaged_key_file(
+    cli: Cli,
+    endpoints: list[str],
+    federation: Federation,
+    keys: list[str],
+    tmp_path: Path,
+    contents: str,
+) -> None:
+    path = tmp_path / ".fl-chain" / "keys" / "damaged.json"
+    path.write_bytes(contents.encode("latin-1"))
+    stop = ["task", "stop", "--task", federation.address, *endpoints[:2], *keys[2:]]
+    assert_error(cli(*stop, "--key", "damaged"), 17, "damaged.json")
+    listing = cli("key", "list")
+    assert listing.code in (0, 17)
+
+
+def test_a_key_is_never_overwritten(cli: Cli, keys: list[str], tmp_path: Path) -> None:
+    path = tmp_path / ".fl-chain" / "keys" / "alice.json"
+    before = path.read_bytes()
+    assert_error(cli("key", "new", "alice", *keys[2:]), 17, "exists", "never overwritten")
+    assert path.read_bytes() == before
+    for name in ("../alice", "a/b", "", "a b"):
+        assert_error(cli("key", "new", name, *keys[2:]), 10, "is no name for a key")
+
+
+# ---------------------------------------------------------------- files that people write
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[recipe", "is not TOML", ""),
+        ("\x00", "is not TOML", ""),
+        ("recepie = 1", "unknown field recepie", "did you mean recipe?"),
+        (GOOD_TASK + "epochs = 3", "unknown field recipe.epochs", "did you mean recipe.num_epochs"),
+        (GOOD_TASK + "num_epochs = 1.5", "recipe.num_epochs is", ""),
+        (GOOD_TASK + "num_epochs = true", "recipe.num_epochs is True", ""),
+        (GOOD_TASK + "[rounds]\nnum_rounds = 'five'", "rounds.num_rounds is 'five'", ""),
+        ("recipe = 5", "recipe is a table", ""),
+        ("", "[recipe] lacks", ""),
+        ("participants = 'alice'\n" + GOOD_TASK, "participants is a list", ""),
+        ("participants = ['alice']\n" + GOOD_TASK, "an address is", ""),
+        ("aggregator = 5\n" + GOOD_TASK, "aggregator is 5", ""),
+        (f"participants = ['{NOBODY}', '{NOBODY}']\n" + GOOD_TASK, "listed twice", ""),
+    ],
+)
+def test_a_malformed_task_file(
+    cli: Cli,
+    endpoints: list[str],
+    keys: list[str],
+    world: World,
+    tmp_path: Path,
+    text: str,
+    message: str,
+    hint: str,
+) -> None:
+    before = world.connection.call("eth_blockNumber")
+    outcome = cli("task", "create", task_file(tmp_path, text), *endpoints, *keys)
+    assert_error(outcome, 10, message, hint)
+    assert world.connection.call("eth_blockNumber") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        (GOOD_TASK.replace("digits_mlp", "digits_mpl"), 14, "digits_mpl"),
+        (GOOD_TASK + "[rounds]\nmin_updates = 3\ntarget_updates = 2", 11, "min_updates"),
+        (GOOD_TASK + "[rounds]\nnum_rounds = 0", 11, "num_rounds"),
+        (
+            GOOD_TASK + "[rounds]\nmax_weight = 4294967295\ntarget_updates = 100000",
+            11,
+            "max_weight",
+        ),
+        (GOOD_TASK + "[encoding]\nmax_abs = 40000", 11, "max_abs"),
+        (GOOD_TASK + "seed = -1", 14, "seed"),
+        ("name = 'ä'\n" + GOOD_TASK, 11, "name"),
+    ],
+)
+def test_a_task_that_could_not_be_carried_out(
+    cli: Cli,
+    endpoints: list[str],
+    keys: list[str],
+    world: World,
+    tmp_path: Path,
+    text: str,
+    code: int,
+    message: str,
+) -> None:
+    before = world.connection.call("eth_blockNumber")
+    outcome = cli("task", "create", task_file(tmp_path, text), *endpoints, *keys)
+    assert_error(outcome, code, message)
+    assert world.connection.call("eth_blockNumber") == before
+
+
+def test_a_missing_task_file(cli: Cli, endpoints: list[str], keys: list[str]) -> None:
+    assert_error(cli("task", "create", "none.toml", *endpoints, *keys), 10, "cannot read none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[network", "is not TOML"),
+        ("[netwrok]\nrpc = 'x'", "unknown field netwrok.rpc"),
+        ("[network]\nurl = 'x'", "unknown field network.url"),
+        ("[network]\nrpc = 5", "network.rpc is 5"),
+        ("[network]\nchain_id = true", "network.chain_id is True"),
+        ("network = 5", "unknown field network"),
+    ],
+)
+def test_a_malformed_configuration(cli: Cli, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "fl-chain.toml").write_text(text)
+    assert_error(cli("history", "tasks"), 10, message)
+
+
+def test_a_missing_configuration_that_was_named(cli: Cli) -> None:
+    assert_error(cli("--config", "none.toml", "key", "list"), 10, "cannot read none.toml")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["history", "nonsense"],
+        ["history", "rounds"],
+        ["audit", "run", "--nonsense"],
+        ["audit", "run", "--task", NOBODY, "--round", "0"],
+        ["participant", "run", "--task", NOBODY, "--key", "a", "--alpha", "-1"],
+        ["devnet", "up", "--devnet", "ganache"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_line_that_makes_no_sense(cli: Cli, arguments: list[str]) -> None:
+    assert_error(cli(*arguments), 3 if arguments[0] == "audit" else 10, "", "--help")
+
+
+# ---------------------------------------------------------------- data
+
+
+def test_data_that_does_not_exist(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str], tmp_path: Path
+) -> None:
+    text = f"participants = ['{world.account(1).address!s}']\n" + GOOD_TASK
+    outcome = cli(
+        *("task", "create", task_file(tmp_path, text.replace('"digits"', '"digit"'))),
+        *(*endpoints, *keys, "--json"),
+    )
+    if outcome.code == 0:  # the coordinator need not have the data
+        task = json.loads(outcome.out.splitlines()[-1])["ledger"]
+        outcome = cli(
+            "participant", "run", "--task", task, *endpoints, *keys[2:], "--key", "alice", "--json"
+        )
+        outcome.out = ""
+    assert_error(outcome, 14, "'digit'", "did you mean 'digits'")
+
+
+def test_a_partition_that_does_not_exist(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str]
+) -> None:
+    fresh = world.federation(num_rounds=1)
+    options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "alice"]
+    outcome = cli("participant", "run", *options, "--partition-id", "3", "--num-partitions", "3")
+    assert_error(outcome, 14, "no partition 3 of 3", "counts from 0")
+
+
+# ---------------------------------------------------------------- this machine
+
+
+@pytest.fixture
+def taken_port() -> Iterator[None]:
+    """Somebody listens on the chain node's usual port: this test, or another program already."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", 8545))
+            listener.listen()
+        except OSError:
+            pass
+        yield
+
+
+@pytest.mark.usefixtures("taken_port")
+def test_a_port_that_is_taken(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("devnet", "up")
+    outcome.out = ""
+    assert_error(outcome, 15, "port 8545", "another port")
+    assert cli("devnet", "down").out == "nothing was running\n"
+
+
+def test_a_damaged_devnet_record(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / ".fl-chain").mkdir()
+    for contents in ("", "[]", "{}", '{"kind": "anvil", "services": [{}]}', "\xff"):
+        (tmp_path / ".fl-chain" / "devnet.json").write_bytes(contents.encode("latin-1"))
+        for command in (["devnet", "status"], ["devnet", "down"], ["history", "tasks"]):
+            assert_error(cli(*command), 16, "devnet.json is damaged", "remove it")
+
+
+def test_a_file_in_the_place_of_the_state_directory(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_error(cli("--state", "file", "key", "list"), 10, "file")
+
+
+def test_a_model_that_cannot_be_written_or_does_not_exist(
+    cli: Cli, endpoints: list[str], federation: Federation, tmp_path: Path
+) -> None:
+    export = ["model", "export", "--task", federation.address, *endpoints]
+    assert_error(cli(*export, "no/such/directory/m"), 16, "cannot write no/such/directory/m")
+    (tmp_path / "file").write_text("")
+    assert_error(cli(*export, "file/m"), 16, "file/m")
+    assert_error(cli(*export, "m", "--round", "7"), 10, "round 7 has no final model", "round 1")
+    assert not (tmp_path / "m").exists()
+
+
+def limited(max_bytes: int, arguments: list[str], directory: Path) -> Outcome:
+    """Run a command whose files cannot grow past a size, as on a disk that fills up."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "fl_chain.cli", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        timeout=120,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_disk_that_fills_up_while_a_model_is_exported(
+    endpoints: list[str], federation: Federation, tmp_path: Path
+) -> None:
+    (tmp_path / "m.safetensors").write_text("the one before")
+    export = ["model", "export", "--task", federation.address, *endpoints, "m.safetensors"]
+    outcome = limited(1000, export, tmp_path)
+    assert_error(outcome, 16, "cannot write m.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+    assert (tmp_path / "m.safetensors").read_text() == "the one before"
+
+
+def test_a_disk_that_fills_up_under_the_journal(
+    world: World, endpoints: list[str], keys: list[str], tmp_path: Path
+) -> None:
+    fresh = world.federation(1, num_rounds=1)
+    options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "alice", "--json"]
+    outcome = limited(1000, ["participant", "run", *options], tmp_path)
+    assert [json.loads(line)["event"] for line in outcome.out.splitlines()] == ["training"]
+    assert_error(outcome, 16, "update.safetensors", "free disk space")
+    assert fresh.task.current.num_updates == 0
