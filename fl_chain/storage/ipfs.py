@@ -6,6 +6,7 @@ with every add, because a node's own configuration decides about whatever a requ
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import warnings
@@ -24,6 +25,7 @@ from fl_chain.errors import (
     BlobCorrupt,
     BlobTooLarge,
     BlobUnavailable,
+    MalformedBlob,
     StoreError,
     StoreUnreachable,
 )
@@ -152,20 +154,9 @@ class IpfsStore:
         StoreError
             When the other node cannot be reached.
         """
-
-        def post() -> None:
-            # ipfshttpclient reads the answer to this command wrongly.
-            with requests.Session() as session:
-                session.trust_env = self._use_environment
-                answer = session.post(
-                    f"{self._url}swarm/connect",
-                    params={"arg": multiaddr, "timeout": f"{self._timeout_seconds:g}s"},
-                    timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
-                )
-            if not answer.ok:
-                raise StoreError(f"the IPFS node cannot connect to {multiaddr}: {_message(answer)}")
-
-        self._call(post)
+        answer = self._call(lambda: self._post("swarm/connect", multiaddr))
+        if not answer.ok:
+            raise StoreError(f"the IPFS node cannot connect to {multiaddr}: {_message(answer)}")
 
     def close(self) -> None:
         """Close the connections of all threads; the store can be used again afterwards."""
@@ -238,16 +229,32 @@ class IpfsStore:
 
     def _look_for_damage(self, cid: Cid) -> None:
         """Raise BlobCorrupt if a block of a large blob is damaged: a broken stream can't say so."""
-        timeout = f"{self._timeout_seconds:g}s"
-        try:
-            refs = self._call(lambda: self._client().refs(str(cid), opts={"timeout": timeout}))
-            for ref in refs:
-                stat = partial(self._client().block.stat, ref["Ref"], opts={"timeout": timeout})
-                self._call(stat)
-        except _NodeRefused as error:
-            self._raise_if_damaged(cid, error)
-        except (StoreError, KeyError, TypeError):
-            return
+        pending, seen = [str(cid)], set[str]()
+        while pending:
+            block = pending.pop()
+            seen.add(block)
+            try:
+                answers = [
+                    self._call(partial(self._post, c, block)) for c in ("block/stat", "refs")
+                ]
+            except StoreError:
+                return  # away by now: absence is what the caller reports
+            if not stat.ok:
+                self._raise_if_damaged(cid, _NodeRefused(_message(stat)))
+            for line in refs.text.splitlines() if refs.ok else ():
+                reference = _reference(line)
+                if reference and reference not in seen:
+                    pending.append(reference)
+
+    def _post(self, command: str, argument: str, **options: str) -> requests.Response:
+        """Run a command whose answer ipfshttpclient reads wrongly, or not at all."""
+        with requests.Session() as session:
+            session.trust_env = self._use_environment
+            return session.post(
+                f"{self._url}{command}",
+                params={"arg": argument, "timeout": f"{self._timeout_seconds:g}s", **options},
+                timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
+            )
 
     def _raise_if_damaged(self, cid: Cid, error: _NodeRefused) -> None:
         if any(phrase in error.message for phrase in _DAMAGED):
@@ -297,6 +304,14 @@ class _ConnectionFailed(StoreUnreachable):
 
 class _NodeRefused(StoreError):
     """The node understood the request and answered with an error."""
+
+
+def _reference(line: str) -> str:
+    """Return the CID in a line of the answer to ``refs``, empty if there is none."""
+    try:
+        return str(Cid.parse(json.loads(line)["Ref"]))
+    except (ValueError, KeyError, TypeError, MalformedBlob):
+        return ""
 
 
 def _message(answer: requests.Response) -> str:
