@@ -234,9 +234,11 @@ class IpfsStore:
             block = pending.pop()
             seen.add(block)
             try:
-                answers = [
-                    self._call(partial(self._post, c, block)) for c in ("block/stat", "refs")
-                ]
+                # Offline: damage is local, and a block that is elsewhere is not worth a search.
+                stat, refs = (
+                    self._call(partial(self._post, command, block, offline="true"))
+                    for command in ("block/stat", "refs")
+                )
             except StoreError:
                 return  # away by now: absence is what the caller reports
             if not stat.ok:
