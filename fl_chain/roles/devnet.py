@@ -123,29 +123,33 @@ def start_devnet(
     PortTaken, ToolchainError, DevnetError, LocalStateError
     """
     before = read_devnet(state)
-    if before is not None and before.is_running:
-        return before
+    known = list(before.services) if before is not None else []
     if before is not None:
-        stop_devnet(state)
-        kind = before.kind if before.kind else kind
+        kind = before.kind
         num_ipfs_nodes = max(num_ipfs_nodes, len(before.ipfs))
+    services: list[Service] = []
     started: list[Service] = []
     try:
-        on_step(f"starting the chain ({kind})")
-        port = _port_of(before, 0, 0 if any_ports else DEFAULT_PORT)
-        node = start_chain_node(kind, state / "chain", port, on_step)
-        started.append(Service("chain", node.rpc_url, (), node.process))
-        _write_record(state, Devnet(kind, tuple(started)))
-        for index in range(num_ipfs_nodes):
-            on_step(f"starting IPFS node {index + 1} of {num_ipfs_nodes}")
-            started.append(_start_ipfs(state, index, before, any_ports, started[1:], on_step))
-            _write_record(state, Devnet(kind, tuple(started)))
+        for index in range(1 + num_ipfs_nodes):
+            last = known[index] if index < len(known) else None
+            if last is not None and last.process.is_running:
+                services.append(last)
+                continue
+            if index == 0:
+                on_step(f"starting the chain ({kind})")
+                service = _start_chain(state, kind, last, any_ports, on_step)
+            else:
+                on_step(f"starting IPFS node {index} of {num_ipfs_nodes}")
+                service = _start_ipfs(state, index - 1, last, any_ports, services[1:], on_step)
+            started.append(service)
+            services.append(service)
+            _write_record(state, Devnet(kind, (*services, *known[index + 1 :])))
     except BaseException:
         # Ctrl-C included: what was started is ended again.
         for service in started:
             service.process.stop()
         raise
-    return Devnet(kind, tuple(started))
+    return Devnet(kind, tuple(services))
 
 
 def stop_devnet(state: Path) -> bool:
@@ -188,19 +192,28 @@ def fund(connection: ChainConnection, addresses: list[str], wei: int = FUND_WEI)
         ) from None
 
 
+def _start_chain(
+    state: Path, kind: str, last: Service | None, any_ports: bool, on_step: Callable[[str], None]
+) -> Service:
+    port = 0 if any_ports else DEFAULT_PORT
+    if last is not None:
+        port = int(last.address.rsplit(":", 1)[1])
+    node = start_chain_node(kind, state / "chain", port, on_step)
+    return Service("chain", node.rpc_url, (), node.process)
+
+
 def _start_ipfs(
     state: Path,
     index: int,
-    before: Devnet | None,
+    last: Service | None,
     any_ports: bool,
     others: list[Service],
     on_step: Callable[[str], None],
 ) -> Service:
-    known = before.ipfs[index] if before is not None and index < len(before.ipfs) else None
     api_port = swarm_port = 0
-    if known is not None:
-        api_port = int(known.address.rsplit("/", 1)[1])
-        swarm_port = int(known.peers[0].split("/tcp/")[1].split("/")[0]) if known.peers else 0
+    if last is not None:
+        api_port = int(last.address.rsplit("/", 1)[1])
+        swarm_port = int(last.peers[0].split("/tcp/")[1].split("/")[0]) if last.peers else 0
     elif not any_ports:
         api_port, swarm_port = IPFS_PORT + index, SWARM_PORT + index
     node = start_node(
@@ -215,12 +228,6 @@ def _start_ipfs(
     return Service(
         f"ipfs-{index}", node.api_multiaddr, tuple(node.swarm_addresses), identify(node.pid)
     )
-
-
-def _port_of(before: Devnet | None, index: int, default: int) -> int:
-    if before is None:
-        return default
-    return int(before.services[index].address.rsplit(":", 1)[1])
 
 
 def _record_path(state: Path) -> Path:
