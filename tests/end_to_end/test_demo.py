@@ -1,0 +1,71 @@
+"""The main job in one command, from nothing to an audit, and every way out of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import TIMEOUT_SECONDS, Site
+
+DEMO = ("demo", "run", "--data", "digits", "--participants", "3", "--rounds", "2")
+
+
+def test_the_demo_trains_audits_and_leaves_nothing_running(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    out = site.run(*DEMO)
+    assert site.wait_until_quiet() == []
+    rows = [line.split() for line in out.splitlines() if line.split()[:1] in (["1"], ["2"])]
+    assert [row[:2] for row in rows] == [["1", "3"], ["2", "3"]]
+    assert "18 checks: 18 pass, 0 fail, 0 undecidable" in out
+    assert out.count("PASS") == 19
+    assert "stopped" not in out
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "participants, one aggregator",
+        "starting the chain",
+        "starting IPFS node 2",
+        "deploying the contracts",
+        "task 0x",
+        "test accuracy",
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
+def test_an_interrupted_demo_leaves_nothing_running(
+    tmp_path: Path, moment: str, number: signal.Signals
+) -> None:
+    if number == signal.SIGTERM and moment != "task 0x":
+        pytest.skip("one moment is enough for the other signal")
+    site = Site(tmp_path)
+    with site.start(*DEMO) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if moment in line:
+                break
+        # A terminal sends Ctrl-C to the whole group, a service manager its signal to one process.
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 130, err
+    assert site.wait_until_quiet() == []
+
+
+def test_a_demo_that_is_kept_can_be_asked_and_stopped(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    out = site.run(
+        "demo", "run", "--data", "digits", "--participants", "1", "--rounds", "1", "--keep"
+    )
+    (ask,) = (line for line in out.splitlines() if "history rounds" in line)
+    rows = site.rows(*ask.split()[1:])
+    assert [row["phase"] for row in rows] == ["FINALIZED", "FINALIZED"]
+    assert site.processes()
+    assert site.run("demo", "run", "--stop") == "stopped\n"
+    assert site.wait_until_quiet() == []
+    assert site.run("demo", "run", "--stop") == "nothing was running\n"
