@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from fl_chain.errors import DevnetError, PortTaken
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 10.0
 """Time between asking a process to end and ending it."""
+POLL_SECONDS = 0.01
 
 _background: dict[int, subprocess.Popen[bytes]] = {}
 """Handles of background processes: Python complains about one that is dropped while it runs."""
@@ -43,18 +46,26 @@ class ProcessIdentity:
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Ask the process to end, and end it when it has not after a while."""
         process = self._find()
-        if process is None:
-            return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout_seconds)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(timeout_seconds)
+        if process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGTERM)
+                if not self._wait(timeout_seconds):
+                    process.kill()
+                    self._wait(timeout_seconds)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
         handle = _background.pop(self.pid, None)
         if handle is not None:
             handle.poll()  # notes that it has ended
+
+    def _wait(self, timeout_seconds: float) -> bool:
+        """Wait until the process has ended, whether or not its parent has taken note."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.is_running:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
     def _find(self) -> psutil.Process | None:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -98,6 +109,30 @@ def start_process(
         raise DevnetError(f"cannot run {arguments[0]}: {error.strerror}") from None
     _background[process.pid] = process
     return process, identify(process.pid)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold Ctrl-C and a polite kill back until the block is done.
+
+    A signal between the start of a process and the assignment of its handle would leave a process
+    that nobody knows of.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for received in held:
+            signal.raise_signal(received)
 
 
 def identify(pid: int) -> ProcessIdentity:

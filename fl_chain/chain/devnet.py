@@ -23,7 +23,14 @@ from eth_account.signers.local import LocalAccount
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable, DevnetError, ToolchainError
 from fl_chain.npm import ensure_packages, node_executable
-from fl_chain.process import LOOPBACK, ProcessIdentity, choose_port, read_log_end, start_process
+from fl_chain.process import (
+    LOOPBACK,
+    ProcessIdentity,
+    choose_port,
+    read_log_end,
+    signals_held,
+    start_process,
+)
 
 Progress = Callable[[str], None] | None
 
@@ -75,12 +82,15 @@ def start_chain_node(
     log_path = directory / f"{kind}.log"
     build = _anvil if kind == "anvil" else _hardhat
     arguments = build(directory, port, progress)
-    process, identity = start_process(arguments, log_path, directory=directory)
-    node = ChainNode(kind, f"http://{LOOPBACK}:{port}", identity)
+    node = None
     try:
+        with signals_held():
+            process, identity = start_process(arguments, log_path, directory=directory)
+            node = ChainNode(kind, f"http://{LOOPBACK}:{port}", identity)
         _await_answer(node, process, log_path)
     except BaseException:
-        identity.stop()  # Ctrl-C while it starts leaves nothing behind either
+        if node is not None:
+            node.process.stop()  # Ctrl-C while it starts leaves nothing behind either
         raise
     return node
 

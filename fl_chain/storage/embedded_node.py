@@ -14,6 +14,7 @@ from typing import Final
 
 from fl_chain.errors import DevnetError, LocalStateError, PortTaken, ToolchainError
 from fl_chain.npm import ensure_packages, node_executable, stage_sources
+from fl_chain.process import signals_held
 
 __all__ = ["RunningNode", "source_directory", "start_node"]
 
@@ -113,6 +114,32 @@ def start_node(
         command += ["--peer", peer]
     if not detached:
         command.append("--stop-when-stdin-closes")
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with signals_held():
+            process, log_start = _start(command, extra_arguments, log_path, detached)
+        line = _first_line(process)
+    except BaseException:
+        if process is not None:
+            _give_up(process)
+        raise
+    if not line.endswith(b"\n"):
+        _give_up(process)
+        raise _startup_error(process.returncode, _log_since(log_path, log_start), log_path)
+    ready = json.loads(line)
+    return RunningNode(
+        pid=process.pid,
+        api_multiaddr=ready["api"],
+        swarm_addresses=tuple(ready["swarm"]),
+        peer_id=ready["peer_id"],
+        process=process,
+    )
+
+
+def _start(
+    command: Sequence[str], extra_arguments: Sequence[str], log_path: Path, detached: bool
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; return it and where its part of the log begins."""
     try:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log:
@@ -127,22 +154,7 @@ def start_node(
             )
     except OSError as error:
         raise LocalStateError(f"the IPFS node cannot be started: {error}") from error
-    try:
-        line = _first_line(process)
-    except BaseException:
-        _give_up(process)
-        raise
-    if not line.endswith(b"\n"):
-        _give_up(process)
-        raise _startup_error(process.returncode, _log_since(log_path, log_start), log_path)
-    ready = json.loads(line)
-    return RunningNode(
-        pid=process.pid,
-        api_multiaddr=ready["api"],
-        swarm_addresses=tuple(ready["swarm"]),
-        peer_id=ready["peer_id"],
-        process=process,
-    )
+    return process, log_start
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
