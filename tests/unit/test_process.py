@@ -82,9 +82,14 @@ def test_a_process_of_somebody_else_is_ended_without_waiting_for_its_parent(
 
 def test_a_signal_waits_until_what_was_begun_is_done() -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), signals_held():
-        os.kill(os.getpid(), signal.SIGINT)
-        steps.append("done all the same")
+
+    def interrupted() -> None:
+        with signals_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            steps.append("done all the same")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert steps == ["done all the same"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
