@@ -21,6 +21,7 @@ from fl_chain.protocol.blob import (
     encode_blob,
     encode_header,
 )
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
@@ -109,10 +110,18 @@ class RoundAggregation:
         return len(self._included)
 
     def update_bytes(self, participant: str) -> int:
-        """Return the exact size of a participant's update: the cap to fetch it under."""
+        """Return the exact size of a participant's update; its CID's codec follows from it."""
         return compute_blob_bytes(
             update_header(self.manifest, self.round_number, self.base_model, participant)
         )
+
+    def fetch_bytes(self, participant: str) -> int:
+        """Return the cap to fetch a participant's update under.
+
+        It is larger than the update, so that oversized content is read whole and its CID verified:
+        a store could otherwise have any update left out by sending too much.
+        """
+        return 2 * self.update_bytes(participant) + 2 * LEAF_CHUNK_BYTES
 
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
         """Add one update, or exclude it; return the reason if it was excluded."""

@@ -26,7 +26,7 @@ from fl_chain.audit.task_checks import (
     failed,
     from_store_error,
 )
-from fl_chain.errors import MalformedBlob, StoreError
+from fl_chain.errors import MalformedBlob, StoreError, UsageError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
@@ -55,6 +55,11 @@ def run_audit(
     list of Finding
         In the order of the checks. A check whose ground is missing is left out: the finding that
         took the ground away is there.
+
+    Raises
+    ------
+    UsageError
+        ``only_round`` has no proposed model.
     """
     findings: list[Finding] = []
 
@@ -85,8 +90,8 @@ def run_audit(
     report(finding)
     proposed = [number for number, history in task.rounds.items() if history.proposal]
     if only_round is not None and only_round not in proposed:
-        detail = f"round {only_round} has no proposed model"
-        report(failed("aggregate", detail, round_number=only_round))
+        latest = f"the latest is round {proposed[-1]}" if proposed else "no round has one yet"
+        raise UsageError(f"round {only_round} has no proposed model", latest)
     models: dict[int, Values | None] = {0: genesis}
     for number in proposed:
         if only_round not in (None, number):

@@ -23,8 +23,9 @@ class ContractEvidence:
     """The contract's running hash, from its storage."""
     is_known_code: bool
     """Whether the deployed code is this build's, immutables aside."""
-    creation_input: bytes
-    """Input of the transaction that deployed the contract."""
+    creation_input: bytes | None
+    """Input of the transaction that deployed the contract; None if the chain node lacks it, empty
+    if another contract deployed it."""
 
 
 @dataclass(frozen=True, slots=True)

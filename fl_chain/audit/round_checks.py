@@ -15,7 +15,7 @@ from fl_chain.aggregation.derive import (
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.audit.task_checks import failed, from_store_error, passed
-from fl_chain.errors import BlobTooLarge, MalformedBlob, StoreError, ValueOutOfRange
+from fl_chain.errors import MalformedBlob, StoreError, ValueOutOfRange
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.constants import MAX_REPORT_BYTES
 from fl_chain.protocol.digest import compute_digest
@@ -62,7 +62,7 @@ def audit_round(
     derived = None
     # Without every update the sum can't be re-executed; saying so once is enough.
     if all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"):
-        derived, finding = check_model(aggregation, proposal, base, report)
+        derived, finding = check_model(aggregation, proposal, base, findings[0].verdict)
         findings.append(finding)
     findings.append(check_model_blob(manifest, proposal, base_model, evidence))
     if derived is None or derived.model_digest != proposal.model_digest:
@@ -130,15 +130,16 @@ def check_updates(
     round_number = aggregation.round_number
     claimed = dict(report.excluded) if report is not None else {}
     findings: list[Finding] = []
+    num_verified = 0
     for record in history.updates:
-        max_bytes = aggregation.update_bytes(record.participant)
-        cid = cid_from_digest(record.cid_digest, max_bytes)
+        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes(record.participant))
+        cap = aggregation.fetch_bytes(record.participant)
         claim = claimed.get(record.sequence)
         who = f"update {record.sequence} of {record.participant}"
         if claim == ExclusionReason.UNAVAILABLE:
             # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
             aggregation.exclude(record, claim)
-            if _is_available(cid, max_bytes, evidence):
+            if _is_available(cid, cap, evidence):
                 detail = f"{who} was left out as unavailable and can be fetched now"
                 findings.append(
                     Finding(
@@ -147,13 +148,11 @@ def check_updates(
                 )
             continue
         try:
-            reason = aggregation.add(record, evidence.fetch_blob(cid, max_bytes))
-        except BlobTooLarge:
-            reason = ExclusionReason.OVERSIZED
-            aggregation.exclude(record, reason)
+            reason = aggregation.add(record, evidence.fetch_blob(cid, cap))
         except StoreError as error:
             findings.append(from_store_error("update_blob", error, cid, round_number))
             continue
+        num_verified += 1
         if report is not None and claim != reason:
             findings.append(
                 failed(
@@ -165,7 +164,9 @@ def check_updates(
                 )
             )
     if not any(finding.check == "update_blob" for finding in findings):
-        detail = f"{len(history.updates)} updates fetched and verified"
+        num_claimed = len(history.updates) - num_verified
+        claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
+        detail = f"{num_verified} updates fetched and verified{claimed_too}"
         findings.append(passed("update_blob", detail, round_number))
     if report is not None:
         listed = sorted([*report.included, *claimed])
@@ -181,8 +182,6 @@ def check_updates(
 def _is_available(cid: Cid, max_bytes: int, evidence: Evidence) -> bool:
     try:
         evidence.fetch_blob(cid, max_bytes)
-    except BlobTooLarge:
-        return True
     except StoreError:
         return False
     return True
@@ -192,23 +191,33 @@ def check_model(
     aggregation: RoundAggregation,
     proposal: ModelProposed,
     base: NDArray[np.int32],
-    report: RoundReport | None,
+    report_verdict: Verdict,
 ) -> tuple[DerivedRound | None, Finding]:
-    """Re-execute the aggregation and the model step, and compare with what is on record."""
+    """Re-execute the aggregation and the model step, and compare with what is on record.
+
+    A missing report may have given an update as unavailable that can be fetched now; another model
+    than the one re-executed is then undecidable. A report that failed its own check is not judged
+    again.
+    """
+    is_report_missing = report_verdict == Verdict.UNDECIDABLE
     check, round_number = "aggregate", proposal.round
     try:
         derived = aggregation.derive(base)
     except ValueOutOfRange as error:
         return None, failed(check, error.message, round_number=round_number)
     if derived.model_digest != proposal.model_digest:
-        return derived, failed(
+        verdict = Verdict.UNDECIDABLE if is_report_missing else Verdict.FAIL
+        detail = "the recorded model does not follow from the recorded updates"
+        return derived, Finding(
             check,
-            "the recorded model does not follow from the recorded updates",
+            verdict,
+            round_number,
             derived.model_digest.hex(),
             proposal.model_digest.hex(),
-            round_number,
+            f"{detail}, unless the missing report left one out" if is_report_missing else detail,
         )
-    if report is not None and derived.report_digest != proposal.report_digest:
+    is_report_wrong = derived.report_digest != proposal.report_digest
+    if is_report_wrong and report_verdict != Verdict.FAIL:
         return derived, failed(
             check,
             "the recorded report does not follow from the recorded updates",

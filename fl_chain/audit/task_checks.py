@@ -73,6 +73,9 @@ def check_contract(
     check = f"{name}_code"
     if not contract.is_known_code:
         return failed(check, f"the code at {contract.address} is not this build's {name}")
+    if contract.creation_input is None:
+        detail = f"the chain node does not have the transaction that created {contract.address}"
+        return Finding(check, Verdict.UNDECIDABLE, detail=detail)
     expected = creation_code + arguments
     if contract.creation_input != expected:
         return failed(

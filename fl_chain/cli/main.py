@@ -91,9 +91,7 @@ def run(arguments: list[str]) -> int:
     is_audit = "audit" in arguments[:5]
     try:
         code = fl_chain.main(args=arguments, prog_name="fl-chain", standalone_mode=False)
-    except click.exceptions.Abort:
-        return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except click.ClickException as error:

@@ -204,6 +204,6 @@ def _parse_header(entries: Any) -> BlobHeader:
 
 
 def _parse_round(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 2**32:
         raise ValueError(text)
     return int(text)

@@ -23,9 +23,9 @@ class ExclusionReason(StrEnum):
     """Why an update is left out, in the order of the checks; the first that applies is given."""
 
     UNAVAILABLE = "unavailable"
-    """No IPFS node served the content in time."""
+    """No IPFS node served content of the CID on record in time."""
     OVERSIZED = "oversized"
-    """The content is larger than an update of this task can be."""
+    """The content, verified, is larger than an update of this round can be."""
     WRONG_DIGEST = "wrong_digest"
     """The content's digest is not the one on record."""
     MALFORMED = "malformed"

@@ -121,22 +121,19 @@ class AggregatorRole:
 
     def _examine(self, aggregation: RoundAggregation, record: UpdateSubmitted) -> bool:
         """Add or exclude one update; False if its content may still become available."""
-        max_bytes = aggregation.update_bytes(record.participant)
-        cid = cid_from_digest(record.cid_digest, max_bytes)
+        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes(record.participant))
+        cap = aggregation.fetch_bytes(record.participant)
         values: dict[str, Any] = {"round": record.round, "sequence": record.sequence}
         reason: ExclusionReason | None
         try:
             with timed(values, "fetch_seconds"):
                 data = with_patience(
-                    lambda: self._store.get(cid, max_bytes=max_bytes),
+                    lambda: self._store.get(cid, max_bytes=cap),
                     self._patience_seconds,
                     self._progress,
                     AWAY,  # what is unavailable is asked for again later, behind the others
                 )
-        except BlobTooLarge:
-            reason = ExclusionReason.OVERSIZED
-            aggregation.exclude(record, reason)
-        except (BlobUnavailable, BlobCorrupt):
+        except (BlobUnavailable, BlobCorrupt, BlobTooLarge):
             if not self._is_time_up():
                 return False
             reason = ExclusionReason.UNAVAILABLE

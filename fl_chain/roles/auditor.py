@@ -75,12 +75,13 @@ def _collect_contract(connection: ChainConnection, address: str, name: str) -> C
         creation = connection.call("eth_getTransactionByHash", transaction)
     # Both constructors emit their contract's first log, so its transaction is the deployment.
     is_deployment = creation is not None and read_field(creation, "to") is None
+    creation_input = read_bytes(read_field(creation, "input")) if is_deployment else b""
     return ContractEvidence(
         address=address,
         logs=logs,
         history_hash=history_hash,
         is_known_code=matches_runtime_code(name, connection.code(address)),
-        creation_input=read_bytes(read_field(creation, "input")) if is_deployment else b"",
+        creation_input=None if logs and creation is None else creation_input,
     )
 
 

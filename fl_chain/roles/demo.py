@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -109,7 +109,7 @@ class Demo:
             raise UsageError(f"name a model for {options.data} with --model")
         fork_context()
         # The server imports torch while the devnet starts.
-        forkserver.ensure_running()
+        _start_server()
         reset_devnet(options.state)
         self.devnet = start_devnet(
             options.state,
@@ -235,6 +235,16 @@ def stop_demo(state: Path) -> bool:
     """Stop what a demo left running; return whether anything did."""
     devnet = read_devnet(state)
     return devnet is not None and stop_devnet(state)
+
+
+def _start_server() -> None:
+    """Start the server of processes deaf to Ctrl-C, which would interrupt its imports with noise."""
+    resource_tracker.ensure_running()  # it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def fork_context() -> Any:

@@ -154,6 +154,8 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
         ("an empty round", "round", ""),
         ("a round in other digits", "round", "٣"),
         ("a round of 11 digits", "round", "1" * 11),
+        ("a round of 2^32", "round", str(2**32)),
+        ("a round of 10 nines", "round", "9" * 10),
         ("a task of 63 digits", "task", "a" * 63),
         ("a task in upper case", "task", "AB" * 32),
         ("a task with a prefix", "task", "0x" + "ab" * 31),

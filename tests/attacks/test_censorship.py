@@ -12,8 +12,10 @@ from dataclasses import replace
 import pytest
 
 from fl_chain.audit.findings import EXIT_CODES, compute_verdict
+from fl_chain.errors import BlobTooLarge
 from fl_chain.protocol.cid import RAW, Cid
 from fl_chain.protocol.report import ExclusionReason, decode_report, encode_report
+from fl_chain.storage.store import ContentStore
 from tests.world import Federation, World, problems
 
 
@@ -65,3 +67,37 @@ def test_a_wrong_sum_is_not_excused_by_a_claim_of_absence(world: World) -> None:
         (1, "exclusions", "UNDECIDABLE"),
         (1, "aggregate", "FAIL"),
     ]
+
+
+class StuffedStore:
+    """A store that answers one CID with more bytes than anybody reads."""
+
+    def __init__(self, honest: ContentStore, cid: Cid) -> None:
+        self._honest = honest
+        self._cid = cid
+
+    def put(self, data: bytes) -> Cid:
+        return self._honest.put(data)
+
+    def get(self, cid: Cid, *, max_bytes: int) -> bytes:
+        if cid == self._cid:
+            raise BlobTooLarge(f"{cid} has more than {max_bytes} bytes")
+        return self._honest.get(cid, max_bytes=max_bytes)
+
+
+def test_aggregator_and_node_together_cannot_pass_an_update_off_as_oversized(
+    world: World,
+) -> None:
+    federation = world.federation(num_rounds=1, min_updates=2)
+    federation.submit_honestly()
+    records = federation.task.rounds[1].updates
+    derived = federation.derive(records[:-1])
+    report = replace(
+        decode_report(derived.report),
+        excluded=((records[-1].sequence, ExclusionReason.OVERSIZED),),
+    )
+    federation.propose(derived.model, encode_report(report))
+    federation.finalize()
+    accomplice = StuffedStore(federation.store, Cid(RAW, records[-1].cid_digest))
+    assert (1, "update_blob", "FAIL") in problems(federation.audit(accomplice))
+    assert (1, "exclusions", "FAIL") in problems(federation.audit())
