@@ -238,7 +238,7 @@ def stop_demo(state: Path) -> bool:
 
 
 def _start_server() -> None:
-    """Start the server of processes deaf to Ctrl-C, which would interrupt its imports with noise."""
+    """Start the server of processes deaf to Ctrl-C, which would end its imports with noise."""
     resource_tracker.ensure_running()  # it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -51,7 +51,10 @@ def test_an_interrupted_demo_leaves_nothing_running(
         else:
             process.send_signal(number)
         _, err = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert process.returncode == 130, err
+    # 130 is also what a shell says of a process that ended by SIGINT itself, as Python does when
+    # the signal hits code that it compiles.
+    assert process.returncode in (130, -signal.SIGINT), err
+    assert err.strip() == "interrupted"
     assert site.wait_until_quiet() == []
 
 
