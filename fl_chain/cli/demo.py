@@ -85,12 +85,11 @@ def _run_rounds(job: Demo) -> None:
     """Start the processes and show every round until the task is over."""
     from fl_chain.roles.evaluator import Evaluator
 
-    assert job.task is not None  # noqa: S101 - prepared
     terminal = console()
-    ledger = job.services.open_ledger(job.task.ledger)
+    ledger = job.services.open_ledger(job.stage.task.ledger)
     with job.services.open_store() as store:
         evaluator = Evaluator(ledger, store)
-        click.echo(f"  task {job.task.ledger}\n")
+        click.echo(f"  task {job.stage.task.ledger}\n")
         job.start()
         with Progress(
             TextColumn("  {task.description:<12}"),
@@ -140,10 +139,13 @@ def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
 
 def _audit(job: Demo, state: Path) -> int:
     """Audit in a process of its own, which knows RPC endpoint, contract and IPFS, no more."""
-    assert job.task is not None  # noqa: S101 - prepared
-    assert job.devnet is not None  # noqa: S101 - prepared
-    arguments = ["audit", "run", "--task", job.task.ledger]
-    arguments += ["--rpc", job.devnet.chain.address, "--ipfs", job.devnet.ipfs[0].address]
+    arguments = ["audit", "run", "--task", job.stage.task.ledger]
+    arguments += [
+        "--rpc",
+        job.stage.devnet.chain.address,
+        "--ipfs",
+        job.stage.devnet.ipfs[0].address,
+    ]
     click.echo(f"$ fl-chain {' '.join(arguments)}")
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]
@@ -151,11 +153,11 @@ def _audit(job: Demo, state: Path) -> int:
 
 
 def _say_where(job: Demo, state: Path, outer_state: Path) -> None:
-    assert job.task is not None  # noqa: S101 - prepared
-    assert job.devnet is not None  # noqa: S101 - prepared
     click.echo("\nstill running:")
-    click.echo(f"  chain  {job.devnet.chain.address}")
-    for service in job.devnet.ipfs:
+    click.echo(f"  chain  {job.stage.devnet.chain.address}")
+    for service in job.stage.devnet.ipfs:
         click.echo(f"  IPFS   {service.address}")
-    click.echo(f"talk to them:\n  fl-chain --state {state} history rounds --task {job.task.ledger}")
+    click.echo(
+        f"talk to them:\n  fl-chain --state {state} history rounds --task {job.stage.task.ledger}"
+    )
     click.echo(f"stop them:\n  fl-chain --state {outer_state} demo run --stop")

@@ -63,6 +63,14 @@ class DemoEvent:
     values: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a demo has prepared."""
+
+    devnet: Devnet
+    task: CreatedTask
+
+
 @dataclass(slots=True)
 class Demo:
     """One run; use as a context manager, which ends every process whatever happens."""
@@ -70,10 +78,9 @@ class Demo:
     options: DemoOptions
     run_command: RunCommand
     on_step: Callable[[str], None]
-    devnet: Devnet | None = None
-    task: CreatedTask | None = None
     started_at: float = 0.0
     """When the role processes were started, in seconds of the monotonic clock."""
+    _stage: Stage | None = None
     _processes: dict[str, BaseProcess] = field(default_factory=dict)
     _outputs: dict[Connection, str] = field(default_factory=dict)
 
@@ -101,7 +108,14 @@ class Demo:
         """The devnet's services, as the coordinator uses them."""
         return Services(self.options.state)
 
-    def prepare(self) -> CreatedTask:
+    @property
+    def stage(self) -> Stage:
+        """What :meth:`prepare` made."""
+        if self._stage is None:
+            raise DevnetError("the demo is not prepared")
+        return self._stage
+
+    def prepare(self) -> None:
         """Start the devnet, make and fund the keys, fetch the data, create the task."""
         options = self.options
         model = options.model or DEFAULT_MODELS.get(options.data, "")
@@ -111,7 +125,7 @@ class Demo:
         # The server imports torch while the devnet starts.
         _start_server()
         reset_devnet(options.state)
-        self.devnet = start_devnet(
+        devnet = start_devnet(
             options.state,
             kind=options.devnet,
             num_ipfs_nodes=NUM_IPFS_NODES,
@@ -138,14 +152,12 @@ class Demo:
         services = self.services
         account = services.open_key(services.locate_key("coordinator"), self._password())
         with services.open_store() as store:
-            self.task = create_task(parse_task(description), services.open_deployer(account), store)
-        return self.task
+            task = create_task(parse_task(description), services.open_deployer(account), store)
+        self._stage = Stage(devnet, task)
 
     def start(self) -> None:
         """Start the aggregator and the participants, a process each."""
-        if self.devnet is None or self.task is None:
-            raise DevnetError("the demo is not prepared")
-        nodes = [service.address for service in self.devnet.ipfs]
+        nodes = [service.address for service in self.stage.devnet.ipfs]
         self.started_at = time.monotonic()
         self._start(
             "aggregator", ["aggregator", "run", "--key", "coordinator", "--ipfs", nodes[-1]]
@@ -193,8 +205,7 @@ class Demo:
             )
 
     def _start(self, name: str, arguments: Sequence[str]) -> None:
-        assert self.task is not None  # noqa: S101 - start() checked it
-        command = ["--state", str(self.options.state), *arguments, "--task", self.task.ledger]
+        command = ["--state", str(self.options.state), *arguments, "--task", self.stage.task.ledger]
         command += ["--password-file", str(self._password_path), "--json"]
         reader, writer = multiprocessing.Pipe(duplex=False)
         self._log_path(name).parent.mkdir(exist_ok=True)
