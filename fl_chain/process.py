@@ -52,11 +52,11 @@ class ProcessIdentity:
                 if not self._wait(timeout_seconds):
                     process.kill()
                     self._wait(timeout_seconds)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
         handle = _background.pop(self.pid, None)
         if handle is not None:
-            handle.poll()  # notes that it has ended
+            # Its main thread has ended; the others follow within moments.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                handle.wait(timeout_seconds)
 
     def _wait(self, timeout_seconds: float) -> bool:
         """Wait until the process has ended, whether or not its parent has taken note."""
