@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import Evidence
-from fl_chain.audit.findings import Finding
+from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.audit.round_checks import audit_round
 from fl_chain.audit.task_checks import (
     check_admissions,
@@ -21,6 +21,7 @@ from fl_chain.audit.task_checks import (
     check_genesis,
     check_history,
     check_manifest,
+    check_state,
     check_transitions,
     encode_arguments,
     failed,
@@ -73,14 +74,16 @@ def run_audit(
     report(finding)
     finding, registry_records = check_history("registry", evidence.registry, evidence.chain_id)
     report(finding)
-    finding, task = check_transitions(records)
-    report(finding)
+    replay, task = check_transitions(records)
+    report(replay)
     if task is None:
         return findings
     parameters = task.parameters
     creation = evidence.ledger_creation_code, encode_arguments(parameters)
     report(check_contract("ledger", evidence.ledger, *creation))
     report(check_contract("registry", evidence.registry, evidence.registry_creation_code, b""))
+    if evidence.state is not None and replay.verdict == Verdict.PASS:
+        report(check_state(task, evidence.state))
     report(check_admissions(records, registry_records))
     finding, manifest = check_manifest(parameters, evidence)
     report(finding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl_chain.protocol.cid import Cid
@@ -29,6 +29,22 @@ class ContractEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What the ledger's views answer at the block of its logs, each as raw ABI words."""
+
+    parameters: bytes
+    """``parameters()``: 13 words."""
+    current_round: bytes
+    """``currentRound()``: 7 words."""
+    proposal: bytes
+    """``proposal()``: 2 words."""
+    model_digests: Sequence[bytes]
+    """``modelDigestOf(r)`` for every round from 0 to the current one: 1 word each."""
+    participants: Mapping[str, bytes]
+    """``participantOf(a)`` for every address that was ever admitted: 4 words each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One task, as chain and content store tell it."""
 
@@ -39,3 +55,5 @@ class Evidence:
     """Creation code of this build's ledger, without constructor arguments."""
     registry_creation_code: bytes
     fetch_blob: FetchBlob
+    state: LedgerState | None = None
+    """The ledger's storage through its views; None where there is no chain node to ask."""

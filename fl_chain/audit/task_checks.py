@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, genesis_header
-from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.errors import (
     BlobCorrupt,
@@ -23,6 +23,7 @@ from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.records import (
+    WORD_BYTES,
     LedgerRecord,
     ParticipantAdmitted,
     ParticipantEnrolled,
@@ -30,11 +31,16 @@ from fl_chain.protocol.records import (
     Record,
     TaskCreated,
     TaskParameters,
+    UpdateSubmitted,
     compute_history_hash,
+    compute_record_hash,
     decode_log,
     encode_words,
 )
 from fl_chain.protocol.round import Task
+
+RECORD_PREFIX_BYTES = 23
+"""Bytes of a record's hash that the ledger keeps in the sender's slot."""
 
 
 def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
@@ -120,6 +126,57 @@ def check_transitions(records: Sequence[Record]) -> tuple[Finding, Task | None]:
     if task.is_mid_transaction:
         return failed(check, "the history ends in the middle of a transaction"), task
     return passed(check, f"{len(records)} records replayed, {len(task.rounds)} rounds"), task
+
+
+def check_state(task: Task, state: LedgerState) -> Finding:
+    """Check that the ledger's storage says what its records say."""
+    check = "ledger_state"
+    current = task.current
+    words = (
+        current.round,
+        current.base_round,
+        current.num_updates,
+        current.num_finalized,
+        current.opened_at,
+        current.proposed_at,
+        current.is_stopped,
+    )
+    pairs = [
+        ("parameters()", encode_arguments(task.parameters), state.parameters),
+        ("currentRound()", b"".join(_word(value) for value in words), state.current_round),
+    ]
+    proposed = bytes(2 * WORD_BYTES)
+    digests = [bytes(WORD_BYTES)] * (current.round + 1)
+    digests[0] = task.parameters.genesis_digest
+    last: dict[str, UpdateSubmitted] = {}
+    for number, history in task.rounds.items():
+        if history.finalized is not None:
+            digests[number] = history.finalized.model_digest
+        if history.proposal is not None:
+            proposed = history.proposal.model_digest + history.proposal.report_digest
+        last.update({update.participant: update for update in history.updates})
+    recorded = dict(enumerate(state.model_digests))
+    pairs.append(("proposal()", proposed, state.proposal))
+    pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
+    for participant in sorted(state.participants):
+        expected = _participant_words(participant in task.admitted, last.get(participant))
+        pairs.append((f"participantOf({participant})", expected, state.participants[participant]))
+    for view, expected, actual in pairs:
+        if expected != actual:
+            detail = f"{view} does not answer what the records say"
+            return failed(check, detail, expected.hex(), actual.hex())
+    return passed(check, f"{len(pairs)} views answer what the records say")
+
+
+def _participant_words(is_admitted: bool, update: UpdateSubmitted | None) -> bytes:
+    if update is None:
+        return _word(is_admitted) + bytes(3 * WORD_BYTES)
+    record = compute_record_hash(update)[:RECORD_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
+    return _word(is_admitted) + _word(update.round) + _word(update.sequence) + record
+
+
+def _word(value: int) -> bytes:
+    return int(value).to_bytes(WORD_BYTES)
 
 
 def check_admissions(ledger: Sequence[Record], registry: Sequence[Record]) -> Finding:

@@ -9,9 +9,9 @@ import contextlib
 from typing import Any
 
 from fl_chain.audit.audit import OnFinding, run_audit
-from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding
-from fl_chain.chain.answers import read_bytes, read_field, read_logs
+from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
@@ -21,7 +21,13 @@ from fl_chain.chain.contracts import (
     matches_runtime_code,
 )
 from fl_chain.errors import LedgerError, MalformedBlob, UnknownContract
-from fl_chain.protocol.records import Log, TaskCreated, decode_log
+from fl_chain.protocol.records import (
+    Log,
+    ParticipantAdmitted,
+    RoundOpened,
+    TaskCreated,
+    decode_log,
+)
 from fl_chain.storage.store import ContentStore
 
 MOST_READS = 50
@@ -36,7 +42,15 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
     UnknownContract
         No contract at the address has ever created a task.
     """
-    ledger = _collect_contract(connection, address.lower(), LEDGER)
+    address = address.lower()
+    for _ in range(MOST_READS):
+        block, logs, history_hash = _read_at_one_block(connection, address)
+        state_block, state = _read_state(connection, address, logs)
+        if state_block == block:
+            break
+    else:
+        raise _too_fast(connection)
+    ledger = _collect_contract(connection, address, LEDGER, logs, history_hash)
     created: Any = None
     with contextlib.suppress(MalformedBlob):  # some other contract's event
         created = decode_log(ledger.logs[0]) if ledger.logs else None
@@ -45,7 +59,9 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
             f"the contract at {address} on {connection.rpc_url} never created a task",
             "check --task and --rpc; fl-chain history tasks lists what is there",
         )
-    registry = _collect_contract(connection, created.parameters.registry, REGISTRY)
+    registry_address = created.parameters.registry
+    _, logs, history_hash = _read_at_one_block(connection, registry_address)
+    registry = _collect_contract(connection, registry_address, REGISTRY, logs, history_hash)
     return Evidence(
         chain_id=connection.chain_id,
         ledger=ledger,
@@ -53,6 +69,7 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
         ledger_creation_code=encode_creation(LEDGER),
         registry_creation_code=encode_creation(REGISTRY),
         fetch_blob=lambda cid, max_bytes: store.get(cid, max_bytes=max_bytes),
+        state=state,
     )
 
 
@@ -67,8 +84,9 @@ def audit_task(
     return run_audit(collect_evidence(connection, address, store), only_round, on_finding)
 
 
-def _collect_contract(connection: ChainConnection, address: str, name: str) -> ContractEvidence:
-    logs, history_hash = _read_at_one_block(connection, address)
+def _collect_contract(
+    connection: ChainConnection, address: str, name: str, logs: list[Log], history_hash: bytes
+) -> ContractEvidence:
     creation: Any = None
     if logs:
         transaction = "0x" + logs[0].transaction_hash.hex()
@@ -85,15 +103,14 @@ def _collect_contract(connection: ChainConnection, address: str, name: str) -> C
     )
 
 
-def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[Log], bytes]:
-    """Return logs and running hash of one and the same moment, even while rounds run."""
-    call = {"to": address, "data": "0x" + encode_view("historyHash").hex()}
+def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[int, list[Log], bytes]:
+    """Return block, logs and running hash of one and the same moment, even while rounds run."""
     for _ in range(MOST_READS):
         answers = connection.try_batch(
             [
                 ("eth_blockNumber", []),
                 ("eth_getLogs", [{"address": address, "fromBlock": "0x0"}]),
-                ("eth_call", [call, "latest"]),
+                _view(address, "historyHash"),
                 ("eth_blockNumber", []),
             ]
         )
@@ -101,10 +118,59 @@ def _read_at_one_block(connection: ChainConnection, address: str) -> tuple[list[
             if isinstance(answer, RpcError):
                 raise answer
         before, entries, history_hash, after = answers
-        if isinstance(history_hash, RpcError):
-            history_hash = "0x"  # a contract without a history is not ours: the checks say so
         if before == after:
-            return read_logs(entries), read_bytes(history_hash)
-    raise LedgerError(
+            return read_quantity(before), read_logs(entries), _read_view(history_hash)
+    raise _too_fast(connection)
+
+
+def _read_state(
+    connection: ChainConnection, address: str, logs: list[Log]
+) -> tuple[int, LedgerState]:
+    """Return the block and what the ledger's views answer there; block -1 if one came between."""
+    rounds, participants = [0], dict[str, None]()
+    for log in logs:
+        with contextlib.suppress(MalformedBlob):  # the checks say which log is none
+            record = decode_log(log)
+            if isinstance(record, RoundOpened):
+                rounds.append(record.round)
+            elif isinstance(record, ParticipantAdmitted):
+                participants[record.participant] = None
+    before, parameters, current, proposal, *views, after = connection.try_batch(
+        [
+            ("eth_blockNumber", []),
+            _view(address, "parameters"),
+            _view(address, "currentRound"),
+            _view(address, "proposal"),
+            *(_view(address, "modelDigestOf", number) for number in rounds),
+            *(_view(address, "participantOf", participant) for participant in participants),
+            ("eth_blockNumber", []),
+        ]
+    )
+    for answer in (before, after):
+        if isinstance(answer, RpcError):
+            raise answer
+    answers = [_read_view(view) for view in views]
+    state = LedgerState(
+        parameters=_read_view(parameters),
+        current_round=_read_view(current),
+        proposal=_read_view(proposal),
+        model_digests=answers[: len(rounds)],
+        participants=dict(zip(participants, answers[len(rounds) :], strict=True)),
+    )
+    return read_quantity(before) if before == after else -1, state
+
+
+def _view(address: str, function: str, *arguments: Any) -> tuple[str, list[Any]]:
+    data = "0x" + encode_view(function, *arguments).hex()
+    return "eth_call", [{"to": address, "data": data}, "latest"]
+
+
+def _read_view(answer: Any) -> bytes:
+    # A contract that refuses its own view is not ours: the checks say so.
+    return b"" if isinstance(answer, RpcError) else read_bytes(answer)
+
+
+def _too_fast(connection: ChainConnection) -> LedgerError:
+    return LedgerError(
         f"{connection.rpc_url} adds blocks faster than it can be read", "audit again later"
     )

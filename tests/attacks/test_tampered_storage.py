@@ -1,0 +1,52 @@
+"""A chain whose operator rewrites the ledger's storage behind the contract's back.
+
+Caught by: ``ledger_history`` for the running hash, ``ledger_state`` for everything else.
+"""
+
+from __future__ import annotations
+
+import pytest
+from eth_hash.auto import keccak
+
+from tests.world import Federation, World, problems
+
+SLOTS = {"current": 0, "history": 1, "model": 2, "report": 3}
+MODELS_SLOT, PARTICIPANTS_SLOT = 4, 5
+
+
+@pytest.fixture(scope="module")
+def finished(world: World) -> Federation:
+    federation = world.federation(num_rounds=2, min_updates=2)
+    federation.run_round()
+    federation.run_round()
+    return federation
+
+
+def slots(federation: Federation) -> dict[str, int]:
+    def entry(key: int, mapping: int) -> int:
+        return int.from_bytes(keccak(key.to_bytes(32) + mapping.to_bytes(32)))
+
+    return {
+        **SLOTS,
+        "genesis": entry(0, MODELS_SLOT),
+        "model 1": entry(1, MODELS_SLOT),
+        "model 2": entry(2, MODELS_SLOT),
+        "participant": entry(int(federation.address_of(1), 16), PARTICIPANTS_SLOT),
+    }
+
+
+@pytest.mark.parametrize("name", [*SLOTS, "genesis", "model 1", "model 2", "participant"])
+@pytest.mark.parametrize("bit", [0, 77, 200])
+def test_a_bit_flipped_in_storage_is_located(finished: Federation, name: str, bit: int) -> None:
+    connection = finished.ledger().connection
+    place = [finished.address, hex(slots(finished)[name])]
+    proper = connection.call("eth_getStorageAt", *place, "latest")
+    flipped = "0x" + (int(proper, 16) ^ 1 << bit).to_bytes(32).hex()
+    connection.call("anvil_setStorageAt", place[0], place[1], flipped)
+    try:
+        found = problems(finished.audit())
+    finally:
+        connection.call("anvil_setStorageAt", place[0], place[1], proper)
+    check = "ledger_history" if name == "history" else "ledger_state"
+    assert found == [(None, check, "FAIL")]
+    assert problems(finished.audit()) == []
