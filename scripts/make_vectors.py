@@ -16,7 +16,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.vectors import blobs, documents, encodings, numbers, rounds  # noqa: E402
+from scripts.vectors import (  # noqa: E402
+    audits,
+    blobs,
+    documents,
+    encodings,
+    numbers,
+    replays,
+    rounds,
+)
 
 VECTORS = ROOT / "tests" / "vectors"
 
@@ -29,8 +37,11 @@ MAKERS = {
     "fixed_point/fixed_point.json": numbers.make_fixed_point,
     "aggregate/round.json": rounds.make_aggregate,
     "history/history.json": rounds.make_history,
+    "history/refused.json": replays.make_refused_logs,
     "round/transitions.json": rounds.make_transitions,
     "round/phases.json": rounds.make_phases,
+    "round/replay.json": replays.make_replay,
+    **audits.MAKERS,
 }
 
 

@@ -21,6 +21,9 @@ def make_manifest() -> Any:
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
         ("as much headroom as there is", lambda m: m.update(_FULL_HEADROOM)),
+        ("a learning rate with an exponent", _set("recipe", "learning_rate", value="00.5e-03")),
+        ("the largest recipe", lambda m: m["recipe"].update(_LARGEST_RECIPE)),
+        ("a tensor without dimensions", _set("layout", value=[{"name": "w", "shape": []}])),
     ]
     return {
         "cases": [_manifest_case(name, change) for name, change in changes],
@@ -92,6 +95,7 @@ _LARGEST_WINDOWS = {
     "min_updates": 2**32 - 1,
     "target_updates": 2**32 - 1,
 }
+_LARGEST_RECIPE = {"batch_size": 2**53 - 1, "num_epochs": 2**53 - 1, "seed": 2**32 - 1}
 # 2^16 updates of weight 2^15 and lanes below 2^15, shifted by 2^16: just below 2^62.
 _FULL_HEADROOM: dict[str, Any] = {
     "encoding": {
@@ -181,6 +185,11 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a negative learning rate", _set("recipe", "learning_rate", value="-0.1")),
     ("a learning rate with a space", _set("recipe", "learning_rate", value="0.1 ")),
     ("a learning rate in other digits", _set("recipe", "learning_rate", value="٣")),
+    *[
+        (f"learning rate {text or 'of no digits'}", _set("recipe", "learning_rate", value=text))
+        for text in ("", "1.", ".1", "1E-3", "1e+3", "1e", "1e1000", "0x1", "1" * 21)
+    ],
+    ("a shape with a string", _set("layout", value=[{"name": "w", "shape": ["2"]}])),
 ]
 
 _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [

@@ -1,0 +1,158 @@
+"""Whole audits, replays and logs that are no record, as another implementation would meet them.
+
+The evidence of each audit is in memory: no chain node, no IPFS node, no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fl_chain.audit.audit import run_audit
+from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.findings import Finding, Verdict, compute_verdict
+from fl_chain.audit.task_checks import check_history, check_transitions
+from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, InvalidTransition
+from fl_chain.protocol.cid import Cid, compute_cid
+from fl_chain.protocol.records import (
+    LedgerRecord,
+    Log,
+    Record,
+    TaskCreated,
+    compute_history_start,
+    decode_log,
+)
+from fl_chain.protocol.round import Task
+from tests import golden
+from tests import reference as ref
+
+AUDITS = {
+    path.stem: golden.load(f"audit/{path.name}")
+    for path in sorted((golden.CHECKOUT / "tests/vectors/audit").glob("*.json"))
+}
+REPLAYS = golden.load("round/replay.json")
+REFUSED = golden.load("history/refused.json")["refused"]
+CODES = {"ledger": b"creation code of the ledger", "registry": b"creation code of the registry"}
+SAYS_DAMAGED = ("is damaged on disk", "has different hash than requested")
+
+
+def log_of(entry: dict[str, Any], address: str = "0x" + "1e" * 20, position: int = 0) -> Log:
+    topics = tuple(bytes.fromhex(topic) for topic in entry["topics"])
+    return Log(address, topics, bytes.fromhex(entry["data"]), 1, position, bytes(32))
+
+
+def contract_of(case: dict[str, Any], name: str) -> ContractEvidence:
+    contract = case[name]
+    creation = contract["creation"]
+    code: bytes | None = None
+    if creation is not None:
+        known = CODES[name] if creation["is_known_code"] else b"other code"
+        code = known + bytes.fromhex(creation["arguments"])
+    return ContractEvidence(
+        address=contract["address"],
+        logs=[
+            log_of(entry, contract["address"], position)
+            for position, entry in enumerate(case[f"{name}_logs"])
+        ],
+        history_hash=bytes.fromhex(contract["history_hash"]),
+        is_known_code=contract["is_known_code"],
+        creation_input=code,
+    )
+
+
+def store_of(case: dict[str, Any]) -> Callable[[Cid, int], bytes]:
+    contents = {entry["cid"]: entry for entry in case["contents"]}
+
+    def fetch(cid: Cid, max_bytes: int) -> bytes:
+        entry = contents.get(str(cid))
+        if entry is None:
+            raise BlobUnavailable("nobody has it")
+        if "error" in entry:
+            is_damaged = any(phrase in entry["error"] for phrase in SAYS_DAMAGED)
+            raise (BlobCorrupt if is_damaged else BlobUnavailable)(entry["error"])
+        if "is_endless" in entry:
+            raise BlobTooLarge("it does not end")
+        data = entry["text"].encode() if "text" in entry else golden.blob_of(entry["parts"])
+        if len(data) > max_bytes:
+            raise BlobTooLarge("too large")
+        if compute_cid(data) != cid:
+            raise BlobCorrupt("other bytes")
+        return data
+
+    return fetch
+
+
+def audit(case: dict[str, Any]) -> list[Finding]:
+    return run_audit(
+        Evidence(
+            chain_id=case["chain_id"],
+            ledger=contract_of(case, "ledger"),
+            registry=contract_of(case, "registry"),
+            ledger_creation_code=CODES["ledger"],
+            registry_creation_code=CODES["registry"],
+            fetch_blob=store_of(case),
+        ),
+        case["only_round"],
+    )
+
+
+def ordered(findings: list[tuple[str, str, int | None]]) -> list[tuple[str, str, int | None]]:
+    return sorted(findings, key=lambda finding: (finding[2] or 0, finding[0], finding[1]))
+
+
+@pytest.mark.parametrize("name", AUDITS)
+def test_evidence_yields_its_findings(name: str) -> None:
+    case = AUDITS[name]
+    findings = audit(case)
+    made = [(finding.check, finding.verdict.value, finding.round) for finding in findings]
+    expected = [(entry["check"], entry["verdict"], entry["round"]) for entry in case["findings"]]
+    assert ordered(made) == ordered(expected)
+    assert compute_verdict(findings) == case["verdict"]
+
+
+def test_every_check_passes_in_one_audit_and_not_in_another() -> None:
+    listed = [entry for case in AUDITS.values() for entry in case["findings"]]
+    checks = {entry["check"] for entry in listed}
+    passing = {entry["check"] for entry in listed if entry["verdict"] == Verdict.PASS}
+    assert passing == checks - {"base_model"}, "which is silent when it passes"
+    assert checks == {entry["check"] for entry in listed if entry["verdict"] != Verdict.PASS}
+
+
+def records_of(case: dict[str, Any]) -> list[Record]:
+    entries = [REPLAYS["created"], *case["records"]]
+    records = []
+    for entry in entries:
+        topics, data = ref.abi_log(entry["event"], entry["values"])
+        records.append(decode_log(Log("0x" + "1e" * 20, tuple(topics), data, 1, 0, bytes(32))))
+    return records
+
+
+@pytest.mark.parametrize("case", **golden.named(REPLAYS["cases"], "name"))
+def test_a_sequence_of_records_is_accepted_or_its_last_one_refused(case: dict[str, Any]) -> None:
+    created, *records = records_of(case)
+    assert isinstance(created, TaskCreated)
+    task = Task(created)
+    error = ""
+    for position, record in enumerate(records):
+        assert isinstance(record, LedgerRecord)
+        try:
+            task.apply(record)
+        except InvalidTransition as refusal:
+            error = refusal.error
+            assert position == len(records) - 1
+    assert error == case["error"]
+    finding, _ = check_transitions([created, *records])
+    assert (finding.verdict == Verdict.PASS) == (not error and not case["is_cut_short"])
+    if not error:
+        assert task.is_mid_transaction == case["is_cut_short"]
+
+
+@pytest.mark.parametrize("case", **golden.named(REFUSED, "reason"))
+def test_a_log_that_is_no_record_fails_the_history(case: dict[str, Any]) -> None:
+    address = "0x" + "1e" * 20
+    start = compute_history_start(31337, address)
+    contract = ContractEvidence(address, [log_of(case)], start, True, b"")
+    finding, records = check_history("ledger", contract, 31337)
+    assert (finding.verdict, records) == (Verdict.FAIL, [])
