@@ -157,7 +157,7 @@ def _say_where(job: Demo, state: Path, outer_state: Path) -> None:
     click.echo(f"  chain  {job.stage.devnet.chain.address}")
     for service in job.stage.devnet.ipfs:
         click.echo(f"  IPFS   {service.address}")
-    click.echo(
-        f"talk to them:\n  fl-chain --state {state} history rounds --task {job.stage.task.ledger}"
-    )
-    click.echo(f"stop them:\n  fl-chain --state {outer_state} demo run --stop")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "fl-chain" else "fl-chain"
+    task = job.stage.task.ledger
+    click.echo(f"talk to them:\n  {program} --state {state} history rounds --task {task}")
+    click.echo(f"stop them:\n  {program} --state {outer_state} demo run --stop")

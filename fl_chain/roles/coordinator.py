@@ -21,6 +21,7 @@ from fl_chain.protocol.records import TaskParameters
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
+from fl_chain.training.datasets import check_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters
 
@@ -52,7 +53,7 @@ def create_task(
     InvalidManifest
         The task could not be carried out exactly.
     TrainingError
-        The recipe names an unknown model.
+        The recipe names an unknown model or data set.
     """
     manifest, genesis = prepare_task(task_file, deployer)
     document = encode_manifest(manifest)
@@ -115,6 +116,7 @@ def admit_participants(
 def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, bytes]:
     """Return the manifest of a task file and the blob of its genesis model."""
     recipe = task_file.recipe
+    check_dataset(recipe.data)
     parameters = get_parameters(build_model(recipe.model, recipe.seed))
     layout = layout_of(parameters)
     manifest = Manifest(

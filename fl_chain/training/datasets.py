@@ -18,7 +18,7 @@ from fl_chain.errors import TrainingError
 from fl_chain.training.mnist import fetch_mnist_tarball, load_mnist_arrays
 from fl_chain.training.names import unknown_name
 
-__all__ = ["DATASETS", "Dataset", "Progress", "TrainTestSplit", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "Progress", "TrainTestSplit", "check_dataset", "load_dataset"]
 
 Progress = Callable[[str], None]
 """Is told, in a few words, what is being waited for."""
@@ -121,11 +121,20 @@ def load_dataset(name: str, *, progress: Progress | None = None) -> TrainTestSpl
     LocalStateError
         The cache directory cannot be written.
     """
-    try:
-        loader = DATASETS[name]
-    except KeyError:
-        raise unknown_name("dataset", name, DATASETS) from None
-    return loader(progress or (lambda _message: None))
+    check_dataset(name)
+    return DATASETS[name](progress or (lambda _message: None))
+
+
+def check_dataset(name: str) -> None:
+    """Check that there is a data set of this name, without loading it.
+
+    Raises
+    ------
+    TrainingError
+        There is none; the hint lists what there is.
+    """
+    if name not in DATASETS:
+        raise unknown_name("dataset", name, DATASETS)
 
 
 def _load_mnist(progress: Progress) -> TrainTestSplit:
