@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from fl_chain.errors import MalformedBlob
 
-ADDRESS_BYTES = 20
-
 
 def parse_address(text: str) -> str:
     """Return ``text`` if it is an address in its one form.

@@ -25,11 +25,6 @@ from fl_chain.errors import ToolchainError
 from fl_chain.npm import node_executable
 from tests.golden import CHECKOUT
 
-pytestmark = pytest.mark.skipif(
-    not (CHECKOUT / "node_modules" / "hardhat").exists(),
-    reason="the contract tool chain is not installed: run scripts/setup",
-)
-
 
 def run_node(*arguments: str) -> str:
     node = node_executable()
