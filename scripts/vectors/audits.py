@@ -29,6 +29,7 @@ TASK_CHECKS = (
     "transitions",
     "ledger_code",
     "registry_code",
+    "ledger_state",
     "admissions",
     "manifest",
     "genesis_model",
@@ -214,6 +215,7 @@ class TaskOnRecord:
             "only_round": None,
             "ledger": ledger,
             "registry": registry,
+            "ledger_state": _views(self.ledger),
             "ledger_logs": [_log(record) for record in self.ledger],
             "registry_logs": [_log(record) for record in self.registry],
             "contents": list(self.entries.values()),
@@ -246,6 +248,48 @@ def _spell(content: bytes) -> dict[str, Any]:
 def _log(record: Record) -> dict[str, Any]:
     topics, data = ref.abi_log(*record)
     return {"event": record[0], "topics": [topic.hex() for topic in topics], "data": data.hex()}
+
+
+def _views(records: list[Record]) -> dict[str, Any]:
+    """Return what the ledger's views answer, from what each event says about the storage."""
+    current = dict.fromkeys(("round", "base", "updates", "finalized", "opened", "proposed"), 0)
+    is_stopped, proposal = False, ref.NO_DIGEST * 2
+    models = [records[0][1]["parameters"]["genesis_digest"]]
+    people: dict[str, list[str]] = {}
+    for event, values in records:
+        match event:
+            case "RoundOpened":
+                current |= {"round": values["round"], "base": values["base_round"]}
+                current |= {"updates": 0, "opened": values["timestamp"], "proposed": 0}
+                models.append(ref.NO_DIGEST)
+            case "ParticipantAdmitted":
+                people.setdefault(values["participant"], [_word(0)] * 4)[0] = _word(1)
+            case "ParticipantRemoved":
+                people[values["participant"]][0] = _word(0)
+            case "UpdateSubmitted":
+                prefix = ref.record_hash(event, values)[:23].hex().ljust(64, "0")
+                numbers = [_word(values["round"]), _word(values["sequence"])]
+                people[values["participant"]][1:] = [*numbers, prefix]
+                current["updates"] += 1
+            case "ModelProposed":
+                proposal = values["model_digest"] + values["report_digest"]
+                current["proposed"] = values["timestamp"]
+            case "RoundFinalized":
+                models[values["round"]] = values["model_digest"]
+                current["finalized"] += 1
+            case "TaskStopped":
+                is_stopped = True
+    return {
+        "parameters": b"".join(ref.abi_words(*records[0])[1:14]).hex(),
+        "current_round": "".join(_word(n) for n in (*current.values(), is_stopped)),
+        "proposal": proposal,
+        "model_digest_of": models,
+        "participant_of": {who: "".join(words) for who, words in people.items()},
+    }
+
+
+def _word(value: int) -> str:
+    return f"{int(value):064x}"
 
 
 def _history_hash(contract: str, records: list[Record]) -> str:
@@ -446,8 +490,22 @@ def make_tampered_log() -> Any:
     words[3] = f"{101:064x}"  # sequence, digest, cidDigest, weight
     log["data"] = "".join(words)
     about = "The chain node gives weight 101 for update 0 of round 1; on chain it is 100."
-    wrong: Exceptions = {("ledger_history", None): ["FAIL"], ("aggregate", 1): ["FAIL"]}
+    wrong: Exceptions = {
+        ("ledger_history", None): ["FAIL"],
+        ("ledger_state", None): ["FAIL"],
+        ("aggregate", 1): ["FAIL"],
+    }
     return _case(about, evidence, [1], wrong)
+
+
+def make_tampered_storage() -> Any:
+    """Return a ledger whose storage names another final model than its records."""
+    task = TaskOnRecord()
+    task.honest_round()
+    evidence = task.evidence()
+    evidence["ledger_state"]["model_digest_of"][1] = "ab" * 32
+    about = "The ledger's view of the model of round 1 is not what its record says."
+    return _case(about, evidence, [1], {("ledger_state", None): ["FAIL"]})
 
 
 def make_no_record() -> Any:
@@ -471,7 +529,8 @@ def make_foreign_record() -> Any:
         "The ledger logs an event of the registry after round 1: a record that hashes, and that the"
         " replay refuses."
     )
-    return _case(about, task.evidence(), [1], {("transitions", None): ["FAIL"]})
+    refused: Exceptions = {("transitions", None): ["FAIL"], ("ledger_state", None): []}
+    return _case(about, task.evidence(), [1], refused)
 
 
 def make_foreign_code() -> Any:
@@ -535,7 +594,7 @@ def make_missing_manifest() -> Any:
     task.lose("manifest")
     about = "Nobody has the manifest: nothing after it can be checked."
     missing: Exceptions = {("manifest", None): ["UNDECIDABLE"]}
-    return _case(about, task.evidence(), [], missing, TASK_CHECKS[:7])
+    return _case(about, task.evidence(), [], missing, TASK_CHECKS[:8])
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -553,6 +612,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/foreign_record.json": make_foreign_record,
     "audit/foreign_code.json": make_foreign_code,
     "audit/not_enrolled.json": make_not_enrolled,
+    "audit/tampered_storage.json": make_tampered_storage,
     "audit/omitted_log.json": make_omitted_log,
     "audit/wrong_genesis.json": make_wrong_genesis,
     "audit/missing_manifest.json": make_missing_manifest,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fl_chain.audit.audit import run_audit
-from fl_chain.audit.evidence import ContractEvidence, Evidence
+from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict
 from fl_chain.audit.task_checks import check_history, check_transitions
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, InvalidTransition
@@ -84,6 +84,17 @@ def store_of(case: dict[str, Any]) -> Callable[[Cid, int], bytes]:
     return fetch
 
 
+def state_of(views: dict[str, Any]) -> LedgerState:
+    participants = views["participant_of"]
+    return LedgerState(
+        parameters=bytes.fromhex(views["parameters"]),
+        current_round=bytes.fromhex(views["current_round"]),
+        proposal=bytes.fromhex(views["proposal"]),
+        model_digests=[bytes.fromhex(word) for word in views["model_digest_of"]],
+        participants={who: bytes.fromhex(words) for who, words in participants.items()},
+    )
+
+
 def audit(case: dict[str, Any]) -> list[Finding]:
     return run_audit(
         Evidence(
@@ -93,6 +104,7 @@ def audit(case: dict[str, Any]) -> list[Finding]:
             ledger_creation_code=CODES["ledger"],
             registry_creation_code=CODES["registry"],
             fetch_blob=store_of(case),
+            state=state_of(case["ledger_state"]),
         ),
         case["only_round"],
     )
