@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ from fl_chain.protocol.records import (
 )
 from fl_chain.protocol.report import ExclusionReason, decode_report
 from fl_chain.protocol.round import TRANSITIONS, Phase
+from fl_chain.storage.ipfs import _DAMAGED
+from tests import golden
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 NOT_OURS = {".venv", ".git", "node_modules", "artifacts", "cache", ".fl-chain"}
@@ -41,6 +45,7 @@ SOURCES = (
     ("contracts", ("*.sol", "*.cjs")),
     ("ipfs", ("*.mjs",)),
     ("scripts", ("*",)),
+    ("benchmarks", ("*.py",)),
 )
 
 Row = dict[str, str]
@@ -156,6 +161,26 @@ def test_the_history_hash_is_read_where_the_specification_says() -> None:
     assert slots is not None
     for contract, slot in zip((LEDGER, REGISTRY), slots.groups(), strict=True):
         assert ["historyHash", int(slot), 0] in load_artifact(contract)["storage"]
+
+
+def test_views_have_their_selectors() -> None:
+    for row in table(SPEC, "View", "Selector", "Words", "Asked for"):
+        assert row["Selector"] == keccak(row["View"].encode())[:4].hex()
+
+
+def test_the_example_of_a_finding_is_that_of_the_vectors() -> None:
+    finding, result = golden.load("audit/wrong_model.json"), SPEC.partition("```json\n")[2]
+    first, last = result.partition("\n```")[0].rsplit("\n", 1)
+    (wrong,) = (entry for entry in finding["findings"] if entry["verdict"] != "PASS")
+    assert wrong.items() <= json.loads(first).items()
+    proposed = [log for log in finding["ledger_logs"] if log["event"] == "ModelProposed"]
+    assert proposed[0]["data"].startswith(json.loads(first)["actual"])
+    counts = Counter(entry["verdict"].lower() for entry in finding["findings"])
+    assert json.loads(last) == {"verdict": "FAIL", "undecidable": 0, **counts}
+
+
+def test_messages_that_mean_damage_are_those_of_the_store() -> None:
+    assert all(f"`{phrase}`" in SPEC for phrase in _DAMAGED)
 
 
 def test_checks_have_the_names_of_the_findings() -> None:

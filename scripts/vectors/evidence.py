@@ -1,0 +1,283 @@
+"""A small task written down as an auditor finds it: logs, views of the ledger, and content.
+
+What an honest party does comes from tests/reference.py; whoever uses this tells the lies.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from scripts.vectors.documents import AGGREGATOR, manifest
+from tests import reference as ref
+
+CHAIN_ID = 31337
+LEDGER, REGISTRY = "0x" + "1e" * 20, "0x" + "e1" * 20
+COORDINATOR = "0x" + "c0" * 20
+PARTICIPANTS = ["0x" + f"{n:02x}" * 20 for n in (10, 11, 12)]
+TENSORS = {"w": [2]}
+MAX_ABS = 20000
+
+Record = tuple[str, dict[str, Any]]
+
+
+class TaskOnRecord:
+    """One task as it is written down: both contracts' records, and what the store holds."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000
+        document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
+        document["encoding"] = document["encoding"] | {"max_abs": MAX_ABS}
+        document["rounds"] = document["rounds"] | {"min_updates": 1, "target_updates": 3}
+        self.rounds = document["rounds"]
+        text = rfc8785.dumps(document)
+        self.task = ref.digest(text).hex()
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.names: dict[str, str] = {}
+        """CID by what the content is to the task."""
+        self.is_known_code = True
+        self.is_known_creation = True
+        self.registry_creation = True
+        genesis_values = [1000, -1000]
+        genesis = ref.blob(
+            ref.blob_metadata("model", self.task, 0, ref.NO_DIGEST), TENSORS, genesis_values
+        )
+        self.models = {0: (ref.digest(genesis).hex(), genesis_values)}
+        self.parameters = {
+            "registry": REGISTRY,
+            "aggregator": AGGREGATOR,
+            "manifest_digest": self.task,
+            "manifest_cid_digest": self.pin("manifest", text),
+            "genesis_digest": self.models[0][0],
+            "genesis_cid_digest": self.pin("genesis", genesis),
+            **{name: self.rounds[name] for name, _ in ref.TASK_PARAMETERS[6:]},
+        }
+        self.ledger: list[Record] = []
+        self.registry: list[Record] = []
+        self.note(self.registry, "RegistryCreated", registrar=COORDINATOR)
+        for participant in PARTICIPANTS:
+            self.note(self.registry, "ParticipantEnrolled", participant=participant)
+        self.now += 10
+        self.note(self.ledger, "TaskCreated", coordinator=COORDINATOR, parameters=self.parameters)
+        self.round, self.base_round, self.num_finalized = 0, 0, 0
+        self.open_round()
+        for participant in PARTICIPANTS:
+            self.note(self.ledger, "ParticipantAdmitted", participant=participant)
+
+    def note(self, records: list[Record], event: str, **values: Any) -> None:
+        """Append a record of now."""
+        records.append((event, {**values, "timestamp": self.now}))
+
+    def pin(self, name: str, content: bytes) -> str:
+        """Let the store hold content; return its CID digest."""
+        digest = hashlib.sha256(content).digest()
+        cid = "b" + base64.b32encode(b"\x01\x55\x12\x20" + digest).decode().lower().rstrip("=")
+        self.names[name] = cid
+        self.entries[cid] = {"cid": cid, "is": name, **spell(content)}
+        return digest.hex()
+
+    def open_round(self) -> None:
+        """Open the next round."""
+        self.round += 1
+        self.note(self.ledger, "RoundOpened", round=self.round, base_round=self.base_round)
+        self.updates: list[dict[str, Any]] = []
+
+    @property
+    def base(self) -> tuple[str, list[int]]:
+        """Digest and values of the model that the round starts from."""
+        return self.models[self.base_round]
+
+    def update(self, number: int, lanes: list[int]) -> bytes:
+        """Return the blob that a participant should send in this round."""
+        metadata = ref.blob_metadata(
+            "update", self.task, self.round, self.base[0], PARTICIPANTS[number]
+        )
+        return ref.blob(metadata, TENSORS, lanes)
+
+    def submit(
+        self, number: int, lanes: list[int], outcome: str = "included", more: bytes = b""
+    ) -> None:
+        """Submit an update; ``outcome`` is what an honest aggregator makes of it."""
+        self.now += 1
+        sequence, weight = len(self.updates), 100 * (number + 1)
+        content = self.update(number, lanes) + more
+        self.note(
+            self.ledger,
+            "UpdateSubmitted",
+            round=self.round,
+            participant=PARTICIPANTS[number],
+            sequence=sequence,
+            digest=ref.digest(content).hex(),
+            cid_digest=self.pin(f"update {sequence} of round {self.round}", content),
+            weight=weight,
+        )
+        self.updates.append({"lanes": lanes, "weight": weight, "outcome": outcome})
+
+    def submit_all(self) -> None:
+        """Submit an honest update of every participant, which closes collection."""
+        for number in range(3):
+            self.submit(number, [10 * self.round + number, -7 * number - 1])
+
+    def propose(self, off_by: int = 0, **lies: Any) -> None:
+        """Propose the model and the report that follow, or others."""
+        self.now += 10 if len(self.updates) == 3 else 101
+        included = [i for i, u in enumerate(self.updates) if u["outcome"] == "included"]
+        valid = [self.updates[i] for i in included]
+        digest, base = self.base
+        values = ref.next_model(
+            base, [u["lanes"] for u in valid], [u["weight"] for u in valid], 15, 24
+        )
+        values[0] += off_by
+        model = ref.blob(ref.blob_metadata("model", self.task, self.round, digest), TENSORS, values)
+        self.models[self.round] = (ref.digest(model).hex(), values)
+        report = {
+            "base_model": digest,
+            "excluded": [
+                {"reason": u["outcome"], "sequence": i}
+                for i, u in enumerate(self.updates)
+                if i not in included
+            ],
+            "format": ref.FORMAT,
+            "included": included,
+            "kind": "report",
+            "model": self.models[self.round][0],
+            "round": self.round,
+            "task": self.task,
+            "total_weight": sum(u["weight"] for u in valid),
+        }
+        text = rfc8785.dumps(report | lies)
+        self.note(
+            self.ledger,
+            "ModelProposed",
+            round=self.round,
+            model_digest=self.models[self.round][0],
+            model_cid_digest=self.pin(f"model of round {self.round}", model),
+            report_digest=ref.digest(text).hex(),
+            report_cid_digest=self.pin(f"report of round {self.round}", text),
+            report_bytes=len(text),
+        )
+
+    def finalize(self) -> None:
+        """Finalize the round, and open the next unless it was the last."""
+        self.now += self.rounds["challenge_seconds"]
+        digest = self.models[self.round][0]
+        self.note(self.ledger, "RoundFinalized", round=self.round, model_digest=digest)
+        self.base_round = self.round
+        self.num_finalized += 1
+        if self.num_finalized < self.rounds["num_rounds"]:
+            self.open_round()
+
+    def honest_round(self) -> None:
+        """Do one round as it should be."""
+        self.submit_all()
+        self.propose()
+        self.finalize()
+
+    def evidence(self) -> dict[str, Any]:
+        """Return everything as an auditor finds it."""
+        arguments = b"".join(ref.abi_words("TaskCreated", self.ledger[0][1])[1:14]).hex()
+        ledger = {
+            "address": LEDGER,
+            "history_hash": _history_hash(LEDGER, self.ledger),
+            "is_known_code": self.is_known_code,
+            "creation": {"is_known_code": self.is_known_creation, "arguments": arguments},
+        }
+        registry = {
+            "address": REGISTRY,
+            "history_hash": _history_hash(REGISTRY, self.registry),
+            "is_known_code": True,
+            "creation": {"is_known_code": True, "arguments": ""}
+            if self.registry_creation
+            else None,
+        }
+        return {
+            "chain_id": CHAIN_ID,
+            "only_round": None,
+            "ledger": ledger,
+            "registry": registry,
+            "ledger_state": _views(self.ledger),
+            "ledger_logs": [_log(record) for record in self.ledger],
+            "registry_logs": [_log(record) for record in self.registry],
+            "contents": list(self.entries.values()),
+        }
+
+    def lose(self, name: str) -> None:
+        """Let nobody hold some content."""
+        del self.entries[self.names[name]]
+
+    def serve(self, name: str, **answer: Any) -> None:
+        """Let the store answer something else for some content."""
+        cid = self.names[name]
+        self.entries[cid] = {"cid": cid, "is": name, **answer}
+
+
+def spell(content: bytes) -> dict[str, Any]:
+    """Return content as text or as the parts of a blob."""
+    if content.startswith(b"{"):
+        return {"text": content.decode()}
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length].rstrip(b" ")
+    parts = {
+        "prefix": content[:8].hex(),
+        "header": header.decode(),
+        "padding": length - len(header),
+        "data": content[8 + length :].hex(),
+    }
+    return {"parts": parts}
+
+
+def _log(record: Record) -> dict[str, Any]:
+    topics, data = ref.abi_log(*record)
+    return {"event": record[0], "topics": [topic.hex() for topic in topics], "data": data.hex()}
+
+
+def _views(records: list[Record]) -> dict[str, Any]:
+    """Return what the ledger's views answer, from what each event says about the storage."""
+    current = dict.fromkeys(("round", "base", "updates", "finalized", "opened", "proposed"), 0)
+    is_stopped, proposal = False, ref.NO_DIGEST * 2
+    models = [records[0][1]["parameters"]["genesis_digest"]]
+    people: dict[str, list[str]] = {}
+    for event, values in records:
+        match event:
+            case "RoundOpened":
+                current |= {"round": values["round"], "base": values["base_round"]}
+                current |= {"updates": 0, "opened": values["timestamp"], "proposed": 0}
+                models.append(ref.NO_DIGEST)
+            case "ParticipantAdmitted":
+                people.setdefault(values["participant"], [_word(0)] * 4)[0] = _word(1)
+            case "ParticipantRemoved":
+                people[values["participant"]][0] = _word(0)
+            case "UpdateSubmitted":
+                prefix = ref.record_hash(event, values)[:23].hex().ljust(64, "0")
+                numbers = [_word(values["round"]), _word(values["sequence"])]
+                people[values["participant"]][1:] = [*numbers, prefix]
+                current["updates"] += 1
+            case "ModelProposed":
+                proposal = values["model_digest"] + values["report_digest"]
+                current["proposed"] = values["timestamp"]
+            case "RoundFinalized":
+                models[values["round"]] = values["model_digest"]
+                current["finalized"] += 1
+            case "TaskStopped":
+                is_stopped = True
+    return {
+        "parameters": b"".join(ref.abi_words(*records[0])[1:14]).hex(),
+        "current_round": "".join(_word(n) for n in (*current.values(), is_stopped)),
+        "proposal": proposal,
+        "model_digest_of": models,
+        "participant_of": {who: "".join(words) for who, words in people.items()},
+    }
+
+
+def _word(value: int) -> str:
+    return f"{int(value):064x}"
+
+
+def _history_hash(contract: str, records: list[Record]) -> str:
+    history = ref.history_start(CHAIN_ID, contract)
+    for record in records:
+        history = ref.keccak(history + ref.record_hash(*record))
+    return history.hex()
