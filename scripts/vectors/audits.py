@@ -98,15 +98,48 @@ def make_lying_report() -> Any:
     task.submit(2, [5, 6])
     task.propose(excluded=[{"reason": "malformed", "sequence": 1}])
     task.finalize()
-    task.submit_all()
-    task.propose(included=[0, 2], total_weight=399)
+    task.submit(0, [10, -20])
+    task.submit(1, [1, MAX_ABS + 1], "out_of_range")
+    task.submit(2, [5, 6])
+    task.propose(included=[0], excluded=[], total_weight=399)
     task.finalize()
     about = (
-        "Round 1: another reason than the one that applies. Round 2: an update is not listed, and"
-        " the total weight is wrong. Both models are right."
+        "Round 1: another reason than the one that applies. Round 2: two updates are not"
+        " listed, of which one is excluded, and the total weight is wrong. Both models are right."
     )
-    wrong = {(check, r): ["FAIL"] for check in ("exclusions", "aggregate") for r in (1, 2)}
-    return _case(about, task.evidence(), [1, 2], {**wrong})
+    wrong: Exceptions = {
+        ("exclusions", 1): ["FAIL"],
+        ("aggregate", 1): ["FAIL"],
+        ("exclusions", 2): ["FAIL", "FAIL"],  # the update that is not given as excluded; the list
+        ("aggregate", 2): ["FAIL"],
+    }
+    return _case(about, task.evidence(), [1, 2], wrong)
+
+
+def make_no_valid_update() -> Any:
+    """Return a round in which no update is valid, and a proposal that changes nothing."""
+    task = TaskOnRecord()
+    for number in range(3):
+        task.submit(number, [MAX_ABS + 1, 0], "out_of_range")
+    task.propose()
+    task.finalize()
+    about = "Every update of round 1 is beyond max_abs; its model is the genesis model's numbers."
+    return _case(about, task.evidence(), [1], {("aggregate", 1): ["FAIL"]})
+
+
+def make_cut_short() -> Any:
+    """Return logs without the last one, which belongs to the same transaction as that before."""
+    task = TaskOnRecord()
+    task.honest_round()
+    evidence = task.evidence()
+    del evidence["ledger_logs"][-1]
+    about = "The chain node leaves out the opening of round 2, which the final model of 1 brings."
+    wrong: Exceptions = {
+        ("ledger_history", None): ["FAIL"],
+        ("transitions", None): ["FAIL"],
+        ("ledger_state", None): [],
+    }
+    return _case(about, evidence, [1], wrong)
 
 
 def make_missing_update() -> Any:
@@ -157,15 +190,15 @@ def make_unavailable_claim() -> Any:
             update["outcome"] = "unavailable"
         task.propose()
         task.finalize()
-    for number in (1, 2):
-        task.lose(f"update 2 of round {number}")
+    task.lose("update 2 of round 1")
+    task.serve("update 2 of round 2", is_endless=True)
     task.serve(
         "update 1 of round 2",
         error="blockstore: block in storage has different hash than requested",
     )
     about = (
         "Updates 1 and 2 of both rounds are given as unavailable. Of round 1, update 1 can be"
-        " fetched; of round 2, it is wrong. Update 2 is missing."
+        " fetched, and update 2 is missing; of round 2, one is damaged and one never ends."
     )
     return _case(about, task.evidence(), [1, 2], {("exclusions", 1): ["UNDECIDABLE"]})
 
@@ -331,12 +364,14 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/wrong_model.json": make_wrong_model,
     "audit/one_round.json": make_one_round,
     "audit/lying_report.json": make_lying_report,
+    "audit/no_valid_update.json": make_no_valid_update,
     "audit/missing_update.json": make_missing_update,
     "audit/corrupt_update.json": make_corrupt_update,
     "audit/unavailable_claim.json": make_unavailable_claim,
     "audit/missing_report.json": make_missing_report,
     "audit/aborted_round.json": make_aborted_round,
     "audit/tampered_log.json": make_tampered_log,
+    "audit/cut_short.json": make_cut_short,
     "audit/no_record.json": make_no_record,
     "audit/foreign_record.json": make_foreign_record,
     "audit/foreign_code.json": make_foreign_code,

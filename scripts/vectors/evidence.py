@@ -127,9 +127,8 @@ class TaskOnRecord:
         included = [i for i, u in enumerate(self.updates) if u["outcome"] == "included"]
         valid = [self.updates[i] for i in included]
         digest, base = self.base
-        values = ref.next_model(
-            base, [u["lanes"] for u in valid], [u["weight"] for u in valid], 15, 24
-        )
+        lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
+        values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
         values[0] += off_by
         model = ref.blob(ref.blob_metadata("model", self.task, self.round, digest), TENSORS, values)
         self.models[self.round] = (ref.digest(model).hex(), values)
