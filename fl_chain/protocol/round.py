@@ -232,8 +232,10 @@ class Task:
             )
         phase = self.phase(now)
         if (phase, action) not in TRANSITIONS:
-            error = "TaskOver" if action == Action.STOP else "UnexpectedPhase"
-            _refuse(error, f"cannot {action} in round {round_number}: it is {phase.name}")
+            message = f"cannot {action} in round {round_number}: it is {phase.name}"
+            if action == Action.STOP:
+                _refuse("TaskOver", message)
+            _refuse("UnexpectedPhase", f"{message}, not {EXPECTED_PHASE[action].name}")
 
     def check_submit(self, participant: str, round_number: int, weight: int, now: int) -> None:
         """Check that a participant may submit an update at block time ``now``.
