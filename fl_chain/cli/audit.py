@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
+from rich.text import Text
 
 from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdict
-from fl_chain.cli.output import console, print_line
+from fl_chain.cli.output import console, format_finding, print_line, terminal_width
 from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
 
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDABLE: "yellow"}
@@ -44,7 +45,7 @@ def run(
     """
     from fl_chain.roles.auditor import audit_task
 
-    terminal = console()
+    terminal, width = console(), terminal_width()
 
     def show(finding: Finding) -> None:
         if as_json:
@@ -52,13 +53,18 @@ def run(
             return
         place = f"round {finding.round}" if finding.round is not None else "task"
         style = _STYLES[finding.verdict]
-        terminal.print(
-            f"[{style}]{finding.verdict:<11}[/]  {place:<9} {finding.check:<17}", end=" "
+        head, *more = format_finding(
+            f"{finding.verdict:<11}  {place:<9} {finding.check:<17}",
+            finding.detail,
+            finding.expected,
+            finding.actual,
+            width,
         )
-        terminal.print(finding.detail, markup=False)
-        if finding.expected or finding.actual:
-            terminal.print(f"             expected {finding.expected}", markup=False)
-            terminal.print(f"             found    {finding.actual}", markup=False)
+        line = Text(head)
+        line.stylize(style, 0, len(finding.verdict))
+        terminal.print(line, soft_wrap=True)
+        for text in more:
+            terminal.print(Text(text), soft_wrap=True)
 
     services = settings.services(rpc, ipfs)
     connection = services.connect()

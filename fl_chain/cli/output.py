@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from fl_chain.roles.progress import Progress
 
 _SHORT_DIGITS = 12
+_SHORT_ADDRESS_DIGITS = 8
+_DIGEST = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{64}(?![0-9A-Za-z])")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_COPIED = ("task", "address")
+"""Columns whose addresses people copy into the next command: never shortened."""
+_HEADINGS = {"cid_digest": "digest in CID", "base_round": "base", "rounds_finalized": "rounds"}
+_GAP = "  "
+_DETAIL_INDENT = 13
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
 _SENTENCES = {
     "aborted": "round {round} aborted: its deadline had passed",
-    "admitted": "{participants} participants admitted",
+    "admitted": "{participants} {participants:participant} admitted",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
     "examined": "round {round}: update {sequence} of {participant} verified",
     "excluded": "round {round}: update {sequence} of {participant} left out: {reason}",
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
     "missed": "round {round} missed: {reason}",
-    "over": "the task is over after {rounds} finalized rounds",
+    "over": "the task is over after {rounds} finalized {rounds:round}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
-    "proposed": "round {round}: model {model} proposed from {included} of {updates} updates",
+    "proposed": (
+        "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
+    ),
     "resumed": "round {round}: the submission from before the restart is on chain",
+    "stopped": (
+        "stopped by its coordinator: the task is over after {rounds} finalized {rounds:round}"
+    ),
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "training": "round {round}: training",
     "waiting": "waiting: {reason}",
@@ -42,7 +59,8 @@ def print_progress(as_json: bool) -> Progress:
 
     def print_sentence(event: str, values: dict[str, Any]) -> None:
         sentence = _SENTENCES.get(event, event)
-        click.echo(f"{time.strftime('%H:%M:%S')}  {sentence.format(**_shortened(values))}")
+        now = time.strftime("%H:%M:%SZ", time.gmtime())
+        click.echo(f"{now}  {sentence.format(**_spoken(values))}")
 
     return print_json if as_json else print_sentence
 
@@ -54,44 +72,168 @@ def print_line(row: dict[str, Any]) -> None:
 
 
 def print_rows(
-    rows: Iterable[dict[str, Any]], as_json: bool, empty: str, hidden: Sequence[str] = ()
+    rows: Iterable[dict[str, Any]], as_json: bool, empty: str, optional: Sequence[str] = ()
 ) -> None:
-    """Print rows of one kind as JSON lines, or as a table without the ``hidden`` columns."""
+    """Print rows of one kind as JSON lines, or as a table without columns it has no room for.
+
+    Parameters
+    ----------
+    rows
+        Mappings with the same names in the same order.
+    as_json
+        Print every field of every row as it is.
+    empty
+        What to say in place of a table without rows.
+    optional
+        Columns that a table can do without, the first one to go first.
+    """
     if as_json:
         for row in rows:
             print_line(row)
         return
-    listed = [{name: row[name] for name in row if name not in hidden} for row in rows]
+    listed = list(rows)
     if not listed:
         click.echo(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in listed[0]:
-        is_number = all(isinstance(row[name], int | None) for row in listed)
-        justify: Any = "right" if is_number else "left"
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold")
-    for row in listed:
-        table.add_row(*(_cell(name, value) for name, value in row.items()))
-    console().print(table)
+    terminal = console()
+    heading, *lines = format_table(listed, terminal_width(), optional)
+    terminal.print(Text(heading, style="bold"), soft_wrap=True)
+    for line in lines:
+        terminal.print(Text(line), soft_wrap=True)
+
+
+def format_table(
+    rows: Sequence[dict[str, Any]], width: int | None, optional: Sequence[str] = ()
+) -> list[str]:
+    """Return a heading and one line per row, in ``width`` columns if they can be made to fit.
+
+    In this order, until they do: digests are shortened, then addresses, then dates are left out,
+    then ``optional`` columns. Lines are never folded.
+    """
+    names = list(rows[0])
+    lines = _lay_out(rows, names, _WHOLE)
+    for brevity in _BREVITIES:
+        if width is None or _fits(lines, width):
+            return lines
+        lines = _lay_out(rows, names, brevity)
+    for name in optional:
+        if width is None or _fits(lines, width):
+            break
+        names = [kept for kept in names if kept != name]
+        lines = _lay_out(rows, names, _BREVITIES[-1])
+    return lines
+
+
+def format_finding(
+    place: str, detail: str, expected: str, actual: str, width: int | None
+) -> list[str]:
+    """Return the lines of a finding; ``place`` is everything to the left of the detail.
+
+    If they don't fit into ``width`` columns, digests are shortened and the detail goes on in an
+    indented line.
+    """
+    lines = [f"{place} {detail}"]
+    if width is not None and not _fits(lines, width):
+        # As one word, the place is never broken.
+        words = f"{place.replace(' ', _HARD_SPACE)} {_shorten_digests(detail)}"
+        lines = textwrap.wrap(
+            words,
+            width,
+            subsequent_indent=" " * _DETAIL_INDENT,
+            break_on_hyphens=False,
+        )
+        lines = [line.replace(_HARD_SPACE, " ") for line in lines]
+    if expected or actual:
+        compared = [f"    expected {expected}", f"    found    {actual}"]
+        if width is not None and not _fits(compared, width):
+            compared = [_shorten_digests(line) for line in compared]
+        lines += compared
+    return lines
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal; None when the output goes elsewhere."""
+    return console().width if sys.stdout.isatty() else None
 
 
 def console() -> Console:
     """Return the terminal: coloured and as wide as it is, or plain text of a fixed width."""
     is_terminal = sys.stdout.isatty()
-    return Console(width=None if is_terminal else 160, no_color=not is_terminal, highlight=False)
+    return _Terminal(width=None if is_terminal else 160, no_color=not is_terminal, highlight=False)
 
 
-def _cell(name: str, value: Any) -> str:
+class _Terminal(Console):
+    """A console that leaves it to the command what the end of its reader means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+@dataclass(frozen=True, slots=True)
+class _Brevity:
+    """What a table leaves out of its cells."""
+
+    has_short_digests: bool = False
+    has_short_addresses: bool = False
+    has_short_times: bool = False
+
+
+_WHOLE = _Brevity()
+_BREVITIES = (_Brevity(True), _Brevity(True, True), _Brevity(True, True, True))
+
+
+class _Count(int):
+    """A number that formats to its noun: ``{n} {n:round}`` is 1 round, or 2 rounds."""
+
+    def __format__(self, noun: str) -> str:
+        return f"{noun}{'' if self == 1 else 's'}" if noun else str(int(self))
+
+
+def _fits(lines: Iterable[str], width: int) -> bool:
+    return all(len(line) <= width for line in lines)
+
+
+def _lay_out(rows: Sequence[dict[str, Any]], names: Sequence[str], brevity: _Brevity) -> list[str]:
+    columns = []
+    for name in names:
+        cells = [_heading(name), *(_cell(name, row[name], brevity) for row in rows)]
+        widest = max(map(len, cells))
+        is_number = all(isinstance(row[name], int | None) for row in rows)
+        is_right = is_number and not name.endswith("_at") and not name.startswith("is_")
+        columns.append([cell.rjust(widest) if is_right else cell.ljust(widest) for cell in cells])
+    return [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
+
+
+def _heading(name: str) -> str:
+    words = name.removeprefix("is_").removesuffix("_at").replace("_", " ")
+    return _HEADINGS.get(name, words)
+
+
+def _cell(name: str, value: Any, brevity: _Brevity) -> str:
     if value is None:
         return "-"
     if name.endswith("_at"):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+        form = "%H:%M:%SZ" if brevity.has_short_times else "%Y-%m-%d %H:%M:%SZ"
+        return time.strftime(form, time.gmtime(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    # A contract's address is copied into the next command; digests are compared by their start.
-    is_digest = isinstance(value, str) and len(value) == 64 and not value.startswith("0x")
-    return str(value)[:_SHORT_DIGITS] + "…" if is_digest else str(value)
+    text = str(value)
+    if brevity.has_short_digests:
+        text = _shorten_digests(text)
+    if brevity.has_short_addresses and name not in _COPIED and _ADDRESS.fullmatch(text):
+        text = text[: 2 + _SHORT_ADDRESS_DIGITS] + "…"
+    return text
 
 
-def _shortened(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _cell(name, value) for name, value in values.items()}
+def _shorten_digests(text: str) -> str:
+    return _DIGEST.sub(lambda found: found[0][:_SHORT_DIGITS] + "…", text)
+
+
+def _spoken(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what sentences are made of: counts that know their plural, digests by their start."""
+    return {
+        name: _Count(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else _cell(name, value, _BREVITIES[0])
+        for name, value in values.items()
+    }

@@ -1,0 +1,193 @@
+"""What commands print to people fits a terminal, and loses nothing in a pipe."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fl_chain.cli.history import (
+    ROUNDS_OPTIONAL,
+    TASKS_OPTIONAL,
+    UPDATES_OPTIONAL,
+    summarize_tasks,
+)
+from fl_chain.cli.output import format_finding, format_table, print_progress, print_rows
+
+TERMINAL = 80
+TIME = 1_795_425_044  # 2026-11-23 09:10:44 UTC
+TASK = "0x" + "7a" * 20
+ADDRESS = "0xd4164474" + "5b" * 16
+DIGEST = "6cd8e482" * 8
+CID = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4"
+
+
+def task_row(**changed: Any) -> dict[str, Any]:
+    row = {
+        "task": TASK,
+        "task_id": DIGEST,
+        "coordinator": ADDRESS,
+        "aggregator": ADDRESS,
+        "registry": ADDRESS,
+        "block": 7,
+        "participants": 10,
+        "rounds_finalized": 2,
+        "rounds_planned": 300,
+        "round": 3,
+        "phase": "AGGREGATING",
+        "is_stopped": False,
+    }
+    return row | changed
+
+
+ROUND = {
+    "round": 300,
+    "phase": "AGGREGATING",
+    "base_round": 299,
+    "updates": 1000,
+    "opened_at": TIME,
+    "finished_at": TIME + 1,
+    "model": DIGEST,
+    "report": DIGEST,
+}
+GENESIS = ROUND | {"base_round": None, "opened_at": None, "finished_at": None, "report": None}
+UPDATE = {
+    "round": 300,
+    "sequence": 1000,
+    "participant": ADDRESS,
+    "digest": DIGEST,
+    "cid_digest": DIGEST,
+    "weight": 100_000,
+    "submitted_at": TIME,
+}
+PARTICIPANT = {
+    "participant": ADDRESS,
+    "is_admitted": True,
+    "updates": 300,
+    "last_round": None,
+    "last_weight": 100_000,
+}
+TABLES = {
+    "tasks": (summarize_tasks([task_row(), task_row(rounds_finalized=300)]), TASKS_OPTIONAL),
+    "a stopped task": (
+        summarize_tasks([task_row(), task_row(phase="ABORTED", is_stopped=True)]),
+        TASKS_OPTIONAL,
+    ),
+    "rounds": ([GENESIS, ROUND], ROUNDS_OPTIONAL),
+    "updates": ([UPDATE, UPDATE], UPDATES_OPTIONAL),
+    "heavy updates": ([UPDATE | {"weight": 2**32 - 1, "round": 10**6}], UPDATES_OPTIONAL),
+    "participants": ([PARTICIPANT, PARTICIPANT], ()),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_one_line_per_row_that_fits_a_terminal(name: str) -> None:
+    rows, optional = TABLES[name]
+    heading, *lines = format_table(rows, TERMINAL, optional)
+    assert len(lines) == len(rows)
+    assert max(map(len, (heading, *lines))) <= TERMINAL
+    assert heading.split()[0] == next(iter(rows[0]))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_in_a_pipe_has_every_column_and_nothing_shortened(name: str) -> None:
+    rows, optional = TABLES[name]
+    text = "\n".join(format_table(rows, None, optional))
+    assert "…" not in text
+    for value in rows[0].values():
+        if isinstance(value, str):
+            assert value in text
+
+
+@pytest.mark.parametrize("width", [40, 60, TERMINAL, 120, None])
+def test_the_address_of_a_task_is_always_whole(width: int | None) -> None:
+    rows, optional = TABLES["tasks"]
+    assert all(TASK in line for line in format_table(rows, width, optional)[1:])
+
+
+def test_whether_a_task_is_stopped_is_a_column_only_if_one_is() -> None:
+    assert "stopped" not in format_table(summarize_tasks([task_row()]), None)[0]
+    (row,) = summarize_tasks([task_row(is_stopped=True)])
+    assert row["is_stopped"] is True
+    assert row["rounds_finalized"] == "2/300"
+
+
+def test_a_participant_is_shortened_only_where_there_is_no_room() -> None:
+    assert ADDRESS in format_table([PARTICIPANT], 90)[1]
+    assert format_table([PARTICIPANT], TERMINAL)[1].split()[0] == "0xd4164474…"
+
+
+def test_times_are_utc_and_lose_their_date_in_a_narrow_terminal() -> None:
+    wide, narrow = (format_table([ROUND], width, ROUNDS_OPTIONAL)[1] for width in (None, TERMINAL))
+    assert "2026-11-23 09:10:44Z" in wide
+    assert "09:10:44Z" in narrow
+    assert "2026" not in narrow
+
+
+def test_rows_for_machines_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([UPDATE], True, "", UPDATES_OPTIONAL)
+    assert json.loads(capsys.readouterr().out) == UPDATE
+
+
+def test_rows_that_are_not_for_a_terminal_are_not_wrapped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_rows([UPDATE], False, "", UPDATES_OPTIONAL)
+    heading, line = capsys.readouterr().out.splitlines()
+    assert "digest in CID" in heading
+    assert line.count(DIGEST) == 2
+
+
+def place(verdict: str, where: str, check: str) -> str:
+    return f"{verdict:<11}  {where:<9} {check:<17}"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "10 updates fetched and verified",
+        f"2 updates re-executed to {DIGEST}",
+        f"{TASK} runs this build's code",
+        f"task 'demo: mcmahan_2nn on mnist', id {DIGEST}",
+        CID,
+        f"task {'n' * 100!r}, id {DIGEST}",
+    ],
+)
+def test_a_finding_fits_a_terminal_and_continues_indented(detail: str) -> None:
+    start = place("PASS", "round 300", "aggregate")
+    first, *more = format_finding(start, detail, "", "", TERMINAL)
+    assert first.startswith(start.rstrip())
+    assert all(len(line) <= TERMINAL for line in (first, *more))
+    assert all(line.startswith(" " * 13) for line in more)
+    assert format_finding(start, detail, "", "", None) == [f"{start} {detail}"]
+
+
+@pytest.mark.parametrize("found", [DIGEST, CID])
+def test_what_was_expected_and_found_is_whole_on_a_terminal(found: str) -> None:
+    lines = format_finding(place("FAIL", "round 1", "aggregate"), "wrong", found, found, TERMINAL)
+    assert [line.split() for line in lines[1:]] == [["expected", found], ["found", found]]
+    assert all(len(line) <= TERMINAL for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("event", "values", "sentence"),
+    [
+        ("over", {"rounds": 1}, "the task is over after 1 finalized round"),
+        ("over", {"rounds": 0}, "the task is over after 0 finalized rounds"),
+        ("admitted", {"participants": 1}, "1 participant admitted"),
+        ("admitted", {"participants": 21}, "21 participants admitted"),
+        (
+            "proposed",
+            {"round": 2, "model": DIGEST, "included": 1, "updates": 1},
+            f"round 2: model {DIGEST[:12]}… proposed from 1 of 1 update",
+        ),
+    ],
+)
+def test_sentences_count_properly(
+    event: str, values: dict[str, Any], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_progress(False)(event, values)
+    time, _, rest = capsys.readouterr().out.rstrip("\n").partition("  ")
+    assert time.endswith("Z")
+    assert rest == sentence
