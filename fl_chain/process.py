@@ -158,7 +158,7 @@ def choose_port(port: int, purpose: str) -> int:
         except OSError:
             raise PortTaken(
                 f"port {port} for the {purpose} is taken",
-                "stop what listens there, or choose another port (0 takes any free one)",
+                "stop what listens there, or take any free ports with --any-ports",
             ) from None
         return int(probe.getsockname()[1])
 

@@ -70,12 +70,14 @@ def run_audit(
             if on_finding is not None:
                 on_finding(finding)
 
-    finding, records = check_history("ledger", evidence.ledger, evidence.chain_id)
-    report(finding)
+    ledger_finding, records = check_history("ledger", evidence.ledger, evidence.chain_id)
     finding, registry_records = check_history("registry", evidence.registry, evidence.chain_id)
-    report(finding)
     replay, task = check_transitions(records)
-    report(replay)
+    proposed = [n for n, history in task.rounds.items() if history.proposal] if task else []
+    if task is not None and only_round is not None and only_round not in proposed:
+        latest = f"the latest is round {proposed[-1]}" if proposed else "no round has one yet"
+        raise UsageError(f"round {only_round} has no proposed model", latest)
+    report(ledger_finding, finding, replay)
     if task is None:
         return findings
     parameters = task.parameters
@@ -91,10 +93,6 @@ def run_audit(
         return findings
     finding, genesis = check_genesis(manifest, parameters, evidence)
     report(finding)
-    proposed = [number for number, history in task.rounds.items() if history.proposal]
-    if only_round is not None and only_round not in proposed:
-        latest = f"the latest is round {proposed[-1]}" if proposed else "no round has one yet"
-        raise UsageError(f"round {only_round} has no proposed model", latest)
     models: dict[int, Values | None] = {0: genesis}
     for number in proposed:
         if only_round not in (None, number):

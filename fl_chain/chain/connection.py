@@ -21,7 +21,7 @@ from fl_chain.chain.answers import (
     read_logs,
     read_quantity,
 )
-from fl_chain.errors import ChainUnreachable, LedgerError, WrongChain
+from fl_chain.errors import ChainUnreachable, LedgerError, UsageError, WrongChain
 from fl_chain.protocol.records import Log
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -65,6 +65,8 @@ class ChainConnection:
     def __init__(
         self, rpc_url: str, chain_id: int | None = None, *, timeout_seconds: float = 30
     ) -> None:
+        if not rpc_url.startswith(("http://", "https://")):
+            raise UsageError(f"{rpc_url!r} is no RPC address", "it starts with http:// or https://")
         self.rpc_url = rpc_url
         session = requests.Session()
         # A proxy that the environment names is no way to reach this machine.

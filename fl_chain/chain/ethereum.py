@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -13,6 +14,7 @@ from fl_chain.chain.contracts import (
     REGISTRY,
     encode_action,
     encode_creation,
+    encode_view,
     matches_runtime_code,
 )
 from fl_chain.chain.ledger import Page, Receipt
@@ -20,7 +22,7 @@ from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import UnknownContract, UsageError
 from fl_chain.protocol.actions import LedgerAction, RegistryAction
-from fl_chain.protocol.records import TaskCreated, TaskParameters, topic_of
+from fl_chain.protocol.records import WORD_BYTES, TaskCreated, TaskParameters, topic_of
 
 
 class EthereumLedger:
@@ -122,7 +124,13 @@ def check_code(connection: ChainConnection, address: str, contract: str) -> None
     UnknownContract
         It is not, or there is none.
     """
-    if not matches_runtime_code(contract, connection.code(address)):
+    code = connection.code(address)
+    if not code:
+        raise UnknownContract(
+            f"there is no contract at {address} on {connection.rpc_url}",
+            "check --task and --rpc; fl-chain history tasks lists what is there",
+        )
+    if not matches_runtime_code(contract, code):
         raise UnknownContract(
             f"the code at {address} on {connection.rpc_url} is not this version's {contract}",
             "check --task and --rpc; fl-chain history tasks lists what is there",
@@ -162,6 +170,23 @@ class Deployer:
     def deploy_ledger(self, parameters: TaskParameters) -> str:
         """Deploy a RoundLedger and return its address."""
         return self._deploy(encode_creation(LEDGER, parameters))
+
+    def are_enrolled(self, registry: str, participants: Sequence[str]) -> list[bool]:
+        """Return for each participant whether a registry lists it."""
+        return self._ask(registry, "isEnrolled", participants)
+
+    def are_admitted(self, ledger: str, participants: Sequence[str]) -> list[bool]:
+        """Return for each participant whether it is admitted to a task."""
+        return self._ask(ledger, "participantOf", participants)
+
+    def _ask(self, contract: str, view: str, participants: Sequence[str]) -> list[bool]:
+        """Return the first word of a view's answer for each participant, as a truth value."""
+        calls = [
+            {"to": contract, "data": "0x" + encode_view(view, participant).hex()}
+            for participant in participants
+        ]
+        answers = self.connection.batch([("eth_call", [call, "latest"]) for call in calls])
+        return [any(read_bytes(answer)[:WORD_BYTES]) for answer in answers]
 
     def send(self, contract: str, action: LedgerAction | RegistryAction) -> Receipt:
         """Carry out an action on either contract."""

@@ -88,7 +88,10 @@ def read_keystore(path: Path) -> dict[str, Any]:
     try:
         keystore = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise KeyFileError(f"no key file at {path}", "make one with: fl-chain key new") from None
+        raise KeyFileError(
+            f"no key file at {path}",
+            "fl-chain key list shows what there is; fl-chain key new makes one",
+        ) from None
     except ValueError:
         raise KeyFileError(f"{path} is not a key file", "restore it from a backup") from None
     if not isinstance(keystore, dict):

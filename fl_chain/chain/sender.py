@@ -28,6 +28,14 @@ LONGEST_RECEIPT_POLL_SECONDS = 0.25
 RECEIPT_TIMEOUT_SECONDS = 120.0
 MOST_NONCES = 5
 """Attempts when another program sends from the same account at the same time."""
+_HINTS = {
+    "AlreadyEnrolled": "it is in the registry already",
+    "NotAdmitted": "ask the coordinator for: fl-chain task admit",
+    "NotAggregator": "name the aggregator's key with --key",
+    "NotCoordinator": "name the coordinator's key with --key",
+    "NotRegistrar": "name the key that deployed the registry with --key",
+    "TaskOver": "the task has ended; fl-chain history rounds shows how",
+}
 _KNOWN = ("already known", "already imported", "known transaction")
 _NONCE_USED = ("nonce too low", "replacement transaction underpriced")
 
@@ -213,7 +221,10 @@ class TransactionSender:
         if name:
             listed = ", ".join(f"{key}={_show(value)}" for key, value in values.items())
             raise TransactionRejected(
-                f"the contract refused: {name}({listed})", error=name, values=values
+                f"the contract refused: {name}({listed})",
+                _HINTS.get(name, ""),
+                error=name,
+                values=values,
             )
         if funds == 0 or "insufficient funds" in error.message.lower():
             raise self._unfunded(funds or 0, None)

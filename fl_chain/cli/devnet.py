@@ -6,6 +6,7 @@ import click
 
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import Settings, check_addresses, json_option, rpc_option
+from fl_chain.errors import DevnetError
 from fl_chain.roles.devnet import (
     KINDS,
     Devnet,
@@ -49,6 +50,11 @@ def up(
     fl-chain devnet up --devnet hardhat --any-ports
     """
     if reset:
+        before = read_devnet(settings.state)
+        if before is not None and before.is_running:
+            raise DevnetError(
+                f"the devnet in {settings.state} runs", "stop it first with: fl-chain devnet down"
+            )
         reset_devnet(settings.state)
     started = start_devnet(
         settings.state,

@@ -27,6 +27,7 @@ COMMANDS = {
 """Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""
 
 EXIT_INTERRUPTED = 130
+_NOUN = f"{__name__}.noun"
 EXIT_AUDIT_NOT_RUN = 3
 
 
@@ -78,6 +79,7 @@ def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
     15 devnet, 16 local state, 17 keys; 130 interrupted. An audit: 0 pass, 1 failure,
     2 undecidable, 3 could not run.
     """
+    context.meta[_NOUN] = context.invoked_subcommand
     context.obj = Settings.load(state, config)
 
 
@@ -88,27 +90,40 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors go to standard error."""
-    is_audit = "audit" in arguments[:5]
+    meta: dict[str, object] = {}
     try:
-        code = fl_chain.main(args=arguments, prog_name="fl-chain", standalone_mode=False)
+        with fl_chain.make_context("fl-chain", list(arguments)) as context:
+            meta = context.meta
+            code = fl_chain.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return _exit_code(meta, UsageError.exit_code)
     except click.ClickException as error:
         _complain(UsageError(error.format_message(), _usage_hint(error)))
-        return EXIT_AUDIT_NOT_RUN if is_audit else UsageError.exit_code
+        return _exit_code(meta, UsageError.exit_code)
     except BrokenPipeError:
         # The reader went away, as `head` does; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _exit_code(meta, 0)
     except FlChainError as error:
         _complain(error)
-        return EXIT_AUDIT_NOT_RUN if is_audit else error.exit_code
+        return _exit_code(meta, error.exit_code)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _complain(LocalStateError(f"{place}{error.strerror or error}"))
-        return EXIT_AUDIT_NOT_RUN if is_audit else LocalStateError.exit_code
+        return _exit_code(meta, LocalStateError.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _exit_code(meta: dict[str, object], code: int) -> int:
+    """Return the exit code of a command that did not come to its end."""
+    return EXIT_AUDIT_NOT_RUN if meta.get(_NOUN) == "audit" else code
 
 
 def _complain(error: FlChainError) -> None:

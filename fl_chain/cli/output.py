@@ -31,10 +31,16 @@ _SENTENCES = {
     "aborted": "round {round} aborted: its deadline had passed",
     "admitted": "{participants} {participants:participant} admitted",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
+    "ended": "round {round} was aborted: its deadline had passed",
     "examined": "round {round}: update {sequence} of {participant} verified",
     "excluded": "round {round}: update {sequence} of {participant} left out: {reason}",
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
+    "idle": "round {round} is {phase} with {updates} of {target} updates, until {until_at}",
+    "joined": (
+        "training on partition {partition} of {partitions} (counted from 0),"
+        " {examples} {examples:example}"
+    ),
     "missed": "round {round} missed: {reason}",
     "over": "the task is over after {rounds} finalized {rounds:round}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
@@ -47,6 +53,7 @@ _SENTENCES = {
     ),
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "training": "round {round}: training",
+    "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",
     "waiting": "waiting: {reason}",
 }
 
@@ -233,7 +240,7 @@ def _spoken(values: dict[str, Any]) -> dict[str, Any]:
     """Return what sentences are made of: counts that know their plural, digests by their start."""
     return {
         name: _Count(value)
-        if isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, int) and not isinstance(value, bool) and not name.endswith("_at")
         else _cell(name, value, _BREVITIES[0])
         for name, value in values.items()
     }

@@ -92,13 +92,8 @@ def admit(
     services = settings.services(rpc)
     state, _ = replay(services.open_ledger(task))
     deployer = services.open_deployer(settings.open_key(services, key, password_file))
-    admit_participants(
-        deployer,
-        task,
-        participants,
-        enrol_in=state.parameters.registry,
-        progress=print_progress(as_json),
-    )
+    registry = state.parameters.registry
+    admit_participants(deployer, task, registry, participants, print_progress(as_json))
 
 
 @task.command("stop")

@@ -25,7 +25,13 @@ from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.round import Phase, Task
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.liveness import LOST_RACES, compute_due, move_on
+from fl_chain.roles.liveness import (
+    LOST_RACES,
+    compute_due,
+    describe_wait,
+    move_on,
+    report_end,
+)
 from fl_chain.roles.patience import AWAY, DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.storage.store import ContentStore
@@ -62,6 +68,7 @@ class AggregatorRole:
         self._examined: set[int] = set()
         self._examined_in: Task | None = None
         self._gave_up_on = 0
+        self._waiting_for: tuple[int, Phase] | None = None
 
     def run(self) -> None:
         """Work until the task is over.
@@ -87,7 +94,7 @@ class AggregatorRole:
         self._patiently(self.follower.refresh)
         task = self.follower.task
         if task.is_over:
-            self._progress("over", {"rounds": task.current.num_finalized})
+            report_end(task, self._progress)
             return True
         phase = self.follower.phase
         if phase in (Phase.COLLECTING, Phase.AGGREGATING):
@@ -97,6 +104,10 @@ class AggregatorRole:
         if phase == Phase.AGGREGATING and self._propose():
             return False
         if not self._patiently(lambda: move_on(self.follower, 0, self._progress)):
+            phase = self.follower.phase
+            if self._waiting_for != (task.current.round, phase):
+                self._waiting_for = (task.current.round, phase)
+                self._progress("idle", describe_wait(self.follower))
             self._ledger.wait(self._pause())
         return False
 

@@ -28,6 +28,7 @@ from fl_chain.protocol.records import (
     TaskCreated,
     decode_log,
 )
+from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.store import ContentStore
 
 MOST_READS = 50
@@ -80,7 +81,15 @@ def audit_task(
     only_round: int | None = None,
     on_finding: OnFinding | None = None,
 ) -> list[Finding]:
-    """Audit one task; see :func:`fl_chain.audit.audit.run_audit`."""
+    """Audit one task; see :func:`fl_chain.audit.audit.run_audit`.
+
+    Raises
+    ------
+    StoreUnreachable
+        No IPFS node answers: that is no finding about anybody.
+    """
+    if isinstance(store, IpfsStore):
+        store.version()
     return run_audit(collect_evidence(connection, address, store), only_round, on_finding)
 
 

@@ -21,8 +21,7 @@ from fl_chain.protocol.records import TaskParameters
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
-from fl_chain.training.datasets import check_dataset
-from fl_chain.training.models import build_model
+from fl_chain.training.models import build_model, check_fit
 from fl_chain.training.parameters import get_parameters
 
 ADMISSIONS_PER_TRANSACTION = 200
@@ -83,40 +82,39 @@ def create_task(
         )
     )
     progress("deployed", {"ledger": ledger, "registry": registry})
-    # A registry that exists may be another registrar's, who has enrolled its participants.
-    admit_participants(
-        deployer,
-        ledger,
-        task_file.participants,
-        enrol_in="" if task_file.registry else registry,
-        progress=progress,
-    )
+    admit_participants(deployer, ledger, registry, task_file.participants, progress)
     return CreatedTask(ledger, registry, manifest.task_id, compute_digest(genesis).hex())
 
 
 def admit_participants(
     deployer: Deployer,
     ledger: str,
+    registry: str,
     participants: tuple[str, ...],
-    *,
-    enrol_in: str = "",
     progress: Progress = ignore_progress,
 ) -> None:
-    """Admit participants to a task, enrolling them in a registry first if one is named."""
+    """Enrol in the registry and admit to the task whoever is not yet; repeating it does no harm."""
     if len(set(participants)) != len(participants):
         raise UsageError("a participant is listed twice")
     for start in range(0, len(participants), ADMISSIONS_PER_TRANSACTION):
         batch = participants[start : start + ADMISSIONS_PER_TRANSACTION]
-        if enrol_in:
-            deployer.send(enrol_in, Enrol(batch))
-        deployer.send(ledger, Admit(batch))
+        missing = _without(batch, deployer.are_enrolled(registry, batch))
+        if missing:
+            deployer.send(registry, Enrol(missing))
+        missing = _without(batch, deployer.are_admitted(ledger, batch))
+        if missing:
+            deployer.send(ledger, Admit(missing))
         progress("admitted", {"participants": start + len(batch)})
+
+
+def _without(participants: tuple[str, ...], is_done: list[bool]) -> tuple[str, ...]:
+    return tuple(who for who, done in zip(participants, is_done, strict=True) if not done)
 
 
 def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, bytes]:
     """Return the manifest of a task file and the blob of its genesis model."""
     recipe = task_file.recipe
-    check_dataset(recipe.data)
+    check_fit(recipe.model, recipe.data)
     parameters = get_parameters(build_model(recipe.model, recipe.seed))
     layout = layout_of(parameters)
     manifest = Manifest(

@@ -46,6 +46,11 @@ class TaskFollower:
         self._model: tuple[bytes, NDArray[np.int32]] | None = None
 
     @property
+    def has_started(self) -> bool:
+        """Whether any records have been read."""
+        return self._task is not None
+
+    @property
     def task(self) -> Task:
         """The state after the records read so far."""
         if self._task is None:

@@ -49,9 +49,17 @@ def open_trainer(
             f"there is no partition {partition_id} of {num_partitions}",
             "--partition-id counts from 0",
         )
+    expected = manifest.rounds.target_updates
+    if num_partitions != expected:
+        progress("unusual", {"partitions": num_partitions, "participants": expected})
     split = load_dataset(manifest.recipe.data)
     divider = build_partitioner(partitioner, num_partitions, manifest.recipe.seed, **options)
-    return build_trainer(manifest, divider.load_partition(split.train, partition_id))
+    dataset = divider.load_partition(split.train, partition_id)
+    progress(
+        "joined",
+        {"partition": partition_id, "partitions": num_partitions, "examples": len(dataset)},
+    )
+    return build_trainer(manifest, dataset)
 
 
 def build_trainer(manifest: Manifest, dataset: Any) -> LocalSgd:

@@ -5,9 +5,11 @@ Participants wait a grace period before they pay for it, so that normally the ag
 
 from __future__ import annotations
 
+from typing import Any
+
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Abort, Finalize
-from fl_chain.protocol.round import Phase
+from fl_chain.protocol.round import Phase, Task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
 
@@ -57,3 +59,22 @@ def move_on(follower: TaskFollower, grace_seconds: int, progress: Progress) -> b
         return False
     progress(event, {"round": round_number, "gas": receipt.gas_used})
     return True
+
+
+def describe_wait(follower: TaskFollower) -> dict[str, Any]:
+    """Return what somebody who has nothing to do now waits for."""
+    task = follower.task
+    due = compute_due(follower)
+    return {
+        "round": task.current.round,
+        "phase": follower.phase.name,
+        "updates": task.current.num_updates,
+        "target": task.parameters.target_updates,
+        "until_at": due,
+    }
+
+
+def report_end(task: Task, progress: Progress) -> None:
+    """Say how the task ended."""
+    event = "stopped" if task.current.is_stopped else "over"
+    progress(event, {"rounds": task.current.num_finalized})

@@ -23,7 +23,13 @@ from fl_chain.protocol.records import (
 from fl_chain.protocol.round import Phase
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
-from fl_chain.roles.liveness import LOST_RACES, compute_due, move_on
+from fl_chain.roles.liveness import (
+    LOST_RACES,
+    compute_due,
+    describe_wait,
+    move_on,
+    report_end,
+)
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.storage.store import ContentStore
@@ -70,6 +76,7 @@ class ParticipantRole:
         self._journal = journal
         self._progress = progress
         self._patience_seconds = patience_seconds
+        self._waiting_for: tuple[int, Phase] | None = None
 
     def run(self) -> None:
         """Work until the task is over.
@@ -85,10 +92,13 @@ class ParticipantRole:
     def step(self) -> bool:
         """Do what is to be done now, or wait for news; return whether the task is over."""
         self._ledger.watch(*NEWS)
-        self._patiently(self.follower.refresh)
+        is_first = not self.follower.has_started
+        for record in self._patiently(self.follower.refresh):
+            if isinstance(record, RoundAborted) and not is_first:
+                self._progress("ended", {"round": record.round})
         task = self.follower.task
         if task.is_over:
-            self._progress("over", {"rounds": task.current.num_finalized})
+            report_end(task, self._progress)
             return True
         round_number = task.current.round
         has_submitted = task.last_round_of.get(self._ledger.sender) == round_number
@@ -100,8 +110,16 @@ class ParticipantRole:
                 )
             self._take_part(round_number)
         elif not self._patiently(lambda: move_on(self.follower, GRACE_SECONDS, self._progress)):
+            self._report_wait(round_number)
             self._ledger.wait(self._pause())
         return False
+
+    def _report_wait(self, round_number: int) -> None:
+        """Say once per phase what is being waited for."""
+        phase = self.follower.phase
+        if self._waiting_for != (round_number, phase):
+            self._waiting_for = (round_number, phase)
+            self._progress("idle", describe_wait(self.follower))
 
     def _take_part(self, round_number: int) -> None:
         values: dict[str, Any] = {"round": round_number}

@@ -87,8 +87,11 @@ class Services:
     def _devnet(self) -> Devnet:
         devnet = read_devnet(self.state)
         if devnet is None or not devnet.is_running:
+            down = [s.name for s in devnet.services if not s.process.is_running] if devnet else []
+            what = f"{', '.join(down)} of the devnet" if down else "no devnet"
+            verb = "does not run" if down else "runs"
             raise UsageError(
-                f"no devnet runs in {self.state}",
+                f"{what} {verb} in {self.state.resolve()}",
                 "start one with: fl-chain devnet up, or name endpoints with --rpc and --ipfs",
             )
         return devnet

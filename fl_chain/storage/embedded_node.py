@@ -194,7 +194,10 @@ def _log_since(log_path: Path, start: int) -> str:
 def _startup_error(exit_code: int, log: str, log_path: Path) -> DevnetError:
     lines = log.splitlines() or ["no message"]
     if exit_code == _EXIT_PORT_TAKEN:
-        return PortTaken(f"the IPFS node cannot start: {lines[-1]}", "choose another port")
+        return PortTaken(
+            f"the IPFS node cannot start: {lines[-1]}",
+            "stop what listens there, or take any free ports with --any-ports",
+        )
     if exit_code == _EXIT_REPOSITORY_LOCKED:
         return DevnetError(f"the IPFS node cannot start: {lines[-1]}", "stop the other node first")
     return DevnetError(

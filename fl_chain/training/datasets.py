@@ -18,7 +18,15 @@ from fl_chain.errors import TrainingError
 from fl_chain.training.mnist import fetch_mnist_tarball, load_mnist_arrays
 from fl_chain.training.names import unknown_name
 
-__all__ = ["DATASETS", "Dataset", "Progress", "TrainTestSplit", "check_dataset", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "NUM_FEATURES",
+    "Dataset",
+    "Progress",
+    "TrainTestSplit",
+    "check_dataset",
+    "load_dataset",
+]
 
 Progress = Callable[[str], None]
 """Is told, in a few words, what is being waited for."""
@@ -123,6 +131,10 @@ def load_dataset(name: str, *, progress: Progress | None = None) -> TrainTestSpl
     """
     check_dataset(name)
     return DATASETS[name](progress or (lambda _message: None))
+
+
+NUM_FEATURES: Final[Mapping[str, int]] = MappingProxyType({"mnist": 784, "digits": 64})
+"""Length of one example's feature row, known without loading the data set."""
 
 
 def check_dataset(name: str) -> None:

@@ -17,10 +17,12 @@ from typing import Final
 import torch
 from torch import nn
 
+from fl_chain.errors import TrainingError
+from fl_chain.training.datasets import NUM_FEATURES, check_dataset
 from fl_chain.training.names import unknown_name
 from fl_chain.training.seed import require_seed
 
-__all__ = ["MODELS", "ModelSpec", "build_model", "find_model"]
+__all__ = ["MODELS", "ModelSpec", "build_model", "check_fit", "find_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,24 @@ def find_model(name: str) -> ModelSpec:
         return MODELS[name]
     except KeyError:
         raise unknown_name("model", name, MODELS) from None
+
+
+def check_fit(model: str, dataset: str) -> None:
+    """Check that a model takes the features of a data set, without building or loading either.
+
+    Raises
+    ------
+    TrainingError
+        One of them is unknown, or they do not belong together.
+    """
+    check_dataset(dataset)
+    spec, features = find_model(model), NUM_FEATURES[dataset]
+    if spec.num_features != features:
+        fitting = sorted(name for name, entry in MODELS.items() if entry.num_features == features)
+        raise TrainingError(
+            f"the model {model} takes {spec.num_features} features, {dataset} has {features}",
+            f"for {dataset} there are: {', '.join(fitting)}",
+        )
 
 
 def build_model(name: str, seed: int) -> nn.Module:

@@ -241,11 +241,13 @@ def test_a_participant_is_admitted_later_and_a_task_is_stopped(work: Work) -> No
         '[recipe]\nmodel = "digits_mlp"\ndata = "digits"\n[rounds]\ntarget_updates = 2\n'
     )
     options = ("--key", "coordinator", *PASSWORD)
+    absolute = ("--key", "coordinator", PASSWORD[0], str(site.directory / PASSWORD[1]))
     created = site.run("task", "create", "second.toml", *options)
     task = created.splitlines()[-1].removeprefix("task ")
     site.run(
         "task", "admit", work.addresses["alice"].upper().replace("X", "x"), "--task", task, *options
     )
+    site.ask("task", "admit", work.addresses["alice"], "--task", task, *absolute)  # no harm done
     (row,) = site.ask_rows("history", "participants", "--task", task)
     assert (row["participant"], row["is_admitted"]) == (work.addresses["alice"], True)
     assert site.run("task", "stop", "--task", task, *options) == "stopped\n"
@@ -256,3 +258,24 @@ def test_a_participant_is_admitted_later_and_a_task_is_stopped(work: Work) -> No
     assert site.run("participant", "run", "--task", task, "--key", "alice", *PASSWORD).endswith(
         "the task is over after 0 finalized rounds\n"
     )
+
+
+def test_a_running_devnet_is_not_reset(work: Work) -> None:
+    work.site.ask("devnet", "up", "--reset", code=15)
+    assert work.site.rows("history", "tasks")
+
+
+def test_an_audit_whose_reader_goes_away_has_not_passed(work: Work) -> None:
+    process = work.site.start("audit", "run", "--task", work.task)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (3, "")
+
+
+def test_a_history_whose_reader_has_seen_enough_ends_quietly(work: Work) -> None:
+    process = work.site.start("history", "updates", "--task", work.task, "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")

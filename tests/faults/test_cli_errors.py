@@ -107,8 +107,10 @@ GOOD_TASK = '[recipe]\nmodel = "digits_mlp"\ndata = "digits"\n'
 def test_no_chain_node_at_the_url(cli: Cli) -> None:
     url = f"http://127.0.0.1:{CLOSED_PORT}"
     assert_error(cli("history", "tasks", "--rpc", url), 13, url, "fl-chain devnet up")
-    for nonsense in ("nonsense", "ftp://127.0.0.1", "http://", "http://[::1"):
+    for nonsense in ("http://", "http://[::1"):
         assert_error(cli("history", "tasks", "--rpc", nonsense), 13, "no chain node answers")
+    for nonsense in ("nonsense", "ftp://127.0.0.1", "127.0.0.1:8545"):
+        assert_error(cli("history", "tasks", "--rpc", nonsense), 10, nonsense, "http://")
 
 
 def test_something_else_answers_at_the_url(cli: Cli, world: World) -> None:
@@ -119,7 +121,7 @@ def test_something_else_answers_at_the_url(cli: Cli, world: World) -> None:
 
 
 def test_no_devnet_runs_here(cli: Cli) -> None:
-    assert_error(cli("history", "tasks"), 10, "no devnet runs in .fl-chain", "fl-chain devnet up")
+    assert_error(cli("history", "tasks"), 10, "no devnet runs in /", "fl-chain devnet up")
 
 
 def test_another_chain_than_configured(cli: Cli, world: World, tmp_path: Path) -> None:
@@ -136,9 +138,10 @@ def test_no_contract_or_a_foreign_one_at_the_address(
     for address in (NOBODY, federation.created.registry, federation.address_of(0)):
         for command in ("rounds", "updates", "participants"):
             outcome = cli("history", command, "--task", address, *rpc)
-            assert_error(outcome, 13, f"the code at {address}", "fl-chain history tasks")
+            found = "the code" if address == federation.created.registry else "no contract"
+            assert_error(outcome, 13, f"{found} at {address}", "fl-chain history tasks")
         outcome = cli("participant", "run", "--task", address, *endpoints, *keys)
-        assert_error(outcome, 13, f"the code at {address}")
+        assert_error(outcome, 13, f"{found} at {address}")
         outcome = cli("audit", "run", "--task", address, *endpoints)
         assert_error(outcome, 3, address, "fl-chain history tasks")
 
@@ -364,6 +367,30 @@ def test_a_task_that_could_not_be_carried_out(
     assert world.connection.call("eth_blockNumber") == before
 
 
+def test_a_model_that_does_not_take_the_data(
+    cli: Cli, endpoints: list[str], keys: list[str], world: World, tmp_path: Path
+) -> None:
+    before = world.connection.call("eth_blockNumber")
+    text = GOOD_TASK.replace('"digits"', '"mnist"')
+    outcome = cli("task", "create", task_file(tmp_path, text), *endpoints, *keys)
+    assert_error(outcome, 14, "digits_mlp takes 64 features, mnist has 784", "mcmahan_2nn")
+    assert world.connection.call("eth_blockNumber") == before
+
+
+def test_the_word_audit_elsewhere_changes_no_exit_code(cli: Cli) -> None:
+    assert_error(cli("key", "new", "audit", "--password-file", "none"), 17, "none")
+    assert_error(cli("--state", "audit", "history", "tasks"), 10, "no devnet runs")
+    assert_error(cli("audit", "run", "--task", "0x12"), 3, "is no address")
+
+
+def test_an_audit_without_an_ipfs_node_accuses_nobody(
+    cli: Cli, endpoints: list[str], federation: Federation
+) -> None:
+    nowhere = ["--ipfs", f"/ip4/127.0.0.1/tcp/{CLOSED_PORT}"]
+    outcome = cli("audit", "run", "--task", federation.address, *endpoints[:2], *nowhere)
+    assert_error(outcome, 3, "no IPFS node answers", "check --ipfs")
+
+
 def test_a_missing_task_file(cli: Cli, endpoints: list[str], keys: list[str]) -> None:
     assert_error(cli("task", "create", "none.toml", *endpoints, *keys), 10, "cannot read none.toml")
 
@@ -445,7 +472,7 @@ def taken_port() -> Iterator[None]:
 def test_a_port_that_is_taken(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("devnet", "up")
     outcome.out = ""
-    assert_error(outcome, 15, "port 8545", "another port")
+    assert_error(outcome, 15, "port 8545", "--any-ports")
     assert cli("devnet", "down").out == "nothing was running\n"
 
 
@@ -508,6 +535,9 @@ def test_a_disk_that_fills_up_under_the_journal(
     fresh = world.federation(1, num_rounds=1)
     options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "alice", "--json"]
     outcome = limited(1000, ["participant", "run", *options], tmp_path)
-    assert [json.loads(line)["event"] for line in outcome.out.splitlines()] == ["training"]
+    assert [json.loads(line)["event"] for line in outcome.out.splitlines()] == [
+        "joined",
+        "training",
+    ]
     assert_error(outcome, 16, "update.safetensors", "free disk space")
     assert fresh.task.current.num_updates == 0
