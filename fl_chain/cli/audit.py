@@ -9,7 +9,7 @@ from rich.text import Text
 
 from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdict
 from fl_chain.cli.output import console, format_finding, print_line, terminal_width
-from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
+from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
 
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDABLE: "yellow"}
 
@@ -23,7 +23,13 @@ def audit() -> None:
 @task_option
 @click.option("--round", "only_round", type=click.IntRange(1), help="Re-execute this round only.")
 @rpc_option
-@ipfs_option
+@click.option(
+    "--ipfs",
+    metavar="MULTIADDR",
+    multiple=True,
+    help="IPFS node's API; may be given several times, then every copy is checked."
+    "  [default: configuration, then every node of the devnet]",
+)
 @json_option
 @click.pass_obj
 def run(
@@ -31,7 +37,7 @@ def run(
     task: str,
     only_round: int | None,
     rpc: str | None,
-    ipfs: str | None,
+    ipfs: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Check contracts, history, manifest, and every round's updates, model and report.
@@ -66,9 +72,9 @@ def run(
         for text in more:
             terminal.print(Text(text), soft_wrap=True)
 
-    services = settings.services(rpc, ipfs)
+    services = settings.services(rpc)
     connection = services.connect()
-    with services.open_store() as store:
+    with services.open_stores(ipfs) as store:
         findings = audit_task(connection, task, store, only_round, show)
     verdict = compute_verdict(findings)
     counts = {v: sum(f.verdict == v for f in findings) for v in Verdict}

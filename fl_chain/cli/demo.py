@@ -71,7 +71,7 @@ def run(
             click.echo(f"{participants} participants, one aggregator, {rounds} rounds on {data}")
             job.prepare()
             _run_rounds(job)
-        code = _audit(job, state)
+        code = _audit(job)
         is_kept = keep
     finally:
         if not is_kept:
@@ -137,15 +137,12 @@ def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
                 bars.reset(task)
 
 
-def _audit(job: Demo, state: Path) -> int:
+def _audit(job: Demo) -> int:
     """Audit in a process of its own, which knows RPC endpoint, contract and IPFS, no more."""
     arguments = ["audit", "run", "--task", job.stage.task.ledger]
-    arguments += [
-        "--rpc",
-        job.stage.devnet.chain.address,
-        "--ipfs",
-        job.stage.devnet.ipfs[0].address,
-    ]
+    arguments += ["--rpc", job.stage.devnet.chain.address]
+    for service in job.stage.devnet.ipfs:
+        arguments += ["--ipfs", service.address]
     click.echo(f"$ fl-chain {' '.join(arguments)}")
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]

@@ -29,6 +29,7 @@ from fl_chain.protocol.records import (
     decode_log,
 )
 from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.storage.mirrored import MirroredStore
 from fl_chain.storage.store import ContentStore
 
 MOST_READS = 50
@@ -88,7 +89,7 @@ def audit_task(
     StoreUnreachable
         No IPFS node answers: that is no finding about anybody.
     """
-    if isinstance(store, IpfsStore):
+    if isinstance(store, IpfsStore | MirroredStore):
         store.version()
     return run_audit(collect_evidence(connection, address, store), only_round, on_finding)
 

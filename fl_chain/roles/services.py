@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fl_chain.errors import UsageError
 from fl_chain.roles.devnet import Devnet, read_devnet
 from fl_chain.roles.journal import Journal
 from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.storage.mirrored import MirroredStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Services:
     def open_store(self) -> IpfsStore:
         """Open the IPFS node."""
         return IpfsStore(self.ipfs or self._devnet().ipfs[0].address)
+
+    def open_stores(self, addresses: Sequence[str] = ()) -> MirroredStore:
+        """Open several IPFS nodes at once; without addresses all that there are."""
+        if not addresses:
+            found = (self.ipfs,) if self.ipfs else (s.address for s in self._devnet().ipfs)
+            addresses = tuple(found)
+        return MirroredStore([IpfsStore(address) for address in addresses])
 
     def open_ledger(
         self, task: str, account: LocalAccount | None = None, journal: Journal | None = None
