@@ -27,8 +27,8 @@ from fl_chain.protocol.round import Phase, Task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import (
     LOST_RACES,
+    WaitReporter,
     compute_due,
-    describe_wait,
     move_on,
     report_end,
 )
@@ -68,7 +68,7 @@ class AggregatorRole:
         self._examined: set[int] = set()
         self._examined_in: Task | None = None
         self._gave_up_on = 0
-        self._waiting_for: tuple[int, Phase] | None = None
+        self._wait_reporter = WaitReporter(progress)
 
     def run(self) -> None:
         """Work until the task is over.
@@ -104,10 +104,7 @@ class AggregatorRole:
         if phase == Phase.AGGREGATING and self._propose():
             return False
         if not self._patiently(lambda: move_on(self.follower, 0, self._progress)):
-            phase = self.follower.phase
-            if self._waiting_for != (task.current.round, phase):
-                self._waiting_for = (task.current.round, phase)
-                self._progress("idle", describe_wait(self.follower))
+            self._wait_reporter.report(self.follower)
             self._ledger.wait(self._pause())
         return False
 

@@ -5,8 +5,6 @@ Participants wait a grace period before they pay for it, so that normally the ag
 
 from __future__ import annotations
 
-from typing import Any
-
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Abort, Finalize
 from fl_chain.protocol.round import Phase, Task
@@ -61,17 +59,29 @@ def move_on(follower: TaskFollower, grace_seconds: int, progress: Progress) -> b
     return True
 
 
-def describe_wait(follower: TaskFollower) -> dict[str, Any]:
-    """Return what somebody who has nothing to do now waits for."""
-    task = follower.task
-    due = compute_due(follower)
-    return {
-        "round": task.current.round,
-        "phase": follower.phase.name,
-        "updates": task.current.num_updates,
-        "target": task.parameters.target_updates,
-        "until_at": due,
-    }
+class WaitReporter:
+    """Says once per round and phase what somebody who has nothing to do now waits for."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._reported: tuple[int, Phase] | None = None
+
+    def report(self, follower: TaskFollower) -> None:
+        """Report unless this round's phase has been reported."""
+        task, phase = follower.task, follower.phase
+        if self._reported == (task.current.round, phase):
+            return
+        self._reported = (task.current.round, phase)
+        self._progress(
+            "idle",
+            {
+                "round": task.current.round,
+                "phase": phase.name,
+                "updates": task.current.num_updates,
+                "target": task.parameters.target_updates,
+                "until_at": compute_due(follower),
+            },
+        )
 
 
 def report_end(task: Task, progress: Progress) -> None:

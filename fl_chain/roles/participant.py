@@ -25,8 +25,8 @@ from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
     LOST_RACES,
+    WaitReporter,
     compute_due,
-    describe_wait,
     move_on,
     report_end,
 )
@@ -76,7 +76,7 @@ class ParticipantRole:
         self._journal = journal
         self._progress = progress
         self._patience_seconds = patience_seconds
-        self._waiting_for: tuple[int, Phase] | None = None
+        self._wait_reporter = WaitReporter(progress)
 
     def run(self) -> None:
         """Work until the task is over.
@@ -110,16 +110,9 @@ class ParticipantRole:
                 )
             self._take_part(round_number)
         elif not self._patiently(lambda: move_on(self.follower, GRACE_SECONDS, self._progress)):
-            self._report_wait(round_number)
+            self._wait_reporter.report(self.follower)
             self._ledger.wait(self._pause())
         return False
-
-    def _report_wait(self, round_number: int) -> None:
-        """Say once per phase what is being waited for."""
-        phase = self.follower.phase
-        if self._waiting_for != (round_number, phase):
-            self._waiting_for = (round_number, phase)
-            self._progress("idle", describe_wait(self.follower))
 
     def _take_part(self, round_number: int) -> None:
         values: dict[str, Any] = {"round": round_number}
