@@ -55,6 +55,12 @@ Problem = tuple[int | None, str, str]
 """Round, check and verdict of a finding that is not PASS."""
 
 
+def make_account(index: int) -> LocalAccount:
+    """Return the account of that number, which has no money until a world gives it some."""
+    account: LocalAccount = Account.from_key((2**200 + index).to_bytes(32))
+    return account
+
+
 class _RoundDone(Exception):
     """Ends an aggregator that has done what the test needs."""
 
@@ -72,7 +78,7 @@ class World:
     def account(self, index: int) -> LocalAccount:
         """Return the account of that number, the same for every test."""
         while len(self._accounts) <= index:
-            made = Account.from_key((2**200 + len(self._accounts)).to_bytes(32))
+            made = make_account(len(self._accounts))
             transfer(self.connection, faucet_account(), str(made.address).lower(), 100 * ETHER)
             self._accounts.append(made)
         return self._accounts[index]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fl_chain.cli.output import print_line, print_rows
-from fl_chain.cli.settings import Settings, check_addresses, json_option, rpc_option
+from fl_chain.cli.settings import Settings, json_option, rpc_option
 from fl_chain.errors import DevnetError
 from fl_chain.roles.devnet import (
     KINDS,
@@ -86,12 +86,18 @@ def status(settings: Settings, as_json: bool) -> None:
 
 
 @devnet.command("fund")
-@click.argument("addresses", nargs=-1, required=True, callback=check_addresses)
+@click.argument("accounts", nargs=-1, required=True)
 @rpc_option
 @click.pass_obj
-def fund_command(settings: Settings, addresses: tuple[str, ...], rpc: str | None) -> None:
-    """Send devnet money to ADDRESSES."""
-    fund(settings.services(rpc).connect(), list(addresses))
+def fund_command(settings: Settings, accounts: tuple[str, ...], rpc: str | None) -> None:
+    """Send devnet money to ACCOUNTS: names of keys, or addresses.
+
+    \b
+    fl-chain devnet fund coordinator alice bob
+    """
+    services = settings.services(rpc)
+    addresses = [services.resolve_address(account) for account in accounts]
+    fund(services.connect(), addresses)
     click.echo(f"{len(addresses)} funded")
 
 

@@ -110,13 +110,6 @@ def _check_address(context: click.Context, parameter: click.Parameter, value: st
         raise click.BadParameter(f"{value[:80]!r} is no address (0x and 40 digits)") from None
 
 
-def check_addresses(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return a command's arguments as addresses in their one form, or refuse them."""
-    return tuple(_check_address(context, parameter, value) for value in values)
-
-
 def rpc_option(command: Command) -> Command:
     """Add --rpc."""
     text = "Chain node, http(s) URL.  [default: configuration, then devnet]"

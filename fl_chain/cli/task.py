@@ -10,7 +10,6 @@ import click
 from fl_chain.cli.output import print_line, print_progress
 from fl_chain.cli.settings import (
     Settings,
-    check_addresses,
     ipfs_option,
     json_option,
     key_options,
@@ -50,7 +49,7 @@ def create(
     \b
     # task.toml, everything else has defaults (docs/how-to/run-a-task.md)
     name = "digits"
-    participants = ["0x...", "0x..."]
+    participants = ["alice", "bob"]
     [recipe]
     model = "digits_mlp"
     data = "digits"
@@ -58,8 +57,8 @@ def create(
     from fl_chain.roles.coordinator import create_task
     from fl_chain.roles.task_file import read_task_file
 
-    description = read_task_file(task_file)
     services = settings.services(rpc, ipfs)
+    description = read_task_file(task_file, services.resolve_address)
     deployer = services.open_deployer(settings.open_key(services, key, password_file))
     with services.open_store() as store:
         created = create_task(description, deployer, store, print_progress(as_json))
@@ -70,7 +69,7 @@ def create(
 
 
 @task.command("admit")
-@click.argument("participants", nargs=-1, required=True, callback=check_addresses)
+@click.argument("participants", nargs=-1, required=True)
 @task_option
 @key_options
 @rpc_option
@@ -85,15 +84,22 @@ def admit(
     rpc: str | None,
     as_json: bool,
 ) -> None:
-    """Enrol PARTICIPANTS (addresses) in the task's registry and admit them. Coordinator only."""
+    """Enrol PARTICIPANTS in the task's registry and admit them. Coordinator only.
+
+    Each is the name of a key (fl-chain key list) or an address.
+
+    \b
+    fl-chain task admit alice bob --task 0x... --key coordinator
+    """
     from fl_chain.roles.coordinator import admit_participants
     from fl_chain.roles.history import replay
 
     services = settings.services(rpc)
+    addresses = tuple(map(services.resolve_address, participants))
     state, _ = replay(services.open_ledger(task))
     deployer = services.open_deployer(settings.open_key(services, key, password_file))
     registry = state.parameters.registry
-    admit_participants(deployer, task, registry, participants, print_progress(as_json))
+    admit_participants(deployer, task, registry, addresses, print_progress(as_json))
 
 
 @task.command("stop")

@@ -12,6 +12,7 @@ from fl_chain.chain import keys
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.errors import UsageError
+from fl_chain.roles.account_names import resolve_address
 from fl_chain.roles.devnet import Devnet, read_devnet
 from fl_chain.roles.journal import Journal
 from fl_chain.storage.ipfs import IpfsStore
@@ -83,6 +84,16 @@ class Services:
             raise UsageError(f"{name!r} is no name for a key", "use letters, digits, - and _")
         path = self.keys / f"{name}.json"
         return keys.create_key(path, password, is_generated=is_generated)
+
+    def resolve_address(self, text: str) -> str:
+        """Return an address as it is, or that of the key with this name.
+
+        Raises
+        ------
+        UsageError
+            It is neither.
+        """
+        return resolve_address(text, self.keys)
 
     def list_keys(self) -> list[tuple[str, str]]:
         """Return name and address of every key."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from fl_chain.errors import InvalidManifest, MalformedBlob, UsageError
-from fl_chain.protocol.address import parse_address
+from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import Encoding, Recipe, RoundParameters
+from fl_chain.roles.account_names import read_address
+from fl_chain.roles.task_rules import check_task_rules
 
 _TOP = ("name", "aggregator", "participants", "registry", "rule", "privacy")
 _TABLES = {"rounds": RoundParameters, "recipe": Recipe, "encoding": Encoding}
 _NOT_WRITTEN = ("environment",)
+_UNNAMED = "unnamed"
+"""Stands for the name that a task without one is given when it is created."""
 _ROUND_DEFAULTS = {
     "num_rounds": 5,
     "max_weight": 100_000,
@@ -42,13 +46,22 @@ class TaskFile:
     encoding: Encoding
 
 
-def read_task_file(path: Path) -> TaskFile:
+def read_task_file(path: Path, resolve: Callable[[str], str] = read_address) -> TaskFile:
     """Read and check a task.toml; the example in docs/how-to/run-a-task.md shows every field.
+
+    Parameters
+    ----------
+    path
+        The file.
+    resolve
+        Returns the address of whatever may stand for an account in the file.
 
     Raises
     ------
     UsageError
         Missing, not TOML, or an unknown, missing or mistyped field.
+    InvalidManifest
+        Well formed, but impossible to carry out exactly.
     """
     try:
         with path.open("rb") as file:
@@ -58,31 +71,45 @@ def read_task_file(path: Path) -> TaskFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     try:
-        return parse_task(contents)
+        return parse_task(contents, resolve)
     except (UsageError, InvalidManifest) as error:
-        raise UsageError(f"{path}: {error.message}", error.hint) from None
+        raise type(error)(f"{path}: {error.message}", error.hint) from None
 
 
-def parse_task(contents: dict[str, Any]) -> TaskFile:
-    """Return the task that the tables of a task.toml describe."""
+def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_address) -> TaskFile:
+    """Return the task that the tables of a task.toml describe; see :func:`read_task_file`."""
     _check_names("", contents, (*_TOP, *_TABLES))
-    participants = tuple(map(_address, _take_list(contents, "participants")))
-    if len(set(participants)) != len(participants):
-        raise UsageError("a participant is listed twice")
+    participants: list[str] = []
+    for account in _take_list(contents, "participants"):
+        address = _address("participants", account, resolve)
+        if address in participants:
+            raise UsageError(f"participants: {account} is listed twice")
+        participants.append(address)
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
-    rounds.setdefault("target_updates", max(1, len(participants)))
-    rounds.setdefault("min_updates", max(1, (rounds["target_updates"] + 1) // 2))
-    return TaskFile(
+    target = rounds.setdefault("target_updates", max(1, len(participants)))
+    if isinstance(target, int):
+        rounds.setdefault("min_updates", max(1, (target + 1) // 2))
+    aggregator, registry = (_take(contents, name, "") for name in ("aggregator", "registry"))
+    task = TaskFile(
         name=_take(contents, "name", ""),
-        aggregator=_address(_take(contents, "aggregator", "")),
-        participants=participants,
-        registry=_address(_take(contents, "registry", "")),
+        aggregator=aggregator and _address("aggregator", aggregator, resolve),
+        participants=tuple(participants),
+        registry=registry and _address("registry", registry, read_address),
         rule=_take(contents, "rule", "mean"),
         privacy=_take(contents, "privacy", "open"),
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", _table(contents, "recipe")),
         encoding=_build("encoding", _table(contents, "encoding")),
     )
+    check_task_rules(
+        name=task.name or _UNNAMED,
+        rule=task.rule,
+        privacy=task.privacy,
+        rounds=task.rounds,
+        recipe=task.recipe,
+        encoding=task.encoding,
+    )
+    return task
 
 
 def _table(contents: dict[str, Any], name: str) -> dict[str, Any]:
@@ -133,12 +160,12 @@ def _take(contents: dict[str, Any], name: str, default: str) -> str:
 def _take_list(contents: dict[str, Any], name: str) -> list[str]:
     value = contents.get(name, [])
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise UsageError(f"{name} is a list of addresses")
+        raise UsageError(f"{name} is a list of names of keys, or addresses, as text")
     return value
 
 
-def _address(text: str) -> str:
+def _address(key: str, text: str, resolve: Callable[[str], str]) -> str:
     try:
-        return parse_address(text.lower()) if text else ""
-    except MalformedBlob as error:
-        raise UsageError(error.message) from None
+        return resolve(text)
+    except UsageError as error:
+        raise UsageError(f"{key}: {error.message}", error.hint) from None

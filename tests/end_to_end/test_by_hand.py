@@ -78,11 +78,11 @@ def do_everything(site: Site) -> Work:
     names = ("coordinator", *HONEST, "mallory")
     addresses = {name: site.run("key", "new", name, *PASSWORD).strip() for name in names}
     assert {row["name"]: row["address"] for row in site.rows("key", "list")} == addresses
-    site.run("devnet", "fund", *addresses.values())
-    participants = [addresses[name] for name in (*HONEST, "mallory")]
+    site.run("devnet", "fund", "coordinator", *HONEST, addresses["mallory"])
     (site.directory / "task.toml").write_text(
         f"""name = "by hand"
-participants = {json.dumps(participants)}
+participants = {json.dumps([*HONEST, addresses["mallory"]])}
+aggregator = "coordinator"
 [recipe]
 model = "digits_mlp"
 data = "digits"
@@ -244,10 +244,9 @@ def test_a_participant_is_admitted_later_and_a_task_is_stopped(work: Work) -> No
     absolute = ("--key", "coordinator", PASSWORD[0], str(site.directory / PASSWORD[1]))
     created = site.run("task", "create", "second.toml", *options)
     task = created.splitlines()[-1].removeprefix("task ")
-    site.run(
-        "task", "admit", work.addresses["alice"].upper().replace("X", "x"), "--task", task, *options
-    )
-    site.ask("task", "admit", work.addresses["alice"], "--task", task, *absolute)  # no harm done
+    shouted = work.addresses["alice"].upper().replace("X", "x")
+    site.run("task", "admit", shouted, "--task", task, *options)
+    site.ask("task", "admit", "alice", "--task", task, *absolute)  # no harm done
     (row,) = site.ask_rows("history", "participants", "--task", task)
     assert (row["participant"], row["is_admitted"]) == (work.addresses["alice"], True)
     assert site.run("task", "stop", "--task", task, *options) == "stopped\n"

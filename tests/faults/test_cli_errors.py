@@ -18,10 +18,12 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from fl_chain.cli.main import run
-from tests.world import Federation, World
+from tests.world import Federation, World, make_account
 
 PASSWORD = "correct horse"
 NOBODY = "0x" + "77" * 20
+ALICE = str(make_account(1).address)
+"""Address of the key `alice`, in the mixed case that other programs write."""
 CLOSED_PORT = 1
 
 
@@ -169,13 +171,28 @@ def test_what_only_the_coordinator_may(
     assert_error(cli("task", "admit", NOBODY, *options), 13, "NotRegistrar")
 
 
-@pytest.mark.parametrize("nonsense", ["nonsense", "0x12", "0x" + "g" * 40])
-def test_participants_that_are_no_addresses(
-    cli: Cli, endpoints: list[str], federation: Federation, keys: list[str], nonsense: str
+@pytest.mark.parametrize(
+    ("nonsense", "hint"),
+    [
+        ("nonsense", "fl-chain key list"),
+        ("alcie", "did you mean alice?"),
+        ("../keys/alice", "fl-chain key list"),
+        ("0x12", "0x and 40 digits"),
+        ("0x" + "g" * 40, "0x and 40 digits"),
+    ],
+)
+def test_accounts_that_are_neither_addresses_nor_keys(
+    cli: Cli,
+    endpoints: list[str],
+    federation: Federation,
+    keys: list[str],
+    nonsense: str,
+    hint: str,
 ) -> None:
+    told = f"{nonsense!r} is neither an address nor the name of a key in .fl-chain/keys"
     options = ["--task", federation.address, *endpoints[:2], *keys]
-    assert_error(cli("task", "admit", nonsense, *options), 10, "no address")
-    assert_error(cli("devnet", "fund", nonsense, *endpoints[:2]), 10, "no address")
+    assert_error(cli("task", "admit", nonsense, *options), 10, told, hint)
+    assert_error(cli("devnet", "fund", nonsense, *endpoints[:2]), 10, told, hint)
 
 
 def test_the_wrong_key_for_a_role(
@@ -314,9 +331,14 @@ def test_a_key_is_never_overwritten(cli: Cli, keys: list[str], tmp_path: Path) -
         ("recipe = 5", "recipe is a table", ""),
         ("", "[recipe] lacks", ""),
         ("participants = 'alice'\n" + GOOD_TASK, "participants is a list", ""),
-        ("participants = ['alice']\n" + GOOD_TASK, "an address is", ""),
+        ("participants = ['alcie']\n" + GOOD_TASK, "participants: 'alcie' is", "mean alice?"),
+        ("participants = ['']\n" + GOOD_TASK, "participants: '' is neither", "key list"),
+        ("aggregator = '0x12'\n" + GOOD_TASK, "aggregator: '0x12' is neither", "40 digits"),
+        ("registry = 'alice'\n" + GOOD_TASK, "registry: 'alice' is no address", "40 digits"),
+        (GOOD_TASK + "[rounds]\ntarget_updates = 'two'", "rounds.target_updates is 'two'", ""),
         ("aggregator = 5\n" + GOOD_TASK, "aggregator is 5", ""),
         (f"participants = ['{NOBODY}', '{NOBODY}']\n" + GOOD_TASK, "listed twice", ""),
+        (f"participants = ['alice', '{ALICE}']\n" + GOOD_TASK, f"{ALICE} is listed twice", ""),
     ],
 )
 def test_a_malformed_task_file(
@@ -339,16 +361,16 @@ def test_a_malformed_task_file(
     ("text", "code", "message"),
     [
         (GOOD_TASK.replace("digits_mlp", "digits_mpl"), 14, "digits_mpl"),
-        (GOOD_TASK + "[rounds]\nmin_updates = 3\ntarget_updates = 2", 11, "min_updates"),
-        (GOOD_TASK + "[rounds]\nnum_rounds = 0", 11, "num_rounds"),
+        (GOOD_TASK + "[rounds]\nmin_updates = 3\ntarget_updates = 2", 11, "rounds.min_updates <="),
+        (GOOD_TASK + "[rounds]\nnum_rounds = 0", 11, "rounds.num_rounds is 1 to"),
         (
             GOOD_TASK + "[rounds]\nmax_weight = 4294967295\ntarget_updates = 100000",
             11,
-            "max_weight",
+            "rounds.target_updates * rounds.max_weight * encoding.max_abs",
         ),
-        (GOOD_TASK + "[encoding]\nmax_abs = 40000", 11, "max_abs"),
-        (GOOD_TASK + "seed = -1", 14, "seed"),
-        ("name = 'ä'\n" + GOOD_TASK, 11, "name"),
+        (GOOD_TASK + "[encoding]\nmax_abs = 40000", 11, "encoding.max_abs is 1 to 32767"),
+        (GOOD_TASK + "seed = -1", 11, "recipe.seed is 0 to"),
+        ("name = 'ä'\n" + GOOD_TASK, 11, "task.toml: name is 1 to"),
     ],
 )
 def test_a_task_that_could_not_be_carried_out(

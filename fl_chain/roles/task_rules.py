@@ -1,0 +1,59 @@
+"""The rules of manifests, told in the words of task.toml, before a chain is asked for anything."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+from fl_chain.errors import InvalidManifest, MalformedBlob
+from fl_chain.protocol.canonical_json import MAX_INTEGER
+from fl_chain.protocol.manifest import Encoding, Manifest, Recipe, RoundParameters
+
+_SALT = "0" * 32
+_ADDRESS = "0x" + "0" * 40
+_LAYOUT = (("parameter", (1,)),)
+_KEYS = {
+    entry.name: f"{table}.{entry.name}"
+    for table, kind in (("rounds", RoundParameters), ("recipe", Recipe), ("encoding", Encoding))
+    for entry in fields(kind)
+}
+"""Name of a manifest's field to the key of task.toml that it comes from, where they differ."""
+
+
+def check_task_rules(
+    *,
+    name: str,
+    rule: str,
+    privacy: str,
+    rounds: RoundParameters,
+    recipe: Recipe,
+    encoding: Encoding,
+) -> None:
+    """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
+
+    Raises
+    ------
+    InvalidManifest
+        The message names the keys of task.toml.
+    """
+    try:
+        Manifest(
+            name=name,
+            salt=_SALT,
+            chain_id=1,
+            aggregator=_ADDRESS,
+            layout=_LAYOUT,
+            rounds=rounds,
+            recipe=recipe,
+            encoding=encoding,
+            rule=rule,
+            privacy=privacy,
+        )
+    except InvalidManifest as error:
+        message = error.message.removeprefix("manifest: ")
+        words = re.sub(r"\w+", lambda word: _KEYS.get(word[0], word[0]), message)
+        raise InvalidManifest(words, error.hint) from None
+    except MalformedBlob:
+        # The rules give these two no largest value; the encoding of every manifest does.
+        large = "num_epochs" if recipe.num_epochs > MAX_INTEGER else "batch_size"
+        raise InvalidManifest(f"recipe.{large} is at most 2^53 - 1") from None

@@ -1,0 +1,70 @@
+"""A task file that breaks a rule is refused by the key that breaks it, in the words of the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl_chain.errors import InvalidManifest
+from fl_chain.protocol.manifest import Encoding, Recipe, RoundParameters
+from fl_chain.roles.task_file import parse_task, read_task_file
+
+RECIPE = {"model": "digits_mlp", "data": "digits"}
+ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
+TABLES: dict[str, Any] = {"rounds": RoundParameters, "recipe": Recipe, "encoding": Encoding}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "ä"),
+        ("name", "n" * 101),
+        ("rule", "median"),
+        ("privacy", "sealed"),
+        *((f"rounds.{entry.name}", -1) for entry in fields(RoundParameters)),
+        *((f"rounds.{entry.name}", 2**32) for entry in fields(RoundParameters)),
+        ("rounds.min_updates", 3),
+        ("rounds.target_updates", 2**31),
+        ("recipe.num_epochs", 0),
+        ("recipe.num_epochs", 2**60),
+        ("recipe.batch_size", 0),
+        ("recipe.batch_size", 2**60),
+        ("recipe.learning_rate", "quick"),
+        ("recipe.seed", -1),
+        ("recipe.seed", 2**60),
+        ("encoding.fraction_bits", 31),
+        ("encoding.max_abs", 0),
+        ("encoding.model_fraction_bits", 3),
+        ("encoding.rounding", "up"),
+    ],
+)
+def test_a_broken_rule_names_the_key_of_the_file(key: str, value: Any) -> None:
+    contents: dict[str, Any] = {"recipe": dict(RECIPE), "rounds": {}, "encoding": {}}
+    table, _, name = key.rpartition(".")
+    (contents[table] if table else contents)[name] = value
+    with pytest.raises(InvalidManifest) as error:
+        parse_task(contents)
+    assert re.search(rf"(?<![\w.]){re.escape(key)}\b", error.value.message)
+    assert "manifest" not in error.value.message
+    for place, kind in TABLES.items():
+        for entry in fields(kind):
+            bare = rf"(?<!{place}\.)\b{entry.name}\b"
+            assert not re.search(bare, error.value.message), error.value.message
+
+
+def test_a_broken_rule_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text('[recipe]\nmodel = "digits_mlp"\ndata = "digits"\n[rounds]\nmin_updates = 2\n')
+    with pytest.raises(InvalidManifest, match=r"task\.toml: rounds\.min_updates <= rounds\.target"):
+        read_task_file(path)
+
+
+def test_names_stand_for_participants_and_aggregator() -> None:
+    known = {"alice": ALICE, "bob": BOB}
+    contents = {"participants": ["alice", "bob"], "aggregator": "bob", "recipe": RECIPE}
+    task = parse_task(contents, known.__getitem__)
+    assert (task.participants, task.aggregator) == ((ALICE, BOB), BOB)
