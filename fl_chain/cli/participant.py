@@ -72,9 +72,8 @@ def run(
     progress = print_progress(as_json)
     services = settings.services(rpc, ipfs)
     account = settings.open_key(services, key, password_file)
-    journal = services.open_journal(task, account)
-    ledger = services.open_ledger(task, account, journal)
-    with services.open_store() as store:
+    with services.open_journal(task, account) as journal, services.open_store() as store:
+        ledger = services.open_ledger(task, account, journal)
         trainer = open_trainer(
             ledger,
             store,

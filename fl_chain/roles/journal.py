@@ -11,8 +11,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from fl_chain.errors import LocalStateError
+from fl_chain.roles.journal_lock import JournalLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,14 @@ class Journal:
     directory
         Of one participant and one task; made if missing.
 
+    While it is open no other process can open it. A process that ends leaves it closed, whatever
+    ended it.
+
     Raises
     ------
     LocalStateError
-        The disk is full or the directory cannot be used; in every method.
+        Another process has it open; or, in every method, the disk is full or the directory cannot
+        be used.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -48,8 +55,24 @@ class Journal:
         self._transaction = directory / "transaction.hex"
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            self._lock = JournalLock(directory)
         except OSError as error:
             raise _unusable(directory, error) from None
+
+    def close(self) -> None:
+        """Let another process open it."""
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def write_update(self, entry: JournalEntry) -> None:
         """Remember an update in place of the one before."""

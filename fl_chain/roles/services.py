@@ -59,7 +59,7 @@ class Services:
         return Deployer(self.connect(), account)
 
     def open_journal(self, task: str, account: LocalAccount) -> Journal:
-        """Open the journal of one participant in one task."""
+        """Open the journal of one participant in one task; no other process may have it open."""
         return Journal(self.state / "journal" / task / str(account.address).lower())
 
     def locate_key(self, name: str) -> Path:

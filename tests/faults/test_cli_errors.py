@@ -18,6 +18,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from fl_chain.cli.main import run
+from fl_chain.roles.journal import Journal
 from tests.world import Federation, World, make_account
 
 PASSWORD = "correct horse"
@@ -496,6 +497,17 @@ def test_a_port_that_is_taken(cli: Cli, tmp_path: Path) -> None:
     outcome.out = ""
     assert_error(outcome, 15, "port 8545", "--any-ports")
     assert cli("devnet", "down").out == "nothing was running\n"
+
+
+def test_a_participant_runs_once_in_a_task(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str], tmp_path: Path
+) -> None:
+    fresh = world.federation(1, num_rounds=1)
+    options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "alice"]
+    with Journal(tmp_path / ".fl-chain" / "journal" / fresh.address / ALICE.lower()):
+        outcome = cli("participant", "run", *options)
+        assert_error(outcome, 16, f"in use by another process (pid {os.getpid()})", "end the other")
+        assert outcome.out == ""
 
 
 def test_a_damaged_devnet_record(cli: Cli, tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""A journal belongs to one process at a time, and a process that is gone owns nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl_chain.errors import LocalStateError
+from fl_chain.roles import journal_lock
+from fl_chain.roles.journal import Journal, JournalEntry
+
+OPEN_AND_HOLD = """
+import sys
+from pathlib import Path
+from fl_chain.roles.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+print("open", flush=True)
+sys.stdin.read()
+"""
+ENTRY = JournalEntry("t" * 64, 1, "b" * 64, 10, b"blob")
+
+
+@contextmanager
+def another_process_has(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", OPEN_AND_HOLD, str(directory)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_told_which_one_has_the_journal(tmp_path: Path) -> None:
+    with another_process_has(tmp_path) as owner:
+        for _ in range(2):
+            with pytest.raises(LocalStateError) as error:
+                Journal(tmp_path)
+            assert f"{tmp_path} is in use by another process (pid {owner.pid})" in str(error.value)
+            assert error.value.hint
+
+
+def test_a_killed_process_leaves_no_lock_but_all_that_it_wrote(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write_update(ENTRY)
+    with another_process_has(tmp_path) as owner:
+        owner.kill()
+        owner.wait()
+        with Journal(tmp_path) as journal:
+            assert journal.read_update(ENTRY.task, ENTRY.round, ENTRY.base_model) == ENTRY
+        assert (tmp_path / journal_lock.LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
+def test_a_journal_that_was_closed_or_forgotten_is_free(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    journal: Journal | None = Journal(tmp_path)
+    journal = None
+    assert journal is None
+    with Journal(tmp_path), pytest.raises(LocalStateError, match="in use"):
+        Journal(tmp_path)
+
+
+def test_journals_of_others_are_not_held_up(tmp_path: Path) -> None:
+    with another_process_has(tmp_path / "alice"), Journal(tmp_path / "bob") as journal:
+        journal.write_update(ENTRY)
+
+
+def test_where_nothing_can_be_locked_a_journal_works_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_lock.fcntl, "flock", refuse)
+        Journal(tmp_path).write_update(ENTRY)
+    monkeypatch.setattr(journal_lock, "fcntl", None)
+    with Journal(tmp_path) as journal:
+        assert journal.read_update(ENTRY.task, ENTRY.round, ENTRY.base_model) == ENTRY
+
+
+def test_a_directory_that_cannot_be_written_to_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / journal_lock.LOCK_NAME).mkdir()
+    with pytest.raises(LocalStateError, match="cannot write"):
+        Journal(tmp_path)
