@@ -94,6 +94,10 @@ class EthereumLedger:
         """Carry out an action; see the seam for errors."""
         return self._require_sender().send(self.address, encode_action(action))
 
+    def check_funds(self) -> None:
+        """Raise InsufficientFunds if the account has nothing at all."""
+        self._require_sender().check_funds()
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""
         self._watcher.subscribe(frozenset(kinds))

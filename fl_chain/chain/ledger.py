@@ -57,6 +57,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def check_funds(self) -> None:
+        """Find out before the work whether anything could be sent after it.
+
+        Raises
+        ------
+        InsufficientFunds
+            The account has no money at all.
+        """
+        ...
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for; watch, then fetch, then wait."""
         ...

@@ -18,6 +18,7 @@ from eth_utils.address import to_checksum_address
 from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import decode_error
+from fl_chain.chain.ether import format_ether
 from fl_chain.chain.ledger import Receipt
 from fl_chain.errors import ChainUnreachable, InsufficientFunds, TransactionRejected
 
@@ -79,6 +80,11 @@ class TransactionSender:
         self._account = account
         self._outbox = outbox
         self.address = str(account.address).lower()
+
+    def check_funds(self) -> None:
+        """Raise InsufficientFunds if the account has nothing at all."""
+        if read_quantity(self._connection.call("eth_getBalance", self.address, "latest")) == 0:
+            raise self._unfunded(0, None)
 
     def send(self, to: str | None, data: bytes, wei: int = 0) -> Receipt:
         """Send ``data`` to a contract, or deploy it when ``to`` is None, and wait.
@@ -231,9 +237,10 @@ class TransactionSender:
         raise TransactionRejected(f"the chain node refused the transaction: {error.message}")
 
     def _unfunded(self, funds: int, needed: int | None) -> InsufficientFunds:
-        need = f", the transaction may cost {needed} wei" if needed else ""
+        cost = format_ether(needed, round_up=True) if needed else ""
+        need = f", the transaction may cost {cost}" if cost else " to pay for a transaction"
         return InsufficientFunds(
-            f"{self.address} has {funds} wei{need}",
+            f"{self.address} has {format_ether(funds)}{need}",
             f"on the local devnet: fl-chain devnet fund {self.address}",
         )
 

@@ -85,6 +85,8 @@ class AggregatorRole:
                 f"this task's aggregator is {aggregator}, the key is {self._ledger.sender}",
                 "name the right one with --key",
             )
+        if not self.follower.task.is_over:
+            self._patiently(self._ledger.check_funds)
         while not self.step():
             pass
 

@@ -77,6 +77,7 @@ class ParticipantRole:
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._wait_reporter = WaitReporter(progress)
+        self._has_shown_funds = False
 
     def run(self) -> None:
         """Work until the task is over.
@@ -108,6 +109,9 @@ class ParticipantRole:
                     f"{self._ledger.sender} is not admitted to this task",
                     "ask the coordinator for: fl-chain task admit",
                 )
+            if not self._has_shown_funds:
+                self._patiently(self._ledger.check_funds)
+                self._has_shown_funds = True
             self._take_part(round_number)
         elif not self._patiently(lambda: move_on(self.follower, GRACE_SECONDS, self._progress)):
             self._wait_reporter.report(self.follower)

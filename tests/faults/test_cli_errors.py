@@ -17,12 +17,17 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.cli.main import run
+from fl_chain.protocol.actions import Stop
+from fl_chain.roles.coordinator import create_task
 from fl_chain.roles.journal import Journal
+from fl_chain.roles.task_file import parse_task
 from tests.world import Federation, World, make_account
 
 PASSWORD = "correct horse"
 NOBODY = "0x" + "77" * 20
+POOR: LocalAccount = Account.create()
 ALICE = str(make_account(1).address)
 """Address of the key `alice`, in the mixed case that other programs write."""
 CLOSED_PORT = 1
@@ -90,7 +95,7 @@ def keys(tmp_path: Path, world: World) -> list[str]:
     write_key(directory, "coordinator", world.account(0))
     write_key(directory, "alice", world.account(1))
     write_key(directory, "stranger", world.account(9))
-    write_key(directory, "poor", Account.create())
+    write_key(directory, "poor", POOR)
     (tmp_path / "password").write_text(PASSWORD + "\n")
     return ["--key", "coordinator", "--password-file", "password"]
 
@@ -161,7 +166,31 @@ def test_a_key_without_funds(
     outcome = cli(
         "task", "create", task_file(tmp_path, GOOD_TASK), *endpoints, *keys[2:], "--key", "poor"
     )
-    assert_error(outcome, 13, "has 0 wei", "fl-chain devnet fund 0x")
+    told = f"{POOR.address.lower()} has 0 ether, the transaction may cost 0.0"
+    assert_error(outcome, 13, told, f"fl-chain devnet fund {POOR.address.lower()}")
+
+
+def test_who_cannot_pay_is_told_before_the_work(
+    cli: Cli, world: World, endpoints: list[str], keys: list[str]
+) -> None:
+    deployer = Deployer(world.connection, world.account(0))
+    poor = str(POOR.address).lower()
+    description = {
+        "participants": [poor],
+        "aggregator": poor,
+        "recipe": {"model": "digits_mlp", "data": "digits"},
+    }
+    task = create_task(parse_task(description), deployer, world.store).ledger
+    for role in ("participant", "aggregator"):
+        outcome = cli(role, "run", "--task", task, *endpoints, *keys[2:], "--key", "poor", "--json")
+        events = {json.loads(line)["event"] for line in outcome.out.splitlines()}
+        assert "training" not in events
+        outcome.out = ""
+        assert_error(outcome, 13, f"{poor} has 0 ether", f"fl-chain devnet fund {poor}")
+    EthereumLedger(world.connection, task, world.account(0)).send(Stop())
+    for role in ("participant", "aggregator"):
+        over = cli(role, "run", "--task", task, *endpoints, *keys[2:], "--key", "poor")
+        assert (over.code, over.err) == (0, "")  # there is nothing left to pay for
 
 
 def test_what_only_the_coordinator_may(
