@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fl_chain.cli.output import print_rows
-from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
+from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
 
-TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants")
+if TYPE_CHECKING:
+    from fl_chain.roles.manifest_shelf import ManifestShelf
+    from fl_chain.roles.services import Services
+
+LOOK_SECONDS = 2.0
+"""How long an IPFS node may look for a manifest: a table does without it before people do."""
+TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
 ROUNDS_OPTIONAL = ("report", "base_round")
-UPDATES_OPTIONAL = ("cid_digest",)
+UPDATES_OPTIONAL = ("cid_digest", "cid")
 
 
 @click.group()
@@ -22,16 +29,51 @@ def history() -> None:
 
 @history.command("tasks")
 @rpc_option
+@ipfs_option
 @json_option
 @click.pass_obj
-def tasks(settings: Settings, rpc: str | None, as_json: bool) -> None:
-    """List every task on the chain."""
+def tasks(settings: Settings, rpc: str | None, ipfs: str | None, as_json: bool) -> None:
+    """List every task on the chain, with the name that its manifest gives it on IPFS."""
     from fl_chain.roles.history import list_tasks
 
-    rows: Iterable[dict[str, Any]] = list_tasks(settings.services(rpc).connect())
-    if not as_json:
-        rows = summarize_tasks(list(rows))
-    print_rows(rows, as_json, "no tasks on this chain", TASKS_OPTIONAL)
+    services = settings.services(rpc, ipfs)
+    connection = services.connect()
+    with _open_shelf(services, connection.chain_id) as shelf:
+        rows: Iterable[dict[str, Any]] = list_tasks(connection, shelf)
+        if not as_json:
+            rows = summarize_tasks(list(rows))
+        print_rows(rows, as_json, "no tasks on this chain", TASKS_OPTIONAL)
+
+
+@history.command("updates")
+@task_option
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def updates(
+    settings: Settings, task: str, rpc: str | None, ipfs: str | None, as_json: bool
+) -> None:
+    """List every submitted update of a task.
+
+    The CIDs take the manifest from IPFS; without it, that column stays empty.
+    """
+    from fl_chain.roles.history import list_updates
+
+    services = settings.services(rpc, ipfs)
+    ledger = services.open_ledger(task)
+    with _open_shelf(services, ledger.chain_id) as shelf:
+        print_rows(list_updates(ledger, shelf), as_json, "no updates yet", UPDATES_OPTIONAL)
+
+
+@contextmanager
+def _open_shelf(services: Services, chain_id: int) -> Iterator[ManifestShelf]:
+    """Open what is known of the tasks beyond the chain, which may be nothing."""
+    from fl_chain.roles.manifest_shelf import ManifestShelf
+
+    store = services.open_store_if_any(LOOK_SECONDS)
+    with store or nullcontext():
+        yield ManifestShelf(store, chain_id)
 
 
 def summarize_tasks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,5 +105,4 @@ def _add(name: str, summary: str, empty: str, optional: Sequence[str] = ()) -> N
 
 
 _add("rounds", "List the rounds of a task, genesis first.", "no rounds", ROUNDS_OPTIONAL)
-_add("updates", "List every submitted update of a task.", "no updates yet", UPDATES_OPTIONAL)
 _add("participants", "List the participants of a task.", "no participants yet")

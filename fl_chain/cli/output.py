@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -19,11 +19,17 @@ from fl_chain.roles.progress import Progress
 
 _SHORT_DIGITS = 12
 _SHORT_ADDRESS_DIGITS = 8
+_SHORT_TEXT = 13
 _DIGEST = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{64}(?![0-9A-Za-z])")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _COPIED = ("task", "address")
 """Columns whose addresses people copy into the next command: never shortened."""
-_HEADINGS = {"cid_digest": "digest in CID", "base_round": "base", "rounds_finalized": "rounds"}
+_HEADINGS = {
+    "cid_digest": "digest in CID",
+    "cid": "CID",
+    "base_round": "base",
+    "rounds_finalized": "rounds",
+}
 _GAP = "  "
 _DETAIL_INDENT = 13
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
@@ -115,11 +121,13 @@ def format_table(
     """Return a heading and one line per row, in ``width`` columns if they can be made to fit.
 
     In this order, until they do: digests are shortened, then addresses, then dates are left out,
-    then ``optional`` columns. Lines are never folded.
+    then long texts in ``optional`` columns are shortened, then those columns are left out. Lines
+    are never folded.
     """
     names = list(rows[0])
     lines = _lay_out(rows, names, _WHOLE)
-    for brevity in _BREVITIES:
+    briefest = replace(_BREVITIES[-1], short_columns=tuple(optional))
+    for brevity in (*_BREVITIES, briefest):
         if width is None or _fits(lines, width):
             return lines
         lines = _lay_out(rows, names, brevity)
@@ -127,7 +135,7 @@ def format_table(
         if width is None or _fits(lines, width):
             break
         names = [kept for kept in names if kept != name]
-        lines = _lay_out(rows, names, _BREVITIES[-1])
+        lines = _lay_out(rows, names, briefest)
     return lines
 
 
@@ -183,6 +191,8 @@ class _Brevity:
     has_short_digests: bool = False
     has_short_addresses: bool = False
     has_short_times: bool = False
+    short_columns: tuple[str, ...] = ()
+    """Columns of texts that may end early."""
 
 
 _WHOLE = _Brevity()
@@ -227,6 +237,8 @@ def _cell(name: str, value: Any, brevity: _Brevity) -> str:
     text = str(value)
     if brevity.has_short_digests:
         text = _shorten_digests(text)
+    if name in brevity.short_columns and len(text) > _SHORT_TEXT + 1:
+        text = text[:_SHORT_TEXT] + "…"
     if brevity.has_short_addresses and name not in _COPIED and _ADDRESS.fullmatch(text):
         text = text[: 2 + _SHORT_ADDRESS_DIGITS] + "…"
     return text

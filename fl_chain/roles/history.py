@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fl_chain.aggregation.derive import compute_blob_bytes, update_header
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import EthereumLedger, find_tasks
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError
+from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.records import TaskCreated, decode_log
 from fl_chain.protocol.round import Task
+from fl_chain.roles.manifest_shelf import ManifestShelf
 
 Row = dict[str, Any]
 
@@ -30,13 +33,16 @@ def replay(ledger: Ledger) -> tuple[Task, int]:
     return task, page.now
 
 
-def list_tasks(connection: ChainConnection) -> Iterator[Row]:
-    """Yield a row per task on the chain, oldest first."""
-    for address, block in find_tasks(connection):
-        task, now = replay(EthereumLedger(connection, address))
+def list_tasks(connection: ChainConnection, shelf: ManifestShelf) -> Iterator[Row]:
+    """Yield a row per task on the chain, oldest first; names are those of the shelf's manifests."""
+    found = find_tasks(connection)
+    replays = [replay(EthereumLedger(connection, address)) for address, _ in found]
+    manifests = shelf.find_all([task.parameters for task, _ in replays])
+    for (address, block), (task, now), manifest in zip(found, replays, manifests, strict=True):
         current = task.current
         yield {
             "task": address,
+            "name": manifest.name if manifest else None,
             "task_id": task.parameters.manifest_digest.hex(),
             "coordinator": task.coordinator,
             "aggregator": task.parameters.aggregator,
@@ -79,17 +85,28 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
         }
 
 
-def list_updates(ledger: Ledger) -> Iterator[Row]:
-    """Yield a row per submitted update, in the order of submission."""
+def list_updates(ledger: Ledger, shelf: ManifestShelf) -> Iterator[Row]:
+    """Yield a row per submitted update, in the order of submission.
+
+    The chain holds only the digest inside a CID. Its codec follows from the update's exact size,
+    which follows from the manifest: without that, the CID is None.
+    """
     task, _ = replay(ledger)
+    manifest = shelf.find(task.parameters) if any(h.updates for h in task.rounds.values()) else None
     for number, history in task.rounds.items():
+        base_model = task.model_digest(history.opened.base_round).hex()
         for record in history.updates:
+            cid = None
+            if manifest is not None:
+                header = update_header(manifest, number, base_model, record.participant)
+                cid = str(cid_from_digest(record.cid_digest, compute_blob_bytes(header)))
             yield {
                 "round": number,
                 "sequence": record.sequence,
                 "participant": record.participant,
                 "digest": record.digest.hex(),
                 "cid_digest": record.cid_digest.hex(),
+                "cid": cid,
                 "weight": record.weight,
                 "submitted_at": record.timestamp,
             }

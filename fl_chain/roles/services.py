@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 from fl_chain.chain import keys
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
-from fl_chain.errors import UsageError
+from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.roles.account_names import resolve_address
 from fl_chain.roles.devnet import Devnet, read_devnet
 from fl_chain.roles.journal import Journal
@@ -40,6 +41,20 @@ class Services:
     def open_store(self) -> IpfsStore:
         """Open the IPFS node."""
         return IpfsStore(self.ipfs or self._devnet().ipfs[0].address)
+
+    def open_store_if_any(self, timeout_seconds: float) -> IpfsStore | None:
+        """Open the IPFS node for what is nice to have; None if neither flag nor devnet names one.
+
+        Parameters
+        ----------
+        timeout_seconds
+            How long the node may look for content that it does not have.
+        """
+        address = self.ipfs
+        if not address:
+            with contextlib.suppress(UsageError, LocalStateError):
+                address = self._devnet().ipfs[0].address
+        return IpfsStore(address, timeout_seconds=timeout_seconds) if address else None
 
     def open_stores(self, addresses: Sequence[str] = ()) -> MirroredStore:
         """Open several IPFS nodes at once; without addresses all that there are."""

@@ -139,13 +139,14 @@ def test_the_audit_of_one_round_looks_at_no_other(
 def test_the_history_answers_for_people_and_for_machines(work: Work) -> None:
     site, of_task = work.site, ("--task", work.task)
     (task,) = site.rows("history", "tasks")
-    assert (task["task"], task["rounds_finalized"]) == (work.task, 2)
+    assert (task["task"], task["name"], task["rounds_finalized"]) == (work.task, "by hand", 2)
     assert task["coordinator"] == task["aggregator"] == work.addresses["coordinator"]
     rounds = site.rows("history", "rounds", *of_task)
     assert [(row["round"], row["updates"]) for row in rounds] == [(0, 0), (1, 3), (2, 3)]
     updates = site.ask_rows("history", "updates", *of_task)
     assert len(updates) == 6
     assert len({row["digest"] for row in updates}) == 4  # two copies
+    assert all(row["cid"] == str(Cid(RAW, bytes.fromhex(row["cid_digest"]))) for row in updates)
     participants = site.ask_rows("history", "participants", *of_task)
     counts = {row["participant"]: row["updates"] for row in participants}
     assert counts == {work.addresses[name]: 2 for name in (*HONEST, "mallory")}

@@ -26,6 +26,7 @@ CID = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4"
 def task_row(**changed: Any) -> dict[str, Any]:
     row = {
         "task": TASK,
+        "name": "digits_mlp on digits",
         "task_id": DIGEST,
         "coordinator": ADDRESS,
         "aggregator": ADDRESS,
@@ -58,6 +59,7 @@ UPDATE = {
     "participant": ADDRESS,
     "digest": DIGEST,
     "cid_digest": DIGEST,
+    "cid": CID,
     "weight": 100_000,
     "submitted_at": TIME,
 }
@@ -70,12 +72,15 @@ PARTICIPANT = {
 }
 TABLES = {
     "tasks": (summarize_tasks([task_row(), task_row(rounds_finalized=300)]), TASKS_OPTIONAL),
+    "a task with a long name": ([*summarize_tasks([task_row(name="n" * 100)])], TASKS_OPTIONAL),
+    "a task without a manifest": (summarize_tasks([task_row(name=None)]), TASKS_OPTIONAL),
     "a stopped task": (
         summarize_tasks([task_row(), task_row(phase="ABORTED", is_stopped=True)]),
         TASKS_OPTIONAL,
     ),
     "rounds": ([GENESIS, ROUND], ROUNDS_OPTIONAL),
     "updates": ([UPDATE, UPDATE], UPDATES_OPTIONAL),
+    "updates without a manifest": ([UPDATE, UPDATE | {"cid": None}], UPDATES_OPTIONAL),
     "heavy updates": ([UPDATE | {"weight": 2**32 - 1, "round": 10**6}], UPDATES_OPTIONAL),
     "participants": ([PARTICIPANT, PARTICIPANT], ()),
 }
@@ -111,6 +116,22 @@ def test_whether_a_task_is_stopped_is_a_column_only_if_one_is() -> None:
     (row,) = summarize_tasks([task_row(is_stopped=True)])
     assert row["is_stopped"] is True
     assert row["rounds_finalized"] == "2/300"
+
+
+def test_a_task_keeps_the_start_of_its_name_in_a_narrow_terminal() -> None:
+    rows, optional = TABLES["tasks"]
+    assert "digits_mlp on…" in format_table(rows, TERMINAL, optional)[1]
+    assert "digits_mlp on digits" in format_table(rows, 130, optional)[1]
+
+
+def test_the_name_of_a_key_is_always_whole() -> None:
+    row = {"name": "n" * 60, "address": ADDRESS}
+    assert format_table([row], 40)[1].split() == ["n" * 60, ADDRESS]
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    assert format_table(summarize_tasks([task_row(name=None)]), None)[1].split()[1] == "-"
+    assert " - " in format_table([UPDATE | {"cid": None}], None)[1]
 
 
 def test_a_participant_is_shortened_only_where_there_is_no_room() -> None:

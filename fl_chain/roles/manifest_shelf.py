@@ -1,0 +1,51 @@
+"""Manifests for whoever can do without them: what cannot be had is None, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
+from fl_chain.protocol.manifest import Manifest, check_agreement
+from fl_chain.protocol.records import TaskParameters
+from fl_chain.roles.follower import fetch_manifest
+from fl_chain.storage.store import ContentStore
+
+FETCHES_AT_ONCE = 16
+"""An IPFS node looks for what it lacks until a deadline, so many deadlines pass together."""
+
+
+class ManifestShelf:
+    """The manifests that an IPFS node has, verified against the contracts of one chain.
+
+    Parameters
+    ----------
+    store
+        The IPFS node, with a short deadline; None if there is none to ask.
+    chain_id
+        Chain of the contracts.
+    """
+
+    def __init__(self, store: ContentStore | None, chain_id: int) -> None:
+        self._store = store
+        self._chain_id = chain_id
+
+    def find(self, parameters: TaskParameters) -> Manifest | None:
+        """Return the manifest that a contract was created for, None if it cannot be had."""
+        store = self._store
+        if store is None:
+            return None
+        try:
+            manifest = fetch_manifest(store, parameters)
+            check_agreement(manifest, parameters, self._chain_id)
+        except StoreUnreachable:
+            self._store = None  # nobody waits for the same silence twice
+            return None
+        except (StoreError, ProtocolError):
+            return None
+        return manifest
+
+    def find_all(self, tasks: Sequence[TaskParameters]) -> list[Manifest | None]:
+        """Return the manifest of each task, None where it cannot be had."""
+        with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
+            return list(pool.map(self.find, tasks))
