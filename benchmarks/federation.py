@@ -11,7 +11,7 @@ import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from fl_chain.aggregation.derive import genesis_header, update_header
+from fl_chain.aggregation.derive import model_header, update_header
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
@@ -53,9 +53,7 @@ class Federation:
             recipe=Recipe("mcmahan_2nn", "none"),
         )
         document = encode_manifest(self.manifest)
-        genesis = encode_blob(
-            genesis_header(self.manifest), np.zeros(count_values(TWO_NN), np.int32)
-        )
+        genesis = encode_blob(model_header(self.manifest), np.zeros(count_values(TWO_NN), np.int32))
         self.genesis_digest = compute_digest(genesis)
         deployer = Deployer(self.connection, self.coordinator)
         registry = deployer.deploy_registry()

@@ -23,6 +23,7 @@ from scripts.vectors import (  # noqa: E402
     encodings,
     numbers,
     replays,
+    reports,
     rounds,
 )
 
@@ -33,7 +34,7 @@ MAKERS = {
     "canonical_json/canonical_json.json": encodings.make_canonical_json,
     "blob/blob.json": blobs.make_blob,
     "manifest/manifest.json": documents.make_manifest,
-    "report/report.json": documents.make_report,
+    "report/report.json": reports.make_report,
     "fixed_point/fixed_point.json": numbers.make_fixed_point,
     "aggregate/round.json": rounds.make_aggregate,
     "history/history.json": rounds.make_history,

@@ -50,18 +50,23 @@ def digest(data: bytes) -> bytes:
 # ------------------------------------------------------------------- blob: safetensors, canonical
 
 
-def blob_metadata(
-    kind: str, task: str, round_number: int, base_model: str, participant: str = ""
+def model_metadata(task: str) -> dict[str, str]:
+    """Return the metadata of every model of a task."""
+    return {"format": FORMAT, "kind": "model", "task": task}
+
+
+def update_metadata(
+    task: str, round_number: int, base_model: str, participant: str
 ) -> dict[str, str]:
-    """Return the metadata of a blob's header."""
-    metadata = {
+    """Return the metadata of an update."""
+    return {
         "base_model": base_model,
         "format": FORMAT,
-        "kind": kind,
+        "kind": "update",
+        "participant": participant,
         "round": str(round_number),
         "task": task,
     }
-    return metadata | {"participant": participant} if kind == "update" else metadata
 
 
 def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict[str, Any]:
@@ -76,10 +81,23 @@ def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict
     return header
 
 
-def blob_parts(header_text: bytes, data: bytes) -> tuple[bytes, bytes, int, bytes]:
-    """Return prefix, header, number of padding spaces and data."""
-    padding = -(8 + len(header_text)) % CHUNK_BYTES
-    return (len(header_text) + padding).to_bytes(8, "little"), header_text, padding, data
+def header_bytes(tensors: dict[str, list[int]]) -> int:
+    """Return how many bytes stand before the data of every update and model of a layout."""
+    update = update_metadata("0" * 64, 4294967295, "0" * 64, "0x" + "0" * 40)
+    model = model_metadata("0" * 64)
+    return max(
+        chunked_bytes(rfc8785.dumps(blob_header(metadata, tensors))) for metadata in (update, model)
+    )
+
+
+def chunked_bytes(header_text: bytes) -> int:
+    """Return how many bytes the whole chunks have that hold a prefix and this text."""
+    return CHUNK_BYTES * math.ceil(Fraction(8 + len(header_text), CHUNK_BYTES))
+
+
+def blob_parts(header_text: bytes, data: bytes, size: int) -> tuple[bytes, bytes, int, bytes]:
+    """Return prefix, header, number of padding spaces and data, with ``size`` bytes before it."""
+    return (size - 8).to_bytes(8, "little"), header_text, size - 8 - len(header_text), data
 
 
 def join_parts(prefix: bytes, header: bytes, padding: int, data: bytes) -> bytes:
@@ -92,7 +110,41 @@ def blob(metadata: dict[str, str], tensors: dict[str, list[int]], values: Sequen
     width = LANE_NAMES[metadata["kind"]][1]
     header = rfc8785.dumps(blob_header(metadata, tensors))
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    return join_parts(*blob_parts(header, data))
+    return join_parts(*blob_parts(header, data, header_bytes(tensors)))
+
+
+# ----------------------------------------------------------------- report: safetensors, canonical
+
+REPORT_HEADER_BYTES = 1024
+REASONS = ("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range")
+STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
+
+
+def report_metadata(
+    task: str, round_number: int, base_model: str, model: str, total_weight: int
+) -> dict[str, str]:
+    """Return the metadata of a report."""
+    return {
+        "base_model": base_model,
+        "format": FORMAT,
+        "kind": "report",
+        "model": model,
+        "round": str(round_number),
+        "task": task,
+        "total_weight": str(total_weight),
+    }
+
+
+def report_header(metadata: dict[str, str], count: int) -> dict[str, Any]:
+    """Return the JSON object of the header of a report about so many updates."""
+    tensor = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
+    return {"__metadata__": metadata, "status": tensor}
+
+
+def report(metadata: dict[str, str], statuses: Sequence[int]) -> bytes:
+    """Return the bytes of a report; status i is that of the update with sequence number i."""
+    header = rfc8785.dumps(report_header(metadata, len(statuses)))
+    return join_parts(*blob_parts(header, bytes(statuses), REPORT_HEADER_BYTES))
 
 
 # --------------------------------------------------------------- fixed point: exact rationals

@@ -246,9 +246,8 @@ class Federation:
         number, base = task.current.round, task.base_digest.hex()
         aggregation = RoundAggregation(replace(self.manifest, **manifest), number, base)
         for record in task.rounds[number].updates if records is None else records:
-            size = aggregation.update_bytes(record.participant)
             cid = Cid(0x55, record.cid_digest)
-            aggregation.add(record, self.store.get(cid, max_bytes=size))
+            aggregation.add(record, self.store.get(cid, max_bytes=aggregation.update_bytes))
         derived: DerivedRound = aggregation.derive(self.follower.base_model())
         return derived
 

@@ -122,8 +122,7 @@ def fetch_model(
     check = "base_model"
     history = task.rounds[round_number]
     assert history.proposal is not None  # noqa: S101 - the replay finalized it
-    base = task.model_digest(history.opened.base_round).hex()
-    header = model_header(manifest, round_number, base)
+    header = model_header(manifest)
     size = compute_blob_bytes(header)
     cid = cid_from_digest(history.proposal.model_cid_digest, size)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, genesis_header
+from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.errors import (
@@ -221,7 +221,7 @@ def check_genesis(
 ) -> tuple[Finding, NDArray[np.int32] | None]:
     """Check that the pinned genesis model is canonical, bound to the task and on record."""
     check = "genesis_model"
-    header = genesis_header(manifest)
+    header = model_header(manifest)
     size = compute_blob_bytes(header)
     cid = cid_from_digest(parameters.genesis_cid_digest, size)
     try:

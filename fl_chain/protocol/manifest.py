@@ -19,6 +19,7 @@ from fl_chain.protocol.constants import (
     FORMAT,
     LANE_BITS,
     MAX_DOCUMENT_BYTES,
+    MAX_UPDATES,
 )
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import TaskParameters
@@ -143,8 +144,12 @@ class Manifest:
             _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
         _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")
         _require(
+            rounds.target_updates <= MAX_UPDATES,
+            f"target_updates is at most {MAX_UPDATES}, what a report has room for",
+        )
+        _require(
             rounds.target_updates * rounds.max_weight <= MAX_INTEGER,
-            "target_updates * max_weight <= 2^53 - 1, the largest integer of canonical JSON",
+            "target_updates * max_weight <= 2^53 - 1, the largest total weight of a report",
         )
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.

@@ -129,8 +129,8 @@ class AggregatorRole:
 
     def _examine(self, aggregation: RoundAggregation, record: UpdateSubmitted) -> bool:
         """Add or exclude one update; False if its content may still become available."""
-        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes(record.participant))
-        cap = aggregation.fetch_bytes(record.participant)
+        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
+        cap = aggregation.fetch_bytes
         values: dict[str, Any] = {"round": record.round, "sequence": record.sequence}
         reason: ExclusionReason | None
         try:

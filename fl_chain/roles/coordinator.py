@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from fl_chain.aggregation.derive import genesis_header
+from fl_chain.aggregation.derive import model_header
 from fl_chain.aggregation.fixed_point import encode_model
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
@@ -130,7 +130,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         privacy=task_file.privacy,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
-    return manifest, encode_blob(genesis_header(manifest), values)
+    return manifest, encode_blob(model_header(manifest), values)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:

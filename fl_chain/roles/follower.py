@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.derive import (
     compute_blob_bytes,
     decode_model_blob,
-    genesis_header,
     model_header,
 )
 from fl_chain.chain.ledger import Ledger
@@ -128,15 +127,13 @@ class TaskFollower:
 
     def locate_model(self, round_number: int) -> tuple[BlobHeader, Cid]:
         """Return expected header and address of a round's model."""
+        header = model_header(self.manifest)
         if round_number == 0:
-            header = genesis_header(self.manifest)
             cid_digest = self.task.parameters.genesis_cid_digest
         else:
             history = self.task.rounds[round_number]
             if history.proposal is None:
                 raise LedgerError(f"round {round_number} has no model")
-            base = self.task.model_digest(history.opened.base_round)
-            header = model_header(self.manifest, round_number, base.hex())
             cid_digest = history.proposal.model_cid_digest
         return header, cid_from_digest(cid_digest, compute_blob_bytes(header))
 

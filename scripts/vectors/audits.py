@@ -91,28 +91,46 @@ def make_one_round() -> Any:
 
 
 def make_lying_report() -> Any:
-    """Return reports that give another reason, leave an update unlisted, or lie about weight."""
+    """Return reports that give another status than the one that applies, or lie about weight."""
     task = TaskOnRecord()
     task.submit(0, [10, -20])
     task.submit(1, [1, MAX_ABS + 1], "out_of_range")
     task.submit(2, [5, 6])
-    task.propose(excluded=[{"reason": "malformed", "sequence": 1}])
+    task.propose(statuses=[0, ref.STATUS["malformed"], 0])
     task.finalize()
     task.submit(0, [10, -20])
     task.submit(1, [1, MAX_ABS + 1], "out_of_range")
     task.submit(2, [5, 6])
-    task.propose(included=[0], excluded=[], total_weight=399)
+    task.propose(statuses=[0, 0, ref.STATUS["misbound"]], total_weight=399)
     task.finalize()
     about = (
-        "Round 1: another reason than the one that applies. Round 2: two updates are not"
-        " listed, of which one is excluded, and the total weight is wrong. Both models are right."
+        "Round 1: another reason than the one that applies. Round 2: the update that is excluded"
+        " is given as included, one that is included as excluded, and the total weight is wrong."
+        " Both models are right."
     )
     wrong: Exceptions = {
         ("exclusions", 1): ["FAIL"],
         ("aggregate", 1): ["FAIL"],
-        ("exclusions", 2): ["FAIL", "FAIL"],  # the update that is not given as excluded; the list
+        ("exclusions", 2): ["FAIL", "FAIL"],
         ("aggregate", 2): ["FAIL"],
     }
+    return _case(about, task.evidence(), [1, 2], wrong)
+
+
+def make_short_report() -> Any:
+    """Return reports that do not have one status for each update, by record and by content."""
+    task = TaskOnRecord()
+    for report_bytes in (None, 1024 + 3):
+        task.submit_all()
+        task.propose(statuses=[0, 0], report_bytes=report_bytes)
+        task.finalize()
+    about = (
+        "The reports have a status too few. Of round 1, the size on record says so; of round 2, it"
+        " says 1027 bytes, and the content has 1026. Both models are right."
+    )
+    wrong: Exceptions = {}
+    for number in (1, 2):
+        wrong |= {("report", number): ["FAIL"], ("exclusions", number): []}
     return _case(about, task.evidence(), [1, 2], wrong)
 
 
@@ -339,9 +357,7 @@ def make_omitted_log() -> Any:
 def make_wrong_genesis() -> Any:
     """Return a genesis model that is not served as it was."""
     task = TaskOnRecord()
-    genesis = ref.blob(
-        ref.blob_metadata("model", task.task, 0, ref.NO_DIGEST), TENSORS, [1000, -999]
-    )
+    genesis = ref.blob(ref.model_metadata(task.task), TENSORS, [1000, -999])
     task.honest_round()
     task.honest_round()
     task.serve("genesis", **spell(genesis))
@@ -364,6 +380,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/wrong_model.json": make_wrong_model,
     "audit/one_round.json": make_one_round,
     "audit/lying_report.json": make_lying_report,
+    "audit/short_report.json": make_short_report,
     "audit/no_valid_update.json": make_no_valid_update,
     "audit/missing_update.json": make_missing_update,
     "audit/corrupt_update.json": make_corrupt_update,

@@ -42,9 +42,7 @@ class TaskOnRecord:
         self.is_known_creation = True
         self.registry_creation = True
         genesis_values = [1000, -1000]
-        genesis = ref.blob(
-            ref.blob_metadata("model", self.task, 0, ref.NO_DIGEST), TENSORS, genesis_values
-        )
+        genesis = ref.blob(ref.model_metadata(self.task), TENSORS, genesis_values)
         self.models = {0: (ref.digest(genesis).hex(), genesis_values)}
         self.parameters = {
             "registry": REGISTRY,
@@ -92,9 +90,7 @@ class TaskOnRecord:
 
     def update(self, number: int, lanes: list[int]) -> bytes:
         """Return the blob that a participant should send in this round."""
-        metadata = ref.blob_metadata(
-            "update", self.task, self.round, self.base[0], PARTICIPANTS[number]
-        )
+        metadata = ref.update_metadata(self.task, self.round, self.base[0], PARTICIPANTS[number])
         return ref.blob(metadata, TENSORS, lanes)
 
     def submit(
@@ -121,42 +117,39 @@ class TaskOnRecord:
         for number in range(3):
             self.submit(number, [10 * self.round + number, -7 * number - 1])
 
-    def propose(self, off_by: int = 0, **lies: Any) -> None:
+    def propose(
+        self,
+        off_by: int = 0,
+        statuses: list[int] | None = None,
+        total_weight: int | None = None,
+        report_bytes: int | None = None,
+    ) -> None:
         """Propose the model and the report that follow, or others."""
         self.now += 10 if len(self.updates) == 3 else 101
-        included = [i for i, u in enumerate(self.updates) if u["outcome"] == "included"]
-        valid = [self.updates[i] for i in included]
+        valid = [u for u in self.updates if u["outcome"] == "included"]
         digest, base = self.base
         lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
         values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
         values[0] += off_by
-        model = ref.blob(ref.blob_metadata("model", self.task, self.round, digest), TENSORS, values)
+        model = ref.blob(ref.model_metadata(self.task), TENSORS, values)
         self.models[self.round] = (ref.digest(model).hex(), values)
-        report = {
-            "base_model": digest,
-            "excluded": [
-                {"reason": u["outcome"], "sequence": i}
-                for i, u in enumerate(self.updates)
-                if i not in included
-            ],
-            "format": ref.FORMAT,
-            "included": included,
-            "kind": "report",
-            "model": self.models[self.round][0],
-            "round": self.round,
-            "task": self.task,
-            "total_weight": sum(u["weight"] for u in valid),
-        }
-        text = rfc8785.dumps(report | lies)
+        if statuses is None:
+            statuses = [ref.STATUS[u["outcome"]] for u in self.updates]
+        if total_weight is None:
+            total_weight = sum(weights)
+        metadata = ref.report_metadata(
+            self.task, self.round, digest, self.models[self.round][0], total_weight
+        )
+        report = ref.report(metadata, statuses)
         self.note(
             self.ledger,
             "ModelProposed",
             round=self.round,
             model_digest=self.models[self.round][0],
             model_cid_digest=self.pin(f"model of round {self.round}", model),
-            report_digest=ref.digest(text).hex(),
-            report_cid_digest=self.pin(f"report of round {self.round}", text),
-            report_bytes=len(text),
+            report_digest=ref.digest(report).hex(),
+            report_cid_digest=self.pin(f"report of round {self.round}", report),
+            report_bytes=len(report) if report_bytes is None else report_bytes,
         )
 
     def finalize(self) -> None:

@@ -19,30 +19,19 @@ def make_aggregate() -> Any:
     document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
     task = ref.digest(rfc8785.dumps(document)).hex()
     base_values = [0, 1000, -1000, 2**31 - 1, -(2**31), 5, -5, 123456789]
-    base = ref.blob(ref.blob_metadata("model", task, 2, "11" * 32), TENSORS, base_values)
+    base = ref.blob(ref.model_metadata(task), TENSORS, base_values)
     base_digest = ref.digest(base).hex()
     updates = list(_updates(task, base_digest))
     valid = [entry for entry in updates if entry["outcome"] == "included"]
     values = ref.next_model(
         base_values, [e["lanes"] for e in valid], [e["weight"] for e in valid], 15, 24
     )
-    model = ref.blob(ref.blob_metadata("model", task, 3, base_digest), TENSORS, values)
-    report = {
-        "base_model": base_digest,
-        "excluded": [
-            {"reason": entry["outcome"], "sequence": entry["sequence"]}
-            for entry in updates
-            if entry["outcome"] != "included"
-        ],
-        "format": ref.FORMAT,
-        "included": [entry["sequence"] for entry in valid],
-        "kind": "report",
-        "model": ref.digest(model).hex(),
-        "round": 3,
-        "task": task,
-        "total_weight": sum(entry["weight"] for entry in valid),
-    }
-    text = rfc8785.dumps(report)
+    model = ref.blob(ref.model_metadata(task), TENSORS, values)
+    total_weight = sum(entry["weight"] for entry in valid)
+    report = ref.report(
+        ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight),
+        [ref.STATUS[entry["outcome"]] for entry in updates],
+    )
     return {
         "manifest": document,
         "task_id": task,
@@ -53,8 +42,8 @@ def make_aggregate() -> Any:
         "model": model.hex(),
         "model_values": values,
         "model_digest": ref.digest(model).hex(),
-        "report": text.decode(),
-        "report_digest": ref.digest(text).hex(),
+        "report": report.hex(),
+        "report_digest": ref.digest(report).hex(),
     }
 
 
@@ -72,7 +61,7 @@ def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
     def blob(sequence: int, values: list[int], **changes: Any) -> bytes:
         fields = {"task": task, "round_number": 3, "base_model": base}
         fields |= {"participant": participant(sequence)} | changes
-        return ref.blob(ref.blob_metadata("update", **fields), TENSORS, values)
+        return ref.blob(ref.update_metadata(**fields), TENSORS, values)
 
     def entry(sequence: int, data: bytes | None, outcome: str, recorded: bytes) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.derive import genesis_header, model_header
+from fl_chain.aggregation.derive import model_header, update_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
@@ -33,7 +33,7 @@ def honest(world: World) -> Federation:
 
 def genesis_of(manifest: Manifest, value: int = 0) -> bytes:
     values = np.full(count_values(manifest.layout), value, np.int32)
-    return encode_blob(genesis_header(manifest), values)
+    return encode_blob(model_header(manifest), values)
 
 
 def deploy(honest: Federation, **changes: Any) -> tuple[list[tuple[int | None, str, str]], str]:
@@ -127,13 +127,15 @@ def test_a_genesis_model_by_cid_and_another_by_digest_fail(honest: Federation) -
     assert found == [(None, "genesis_model", "FAIL")]
 
 
-def test_a_genesis_model_of_another_task_or_round_fails(honest: Federation) -> None:
+def test_a_genesis_model_of_another_task_or_layout_or_kind_fails(honest: Federation) -> None:
     other = replace(honest.manifest, salt="ab" * 16)
-    values = np.zeros(count_values(other.layout), np.int32)
+    count = count_values(other.layout)
+    flat = replace(model_header(honest.manifest), layout=(("a", (count,)),))
+    update = update_header(honest.manifest, 0, "0" * 64, honest.address_of(0))
     for blob in (
         genesis_of(other),
-        encode_blob(model_header(honest.manifest, 1, "0" * 64), values),
-        encode_blob(model_header(honest.manifest, 0, "1" * 64), values),
+        encode_blob(flat, np.zeros(count, np.int32)),
+        encode_blob(update, np.zeros(count, np.int16)),
     ):
         changes = pin(honest, blob, "genesis_digest", "genesis_cid_digest")
         assert deploy(honest, **changes)[0] == [(None, "genesis_model", "FAIL")]
