@@ -48,6 +48,8 @@ def parse_decimal(text: str, limit: int) -> int:
     ------
     ValueError
         Another text.
+    AttributeError
+        No text at all: what JSON holds has any type.
     """
     if not text.isascii() or not text.isdigit() or len(text) > len(str(limit)):
         raise ValueError(text)
