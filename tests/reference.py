@@ -33,18 +33,67 @@ def merkle_tree_hash(entries: Sequence[bytes]) -> bytes:
         return hashlib.sha256(b"").digest()
     if n == 1:
         return hashlib.sha256(b"\x00" + entries[0]).digest()
-    k = 1
-    while 2 * k < n:
-        k = 2 * k
+    k = split(n)
     left, right = merkle_tree_hash(entries[:k]), merkle_tree_hash(entries[k:])
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def split(n: int) -> int:
+    """Return the largest power of two smaller than n, which is at least 2."""
+    k = 1
+    while 2 * k < n:
+        k = 2 * k
+    return k
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """Cut content into chunks of 1,024 bytes."""
+    return [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+
+
 def digest(data: bytes) -> bytes:
-    """Hash content as a tree over chunks of 1,024 bytes."""
-    return merkle_tree_hash(
-        [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
-    )
+    """Hash content as a tree over its chunks."""
+    return merkle_tree_hash(chunks(data))
+
+
+# ------------------------------------------------------------- openings: RFC 6962, section 2.1.1
+
+
+def audit_path(m: int, entries: Sequence[bytes]) -> list[bytes]:
+    """PATH(m, D[n]) word for word."""
+    n = len(entries)
+    if n == 1:
+        return []
+    k = split(n)
+    if m < k:
+        return [*audit_path(m, entries[:k]), merkle_tree_hash(entries[k:])]
+    return [*audit_path(m - k, entries[k:]), merkle_tree_hash(entries[:k])]
+
+
+def turns(m: int, n: int) -> str:
+    """Return for each hash of PATH(m, D[n]) the side on which the path itself goes: L or R."""
+    if n == 1:
+        return ""
+    k = split(n)
+    return turns(m, k) + "L" if m < k else turns(m - k, n - k) + "R"
+
+
+def is_opened(root: bytes, m: int, n: int, chunk: bytes, path: Sequence[bytes]) -> bool:
+    """Tell by the turns alone whether a chunk with a path is that at m of n below a root."""
+    if not 0 <= m < n or len(path) != len(turns(m, n)) or {len(h) for h in path} - {32}:
+        return False
+    if len(chunk) not in (range(1, CHUNK_BYTES + 1) if m == n - 1 else [CHUNK_BYTES]):
+        return False
+    return root_of(turns(m, n), chunk, path) == root
+
+
+def root_of(sides: str, chunk: bytes, path: Sequence[bytes]) -> bytes:
+    """Return the root to which a path with these turns leads from a chunk."""
+    hashed = hashlib.sha256(b"\x00" + chunk).digest()
+    for side, sibling in zip(sides, path, strict=True):
+        pair = hashed + sibling if side == "L" else sibling + hashed
+        hashed = hashlib.sha256(b"\x01" + pair).digest()
+    return hashed
 
 
 # ------------------------------------------------------------------- blob: safetensors, canonical
@@ -141,12 +190,18 @@ def next_model(
     fraction_bits: int,
     model_fraction_bits: int,
 ) -> list[int]:
-    """Return saturate_int32(M + div_rhe(S * 2^(G-F), W)) for each position."""
-    scale, total = 2 ** (model_fraction_bits - fraction_bits), sum(weights)
+    """Return the next value for each position."""
+    shift, total = model_fraction_bits - fraction_bits, sum(weights)
     return [
-        max(-(2**31), min(2**31 - 1, value + div_rhe(lane * scale, total)))
+        next_value(value, lane, shift, total)
         for value, lane in zip(base, weighted_sum(updates, weights), strict=True)
     ]
+
+
+def next_value(base: int, weighted: int, shift: int, total_weight: int) -> int:
+    """Return saturate_int32(M + div_rhe(S * 2^(G-F), W))."""
+    moved = base + div_rhe(weighted * 2**shift, total_weight)
+    return max(-(2**31), min(2**31 - 1, moved))
 
 
 # ------------------------------------------------------------------------- records: Solidity ABI
