@@ -15,7 +15,7 @@ export default {
     path: require.resolve('solc/soljson.js'),
     settings: {
       evmVersion: 'prague',
-      optimizer: { enabled: true, runs: 1000000 },
+      optimizer: { enabled: true, runs: 200 },
       viaIR: true,
       metadata: { bytecodeHash: 'none', appendCBOR: false }
     }

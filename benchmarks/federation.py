@@ -11,15 +11,21 @@ import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from fl_chain.aggregation.derive import genesis_header, update_header
+from fl_chain.aggregation.derive import model_header, update_header
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.blob import Layout, count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.manifest import Manifest, Recipe, RoundParameters, encode_manifest
-from fl_chain.protocol.records import TaskParameters
+from fl_chain.protocol.manifest import (
+    CommitteeParameters,
+    Manifest,
+    Recipe,
+    RoundParameters,
+    compute_parameters,
+    encode_manifest,
+)
 from fl_chain.storage.store import ContentStore
 
 TWO_NN: Layout = (
@@ -35,9 +41,19 @@ ADMISSIONS_PER_TRANSACTION = 100
 
 
 class Federation:
-    """One task with many participants, all keys in this process."""
+    """One task with many participants and one aggregator, all keys in this process."""
 
-    def __init__(self, rpc_url: str, store: ContentStore, participants: int, rounds: int) -> None:
+    def __init__(
+        self,
+        rpc_url: str,
+        store: ContentStore,
+        participants: int,
+        rounds: int,
+        *,
+        layout: Layout = TWO_NN,
+        bond_gwei: int = 0,
+        challenge_seconds: int = 0,
+    ) -> None:
         self.connection = ChainConnection(rpc_url)
         self.accounts = [_account(index) for index in range(participants)]
         self.coordinator = _account(-1)
@@ -47,36 +63,25 @@ class Federation:
             name="benchmark",
             salt="00" * 16,
             chain_id=self.connection.chain_id,
-            aggregator=self.coordinator.address.lower(),
-            layout=TWO_NN,
-            rounds=RoundParameters(rounds, 1, participants, 1000, 86400, 86400),
+            committee=CommitteeParameters((self.coordinator.address.lower(),), bond_gwei),
+            layout=layout,
+            rounds=RoundParameters(rounds, 1, participants, 1000, 86400, 86400, challenge_seconds),
             recipe=Recipe("mcmahan_2nn", "none"),
         )
         document = encode_manifest(self.manifest)
-        genesis = encode_blob(
-            genesis_header(self.manifest), np.zeros(count_values(TWO_NN), np.int32)
-        )
+        genesis = encode_blob(model_header(self.manifest), np.zeros(count_values(layout), np.int32))
         self.genesis_digest = compute_digest(genesis)
         deployer = Deployer(self.connection, self.coordinator)
         registry = deployer.deploy_registry()
-        shape = self.manifest.rounds
-        self.address = deployer.deploy_ledger(
-            TaskParameters(
-                registry,
-                self.manifest.aggregator,
-                compute_digest(document),
-                store.put(document).digest,
-                self.genesis_digest,
-                store.put(genesis).digest,
-                shape.num_rounds,
-                shape.min_updates,
-                shape.target_updates,
-                shape.max_weight,
-                shape.collect_seconds,
-                shape.aggregate_seconds,
-                shape.challenge_seconds,
-            )
+        parameters = compute_parameters(
+            self.manifest,
+            registry=registry,
+            manifest_digest=compute_digest(document),
+            manifest_cid_digest=store.put(document).digest,
+            genesis_digest=self.genesis_digest,
+            genesis_cid_digest=store.put(genesis).digest,
         )
+        self.address = deployer.deploy_ledger(parameters, self.manifest.committee.aggregators)
         addresses = [account.address.lower() for account in self.accounts]
         for start in range(0, participants, ADMISSIONS_PER_TRANSACTION):
             batch = tuple(addresses[start : start + ADMISSIONS_PER_TRANSACTION])
@@ -90,7 +95,8 @@ class Federation:
     def random_update(self, account: LocalAccount, round_number: int, base: str) -> bytes:
         """Return a canonical update of random lanes."""
         seed = int.from_bytes(hashlib.sha256(account.address.encode()).digest()[:4])
-        lanes = np.random.default_rng(seed).integers(-500, 500, count_values(TWO_NN), np.int16)
+        size = count_values(self.manifest.layout)
+        lanes = np.random.default_rng(seed).integers(-500, 500, size, np.int16)
         header = update_header(self.manifest, round_number, base, account.address.lower())
         return encode_blob(header, lanes)
 

@@ -40,7 +40,7 @@ def main() -> None:
             update = SubmitUpdate(number, digest("u", number), digest("c", number), 800)
             model = (digest(k, number) for k in "mnop")
             gas["submit"].append(participant.send(update).gas_used)
-            gas["propose"].append(aggregator.send(Propose(number, *model, 300)).gas_used)
+            gas["propose"].append(aggregator.send(Propose(number, *model)).gas_used)
             gas["finalize"].append(aggregator.send(Finalize(number)).gas_used)
         print(f"{arguments.rounds} rounds of one participant:")
         for name, values in gas.items():
@@ -61,7 +61,7 @@ def main() -> None:
             )
             if number == 1:
                 ledger = many.ledger(many.coordinator)
-                ledger.send(Propose(1, *(digest(k) for k in "mnop"), 300))
+                ledger.send(Propose(1, *(digest(k) for k in "mnop")))
                 ledger.send(Finalize(1))
         print(f"({time.monotonic() - start:.0f} s)")
 

@@ -1,10 +1,11 @@
 """What an audited round costs beyond the local training: the median round, and where it goes.
 
-    .venv/bin/python -m benchmarks.round_overhead [--rounds 10] [--blocks 3]
+    .venv/bin/python -m benchmarks.round_overhead [--rounds 10] [--blocks 3] [--aggregators 1]
 
-The job of scripts/demo with more rounds. *Training alone* is what the same processes need for the
-same local training at the same time on the same cores with nothing else to do. Blocks of both take
-turns in one run. Overhead is the median round minus the median training alone.
+The job of scripts/demo with more rounds, and with one aggregator unless told otherwise. *Training
+alone* is what the same processes need for the same local training at the same time on the same
+cores with nothing else to do. Blocks of both take turns in one run. Overhead is the median round
+minus the median training alone.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="measured per block")
     parser.add_argument("--blocks", type=int, default=3, help="of training alone, then rounds")
     parser.add_argument("--participants", type=int, default=10)
+    parser.add_argument("--aggregators", type=int, default=1)
     arguments = parser.parse_args()
     count = arguments.participants
     load_dataset("mnist")
@@ -104,13 +106,19 @@ def main() -> None:
     for _ in range(arguments.blocks):
         alone += measure_training_alone(count, arguments.rounds)
         with tempfile.TemporaryDirectory() as directory:
-            options = DemoOptions(Path(directory), count, WARM_UP_ROUNDS + arguments.rounds)
+            options = DemoOptions(
+                Path(directory),
+                count,
+                WARM_UP_ROUNDS + arguments.rounds,
+                num_aggregators=arguments.aggregators,
+            )
             try:
                 first.append(measure_rounds(options, rounds, steps))
             finally:
                 stop_demo(Path(directory))
     alone += measure_training_alone(count, arguments.rounds)
-    print(f"{count} participants, mcmahan_2nn, {len(rounds)} rounds in {arguments.blocks} blocks,")
+    print(f"{count} participants, {arguments.aggregators} aggregators, mcmahan_2nn,")
+    print(f"{len(rounds)} rounds in {arguments.blocks} blocks,", end=" ")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end; seconds")
     print("                         median      min      max")
     show("first model", first)

@@ -19,10 +19,8 @@ contract ParticipantRegistry is IParticipantRegistry {
     constructor() {
         registrar = msg.sender;
         uint40 timestamp = uint40(block.timestamp);
-        historyHash = History.append(
-            History.start(), keccak256(abi.encode(RegistryCreated.selector, msg.sender, timestamp))
-        );
-        emit RegistryCreated(msg.sender, timestamp);
+        bytes memory record = abi.encode(RegistryCreated.selector, msg.sender, timestamp);
+        historyHash = History.append(History.start(), History.emitRecord(1, record));
     }
 
     function enrol(address[] calldata participants) external {
@@ -36,9 +34,8 @@ contract ParticipantRegistry is IParticipantRegistry {
             // INVARIANT P-02: an enrolment is never overwritten, a revoked address never returns.
             if (enrolledAt != 0) revert AlreadyEnrolled(participant, enrolledAt);
             _enrolments[participant].enrolledAt = timestamp;
-            history =
-                History.append(history, keccak256(abi.encode(ParticipantEnrolled.selector, participant, timestamp)));
-            emit ParticipantEnrolled(participant, timestamp);
+            bytes memory record = abi.encode(ParticipantEnrolled.selector, participant, timestamp);
+            history = History.append(history, History.emitRecord(1, record));
         }
         historyHash = history;
     }
@@ -51,9 +48,8 @@ contract ParticipantRegistry is IParticipantRegistry {
             address participant = participants[i];
             if (!isEnrolled(participant)) revert NotEnrolled(participant);
             _enrolments[participant].revokedAt = timestamp;
-            history =
-                History.append(history, keccak256(abi.encode(ParticipantRevoked.selector, participant, timestamp)));
-            emit ParticipantRevoked(participant, timestamp);
+            bytes memory record = abi.encode(ParticipantRevoked.selector, participant, timestamp);
+            history = History.append(history, History.emitRecord(1, record));
         }
         historyHash = history;
     }

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from fl_chain.protocol.cid import Cid
     from fl_chain.protocol.digest import compute_digest
     from fl_chain.protocol.manifest import Manifest
-    from fl_chain.protocol.round import Phase, Task
+    from fl_chain.protocol.phases import Phase
+    from fl_chain.protocol.round import Task
     from fl_chain.roles.aggregator import AggregatorRole
     from fl_chain.roles.auditor import audit_task
     from fl_chain.roles.participant import ParticipantRole
@@ -72,7 +73,7 @@ _HOMES = {
     "MemoryLedger": "chain.memory",
     "MemoryStore": "storage.memory",
     "ParticipantRole": "roles.participant",
-    "Phase": "protocol.round",
+    "Phase": "protocol.phases",
     "RoundAggregation": "aggregation.derive",
     "Task": "protocol.round",
     "Trainer": "training.trainer",

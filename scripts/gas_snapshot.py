@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median_low
 from typing import Any
 
+from eth_account import Account
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -27,9 +29,12 @@ from fl_chain.chain.contracts import (  # noqa: E402
     encode_creation,
 )
 from fl_chain.chain.devnet import start_chain_node  # noqa: E402
+from fl_chain.chain.keys import sign_hash  # noqa: E402
 from fl_chain.protocol.actions import (  # noqa: E402
     Abort,
     Admit,
+    Attest,
+    DepositBond,
     Enrol,
     Finalize,
     LedgerAction,
@@ -40,6 +45,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Stop,
     SubmitUpdate,
 )
+from fl_chain.protocol.attestation import compute_result, compute_signing_hash  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
@@ -48,6 +54,7 @@ NUM_ROUNDS = 12
 NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
+BOND = 10**17
 
 
 @dataclass
@@ -67,9 +74,10 @@ class Chain:
         self.accounts: list[str] = connection.call("eth_accounts")
         self.now = START
 
-    def send(self, sender: str, data: bytes, to: str | None = None) -> Any:
+    def send(self, sender: str, data: bytes, to: str | None = None, wei: int = 0) -> Any:
         """Mine one transaction and return its receipt."""
         transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(10_000_000)}
+        transaction["value"] = hex(wei)
         self.connection.call("evm_setNextBlockTimestamp", self.now)
         name = self.connection.call("eth_sendTransaction", transaction | ({"to": to} if to else {}))
         receipt = None
@@ -82,7 +90,8 @@ class Chain:
     def act(self, sender: str, contract: str, action: LedgerAction | RegistryAction) -> int:
         """Carry out an action and return its gas."""
         self.now += 1
-        return int(self.send(sender, encode_action(action), contract)["gasUsed"], 16)
+        wei = action.wei if isinstance(action, DepositBond) else 0
+        return int(self.send(sender, encode_action(action), contract, wei)["gasUsed"], 16)
 
 
 def measure(connection: ChainConnection) -> Measurement:
@@ -101,7 +110,6 @@ def measure(connection: ChainConnection) -> Measurement:
 
     parameters = TaskParameters(
         registry.lower(),
-        aggregator,
         *[WORD] * 4,
         num_rounds=NUM_ROUNDS,
         min_updates=2,
@@ -110,10 +118,21 @@ def measure(connection: ChainConnection) -> Measurement:
         collect_seconds=COLLECT_SECONDS,
         aggregate_seconds=AGGREGATE_SECONDS,
         challenge_seconds=10,
+        quorum=2,
+        bond=BOND,
+        header_chunks=1,
+        num_values=1000,
+        fraction_shift=9,
     )
+    signers = [Account.from_key(bytes([i]) * 32) for i in (1, 2)]
+    committee = [aggregator, *(str(signer.address).lower() for signer in signers)]
+    for member in committee[1:]:
+        connection.call("anvil_setBalance", member, hex(10**18))
+        connection.call("anvil_impersonateAccount", member)
 
     def deploy() -> str:
-        receipt = chain.send(coordinator, encode_creation(LEDGER, parameters))
+        creation = encode_creation(LEDGER, parameters, committee)
+        receipt = chain.send(coordinator, creation)
         gas["deploy the ledger"] = int(receipt["gasUsed"], 16)
         return str(receipt["contractAddress"])
 
@@ -122,21 +141,32 @@ def measure(connection: ChainConnection) -> Measurement:
     several = chain.act(coordinator, ledger, Admit(tuple(people[1:])))
     gas["admit, each further participant"] = _further(several, gas["admit one participant"])
 
-    proposed, finalized = [], []
+    deposited = [chain.act(who, ledger, DepositBond(BOND)) for who in committee]
+    gas["deposit a bond"] = deposited[0]
+    proposed, finalized, attested = [], [], []
     for number in range(1, NUM_ROUNDS + 1):
         update = SubmitUpdate(number, WORD, WORD, 60_000)
         result.submissions.append([chain.act(who, ledger, update) for who in people])
-        proposal = Propose(number, *[WORD] * 4, 341)
-        proposed.append(chain.act(aggregator, ledger, proposal))
-        chain.now += 10
-        finalized.append(chain.act(anybody, ledger, Finalize(number)))
+        proposer = committee[(number - 1) % len(committee)]
+        proposed.append(chain.act(proposer, ledger, Propose(number, *[WORD] * 4)))
+        if number % len(committee) == 1:
+            chain.now += 10
+            finalized.append(chain.act(anybody, ledger, Finalize(number)))
+            continue
+        message = compute_signing_hash(
+            connection.chain_id, ledger.lower(), compute_result(number, WORD, WORD)
+        )
+        signer = signers[0] if proposer == committee[2] else signers[1]
+        signature = sign_hash(signer, message)
+        attest = Attest(number, WORD, WORD, (signature,))
+        attested.append(chain.act(anybody, ledger, attest))
     gas["submit, the first update of a participant"] = median_low(result.submissions[0])
     later = [cost for costs in result.submissions[1:] for cost in costs]
     gas["submit, every later update"] = median_low(later)
-    gas["propose, the first model"] = proposed[0]
-    gas["propose, every later model"] = median_low(proposed[1:])
-    gas["finalize, with the next round"] = median_low(finalized[1:-1])
-    gas["finalize, the last round"] = finalized[-1]
+    gas["propose, the first of an aggregator"] = proposed[0]
+    gas["propose, every later model"] = median_low(proposed[3:])
+    gas["attest, as the quorum"] = median_low(attested[3:-1])
+    gas["finalize, with the next round"] = median_low(finalized[1:])
 
     ledger = deploy()
     chain.act(coordinator, ledger, Admit((people[0],)))

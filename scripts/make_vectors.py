@@ -22,7 +22,9 @@ from scripts.vectors import (  # noqa: E402
     documents,
     encodings,
     numbers,
+    openings,
     replays,
+    reports,
     rounds,
 )
 
@@ -30,12 +32,14 @@ VECTORS = ROOT / "tests" / "vectors"
 
 MAKERS = {
     "digest/digest.json": encodings.make_digest,
+    "digest/openings.json": openings.make_openings,
     "canonical_json/canonical_json.json": encodings.make_canonical_json,
     "blob/blob.json": blobs.make_blob,
     "manifest/manifest.json": documents.make_manifest,
-    "report/report.json": documents.make_report,
+    "report/report.json": reports.make_report,
     "fixed_point/fixed_point.json": numbers.make_fixed_point,
     "aggregate/round.json": rounds.make_aggregate,
+    "aggregate/steps.json": numbers.make_steps,
     "history/history.json": rounds.make_history,
     "history/refused.json": replays.make_refused_logs,
     "round/transitions.json": rounds.make_transitions,

@@ -33,35 +33,89 @@ def merkle_tree_hash(entries: Sequence[bytes]) -> bytes:
         return hashlib.sha256(b"").digest()
     if n == 1:
         return hashlib.sha256(b"\x00" + entries[0]).digest()
-    k = 1
-    while 2 * k < n:
-        k = 2 * k
+    k = split(n)
     left, right = merkle_tree_hash(entries[:k]), merkle_tree_hash(entries[k:])
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def split(n: int) -> int:
+    """Return the largest power of two smaller than n, which is at least 2."""
+    k = 1
+    while 2 * k < n:
+        k = 2 * k
+    return k
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """Cut content into chunks of 1,024 bytes."""
+    return [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+
+
 def digest(data: bytes) -> bytes:
-    """Hash content as a tree over chunks of 1,024 bytes."""
-    return merkle_tree_hash(
-        [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
-    )
+    """Hash content as a tree over its chunks."""
+    return merkle_tree_hash(chunks(data))
+
+
+# ------------------------------------------------------------- openings: RFC 6962, section 2.1.1
+
+
+def audit_path(m: int, entries: Sequence[bytes]) -> list[bytes]:
+    """PATH(m, D[n]) word for word."""
+    n = len(entries)
+    if n == 1:
+        return []
+    k = split(n)
+    if m < k:
+        return [*audit_path(m, entries[:k]), merkle_tree_hash(entries[k:])]
+    return [*audit_path(m - k, entries[k:]), merkle_tree_hash(entries[:k])]
+
+
+def turns(m: int, n: int) -> str:
+    """Return for each hash of PATH(m, D[n]) the side on which the path itself goes: L or R."""
+    if n == 1:
+        return ""
+    k = split(n)
+    return turns(m, k) + "L" if m < k else turns(m - k, n - k) + "R"
+
+
+def is_opened(root: bytes, m: int, n: int, chunk: bytes, path: Sequence[bytes]) -> bool:
+    """Tell by the turns alone whether a chunk with a path is that at m of n below a root."""
+    if not 0 <= m < n or len(path) != len(turns(m, n)) or {len(h) for h in path} - {32}:
+        return False
+    if len(chunk) not in (range(1, CHUNK_BYTES + 1) if m == n - 1 else [CHUNK_BYTES]):
+        return False
+    return root_of(turns(m, n), chunk, path) == root
+
+
+def root_of(sides: str, chunk: bytes, path: Sequence[bytes]) -> bytes:
+    """Return the root to which a path with these turns leads from a chunk."""
+    hashed = hashlib.sha256(b"\x00" + chunk).digest()
+    for side, sibling in zip(sides, path, strict=True):
+        pair = hashed + sibling if side == "L" else sibling + hashed
+        hashed = hashlib.sha256(b"\x01" + pair).digest()
+    return hashed
 
 
 # ------------------------------------------------------------------- blob: safetensors, canonical
 
 
-def blob_metadata(
-    kind: str, task: str, round_number: int, base_model: str, participant: str = ""
+def model_metadata(task: str) -> dict[str, str]:
+    """Return the metadata of every model of a task."""
+    return {"format": FORMAT, "kind": "model", "task": task}
+
+
+def update_metadata(
+    task: str, round_number: int, base_model: str, participant: str
 ) -> dict[str, str]:
-    """Return the metadata of a blob's header."""
-    metadata = {
+    """Return the metadata of an update."""
+    return {
         "base_model": base_model,
         "format": FORMAT,
-        "kind": kind,
+        "kind": "update",
+        "participant": participant,
         "round": str(round_number),
         "task": task,
     }
-    return metadata | {"participant": participant} if kind == "update" else metadata
 
 
 def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict[str, Any]:
@@ -76,10 +130,23 @@ def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict
     return header
 
 
-def blob_parts(header_text: bytes, data: bytes) -> tuple[bytes, bytes, int, bytes]:
-    """Return prefix, header, number of padding spaces and data."""
-    padding = -(8 + len(header_text)) % CHUNK_BYTES
-    return (len(header_text) + padding).to_bytes(8, "little"), header_text, padding, data
+def header_bytes(tensors: dict[str, list[int]]) -> int:
+    """Return how many bytes stand before the data of every update and model of a layout."""
+    update = update_metadata("0" * 64, 4294967295, "0" * 64, "0x" + "0" * 40)
+    model = model_metadata("0" * 64)
+    return max(
+        chunked_bytes(rfc8785.dumps(blob_header(metadata, tensors))) for metadata in (update, model)
+    )
+
+
+def chunked_bytes(header_text: bytes) -> int:
+    """Return how many bytes the whole chunks have that hold a prefix and this text."""
+    return CHUNK_BYTES * math.ceil(Fraction(8 + len(header_text), CHUNK_BYTES))
+
+
+def blob_parts(header_text: bytes, data: bytes, size: int) -> tuple[bytes, bytes, int, bytes]:
+    """Return prefix, header, number of padding spaces and data, with ``size`` bytes before it."""
+    return (size - 8).to_bytes(8, "little"), header_text, size - 8 - len(header_text), data
 
 
 def join_parts(prefix: bytes, header: bytes, padding: int, data: bytes) -> bytes:
@@ -92,7 +159,41 @@ def blob(metadata: dict[str, str], tensors: dict[str, list[int]], values: Sequen
     width = LANE_NAMES[metadata["kind"]][1]
     header = rfc8785.dumps(blob_header(metadata, tensors))
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    return join_parts(*blob_parts(header, data))
+    return join_parts(*blob_parts(header, data, header_bytes(tensors)))
+
+
+# ----------------------------------------------------------------- report: safetensors, canonical
+
+REPORT_HEADER_BYTES = 1024
+REASONS = ("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range")
+STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
+
+
+def report_metadata(
+    task: str, round_number: int, base_model: str, model: str, total_weight: int
+) -> dict[str, str]:
+    """Return the metadata of a report."""
+    return {
+        "base_model": base_model,
+        "format": FORMAT,
+        "kind": "report",
+        "model": model,
+        "round": str(round_number),
+        "task": task,
+        "total_weight": str(total_weight),
+    }
+
+
+def report_header(metadata: dict[str, str], count: int) -> dict[str, Any]:
+    """Return the JSON object of the header of a report about so many updates."""
+    tensor = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
+    return {"__metadata__": metadata, "status": tensor}
+
+
+def report(metadata: dict[str, str], statuses: Sequence[int]) -> bytes:
+    """Return the bytes of a report; status i is that of the update with sequence number i."""
+    header = rfc8785.dumps(report_header(metadata, len(statuses)))
+    return join_parts(*blob_parts(header, bytes(statuses), REPORT_HEADER_BYTES))
 
 
 # --------------------------------------------------------------- fixed point: exact rationals
@@ -141,19 +242,24 @@ def next_model(
     fraction_bits: int,
     model_fraction_bits: int,
 ) -> list[int]:
-    """Return saturate_int32(M + div_rhe(S * 2^(G-F), W)) for each position."""
-    scale, total = 2 ** (model_fraction_bits - fraction_bits), sum(weights)
+    """Return the next value for each position."""
+    shift, total = model_fraction_bits - fraction_bits, sum(weights)
     return [
-        max(-(2**31), min(2**31 - 1, value + div_rhe(lane * scale, total)))
+        next_value(value, lane, shift, total)
         for value, lane in zip(base, weighted_sum(updates, weights), strict=True)
     ]
+
+
+def next_value(base: int, weighted: int, shift: int, total_weight: int) -> int:
+    """Return saturate_int32(M + div_rhe(S * 2^(G-F), W))."""
+    moved = base + div_rhe(weighted * 2**shift, total_weight)
+    return max(-(2**31), min(2**31 - 1, moved))
 
 
 # ------------------------------------------------------------------------- records: Solidity ABI
 
 TASK_PARAMETERS = (
     ("registry", "address"),
-    ("aggregator", "address"),
     ("manifest_digest", "bytes32"),
     ("manifest_cid_digest", "bytes32"),
     ("genesis_digest", "bytes32"),
@@ -165,6 +271,11 @@ TASK_PARAMETERS = (
     ("collect_seconds", "uint32"),
     ("aggregate_seconds", "uint32"),
     ("challenge_seconds", "uint32"),
+    ("quorum", "uint32"),
+    ("bond", "uint96"),
+    ("header_chunks", "uint32"),
+    ("num_values", "uint32"),
+    ("fraction_shift", "uint32"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -173,9 +284,43 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
         1,
         (("coordinator", "address"), ("parameters", TASK_PARAMETERS), ("timestamp", "uint40")),
     ),
+    "AggregatorAppointed": (
+        1,
+        (("aggregator", "address"), ("seat", "uint32"), ("timestamp", "uint40")),
+    ),
+    "BondDeposited": (
+        1,
+        (("aggregator", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
+    ),
+    "BondWithdrawn": (
+        1,
+        (("aggregator", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
+    ),
+    "BondSlashed": (
+        2,
+        (
+            ("aggregator", "address"),
+            ("beneficiary", "address"),
+            ("amount", "uint96"),
+            ("fault", "uint8"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "PayoutClaimed": (
+        1,
+        (("account", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
+    ),
     "ParticipantAdmitted": (1, (("participant", "address"), ("timestamp", "uint40"))),
     "ParticipantRemoved": (1, (("participant", "address"), ("timestamp", "uint40"))),
-    "RoundOpened": (1, (("round", "uint32"), ("base_round", "uint32"), ("timestamp", "uint40"))),
+    "RoundOpened": (
+        1,
+        (
+            ("round", "uint32"),
+            ("base_round", "uint32"),
+            ("opens_at", "uint40"),
+            ("timestamp", "uint40"),
+        ),
+    ),
     "UpdateSubmitted": (
         2,
         (
@@ -189,14 +334,66 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
         ),
     ),
     "ModelProposed": (
-        1,
+        2,
         (
             ("round", "uint32"),
+            ("proposer", "address"),
             ("model_digest", "bytes32"),
             ("model_cid_digest", "bytes32"),
             ("report_digest", "bytes32"),
             ("report_cid_digest", "bytes32"),
-            ("report_bytes", "uint32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "ModelAttested": (
+        2,
+        (
+            ("round", "uint32"),
+            ("aggregator", "address"),
+            ("model_digest", "bytes32"),
+            ("report_digest", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "ProposalRejected": (
+        2,
+        (
+            ("round", "uint32"),
+            ("proposer", "address"),
+            ("fault", "uint8"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "ProposalChallenged": (
+        2,
+        (
+            ("round", "uint32"),
+            ("challenger", "address"),
+            ("question", "uint8"),
+            ("position", "uint32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "ValueAnswered": (
+        1,
+        (
+            ("round", "uint32"),
+            ("base_value", "int32"),
+            ("proposed_value", "int32"),
+            ("parts", "uint256[32]"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "PartSelected": (1, (("round", "uint32"), ("part", "uint32"), ("timestamp", "uint40"))),
+    "PartSplit": (1, (("round", "uint32"), ("parts", "uint256[32]"), ("timestamp", "uint40"))),
+    "ChallengeFailed": (
+        2,
+        (
+            ("round", "uint32"),
+            ("challenger", "address"),
+            ("beneficiary", "address"),
+            ("amount", "uint96"),
+            ("fault", "uint8"),
             ("timestamp", "uint40"),
         ),
     ),
@@ -205,6 +402,7 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
         (("round", "uint32"), ("model_digest", "bytes32"), ("timestamp", "uint40")),
     ),
     "RoundAborted": (1, (("round", "uint32"), ("timestamp", "uint40"))),
+    "TaskPaused": (0, (("until", "uint40"), ("timestamp", "uint40"))),
     "TaskStopped": (0, (("timestamp", "uint40"),)),
     "RegistryCreated": (1, (("registrar", "address"), ("timestamp", "uint40"))),
     "ParticipantEnrolled": (1, (("participant", "address"), ("timestamp", "uint40"))),
@@ -225,6 +423,10 @@ def abi_word(kind: str, value: Any) -> bytes:
     """Return one value of a static type as a word: left-padded numbers, right-aligned addresses."""
     if kind == "bytes32":
         return bytes.fromhex(value)
+    if kind == "uint256[32]":
+        return b"".join(abi_word("uint256", word) for word in value)
+    if kind == "int32" and value < 0:
+        value += 2**256
     number = int(value, 16) if kind == "address" else value
     return bytes.fromhex(f"{number:064x}")
 
@@ -234,7 +436,8 @@ def abi_words(event: str, values: dict[str, Any]) -> list[bytes]:
     words = []
     for name, kind in EVENTS[event][1]:
         if isinstance(kind, str):
-            words.append(abi_word(kind, values[name]))
+            whole = abi_word(kind, values[name])
+            words += [whole[at : at + 32] for at in range(0, len(whole), 32)]
         else:
             words += [abi_word(part, values[name][field]) for field, part in kind]
     return words
@@ -254,3 +457,22 @@ def record_hash(event: str, values: dict[str, Any]) -> bytes:
 def history_start(chain_id: int, contract: str) -> bytes:
     """Hash chain id and contract."""
     return keccak(abi_word("uint256", chain_id) + abi_word("address", contract))
+
+
+# ----------------------------------------------------------------------- attestations: EIP-712
+
+
+def result_hash(round_number: int, model_digest: str, report_digest: str) -> bytes:
+    """Hash the struct of an attestation, hashStruct(message)."""
+    kind = keccak(b"Attestation(uint32 round,bytes32 modelDigest,bytes32 reportDigest)")
+    words = [abi_word("uint32", round_number)]
+    words += [abi_word("bytes32", digest) for digest in (model_digest, report_digest)]
+    return keccak(kind + b"".join(words))
+
+
+def signing_hash(chain_id: int, ledger: str, result: bytes) -> bytes:
+    """Hash what is signed: 0x19 0x01, domain separator, hashStruct(message)."""
+    kind = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    words = [keccak(kind), keccak(b"fl_chain"), keccak(b"1")]
+    words += [abi_word("uint256", chain_id), abi_word("address", ledger)]
+    return keccak(b"\x19\x01" + keccak(b"".join(words)) + result)

@@ -19,10 +19,11 @@ from fl_chain.audit.findings import EXIT_CODES
 from fl_chain.chain.contracts import LEDGER, REGISTRY, load_artifact
 from fl_chain.cli.main import EXIT_AUDIT_NOT_RUN, EXIT_INTERRUPTED
 from fl_chain.protocol import constants
-from fl_chain.protocol.canonical_json import decode_json
+from fl_chain.protocol.blob import decode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import decode_manifest
+from fl_chain.protocol.phases import TRANSITIONS, Phase
 from fl_chain.protocol.records import (
     LEDGER_RECORDS,
     REGISTRY_RECORDS,
@@ -34,7 +35,6 @@ from fl_chain.protocol.records import (
     topic_of,
 )
 from fl_chain.protocol.report import ExclusionReason, decode_report
-from fl_chain.protocol.round import TRANSITIONS, Phase
 from fl_chain.storage.ipfs import _DAMAGED
 from tests import golden
 
@@ -128,8 +128,9 @@ def test_signatures_and_topics_are_those_of_the_records() -> None:
 
 
 def test_reasons_come_in_the_order_of_the_checks() -> None:
-    listed = [row["Reason"] for row in table(SPEC, "Order", "Reason", "Applies if")]
-    assert listed == [reason.value for reason in ExclusionReason]
+    rows = table(SPEC, "Status", "Reason", "Applies if")
+    listed = [(int(row["Status"]), row["Reason"]) for row in rows]
+    assert listed == [(reason.status, reason.value) for reason in ExclusionReason]
 
 
 def test_builds_are_the_artifacts() -> None:
@@ -224,20 +225,23 @@ def test_worked_examples_of_the_specification_are_right() -> None:
         assert row["Digest"] == compute_digest(bytes(size)).hex()
     objects = [block for block in code_blocks(SPEC) if block.startswith("{")]
     header, manifest, report = (block.encode() for block in objects)
-    decode_json(header)
-    blob = bytes.fromhex("f803000000000000") + header.ljust(1016)
-    blob += bytes.fromhex("0100ffff0000ff7f0180000100ff0200")
+    prefix = bytes.fromhex("f803000000000000")
+    blob = prefix + header.ljust(1016) + bytes.fromhex("0100ffff0000ff7f0180000100ff0200")
+    decode_blob(blob)
+    report = prefix + report.ljust(1016) + bytes.fromhex("000400")
     decode_report(report)
+    for text in (f"{len(header)} bytes", f"{1016 - len(header)} spaces"):
+        assert text in SPEC
     assert decode_manifest(manifest).task_id in SPEC
     for data in (blob, manifest, report):
         assert compute_digest(data).hex() in SPEC
-    for data in (blob, manifest, b"", bytes(2**20 + 1)):
+    for data in (blob, manifest, report, b"", bytes(2**20 + 1)):
         assert f"`{compute_cid(data)}`" in SPEC
     (block,) = (block for block in code_blocks(SPEC) if block.startswith("122c"))
     root = bytes.fromhex(block.replace(" ", ""))
     assert hashlib.sha256(root).digest() == compute_cid(bytes(2**20 + 1)).digest
     start = compute_history_start(31337, "0x" + "1e" * 20)
-    record = RoundOpened(1, 0, 1_700_000_000)
+    record = RoundOpened(1, 0, 1_700_000_000, 1_700_000_000)
     for value in (start, compute_record_hash(record), append_history(start, record)):
         assert f"{value.hex()}`" in SPEC
 

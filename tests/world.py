@@ -7,8 +7,10 @@ honest party would have done comes from the product itself.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +32,28 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.ledger import Receipt
-from fl_chain.protocol.actions import Finalize, Propose, SubmitUpdate
-from fl_chain.protocol.blob import BlobHeader, count_values, encode_blob
+from fl_chain.protocol.actions import (
+    Attest,
+    Challenge,
+    DepositBond,
+    Finalize,
+    Propose,
+    SelectPart,
+    Stop,
+    SubmitUpdate,
+)
+from fl_chain.protocol.attestation import Attestation, compute_result
+from fl_chain.protocol.blob import BlobHeader, count_values, decode_blob, encode_blob
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
-from fl_chain.protocol.records import UpdateSubmitted
-from fl_chain.protocol.report import decode_report
+from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted, decode_log
+from fl_chain.protocol.report import compute_report_bytes, decode_report, encode_report
 from fl_chain.protocol.round import Task
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.auditor import collect_evidence
+from fl_chain.roles.challenger import ChallengerRole
+from fl_chain.roles.cheats import make_aggregator
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.task_file import parse_task
@@ -49,6 +63,10 @@ from fl_chain.storage.store import ContentStore
 
 LOOK_SECONDS = 0.5
 """How long the shared IPFS node looks for what it does not have."""
+CHALLENGER = 30
+"""Account of the challenger, and what it reports as."""
+CREW_SECONDS = 20.0
+"""Longest wait for what running aggregators should do at once."""
 ETHER = 10**18
 
 Problem = tuple[int | None, str, str]
@@ -84,10 +102,22 @@ class World:
         return self._accounts[index]
 
     def federation(
-        self, num_participants: int = 3, *, encoding: dict[str, Any] | None = None, **rounds: int
+        self,
+        num_participants: int = 3,
+        *,
+        aggregators: int = 0,
+        quorum: int = 0,
+        bond_gwei: int = 0,
+        encoding: dict[str, Any] | None = None,
+        **rounds: int,
     ) -> Federation:
-        """Create a task; ``rounds`` are fields of RoundParameters."""
-        return Federation(self, num_participants, rounds, encoding or {})
+        """Create a task; ``rounds`` are fields of RoundParameters.
+
+        ``aggregators`` is how many there are, beside the coordinator; without any, it is the only
+        one itself.
+        """
+        committee = {"quorum": quorum, "bond_gwei": bond_gwei}
+        return Federation(self, num_participants, aggregators, committee, rounds, encoding or {})
 
     def advance_clock(self, seconds: int) -> None:
         """Let the chain's time pass."""
@@ -103,13 +133,16 @@ class World:
 class Federation:
     """One task of the world.
 
-    Account 0 is coordinator and aggregator, the participants are those after it.
+    Account 0 is the coordinator, the participants are those after it, then come the aggregators; if
+    there are none, the coordinator is the only one.
     """
 
     def __init__(
         self,
         world: World,
         num_participants: int,
+        num_aggregators: int,
+        committee: dict[str, int],
         rounds: dict[str, int],
         encoding: dict[str, Any],
     ) -> None:
@@ -117,10 +150,14 @@ class Federation:
         self.store: ContentStore = world.store
         self.coordinator = world.account(0)
         self.participants = [world.account(1 + i) for i in range(num_participants)]
-        self.created = self._create({"num_rounds": 2, **rounds}, encoding)
+        first = 1 + num_participants
+        committed = [world.account(first + i) for i in range(num_aggregators)]
+        self.aggregators = committed or [self.coordinator]
+        """In the order of their seats: the first has the first turn of round 1."""
+        self.created = self._create({"num_rounds": 2, **rounds}, committee, encoding)
         self.follower = TaskFollower(self.ledger(), self.store)
         self.events: list[tuple[str, dict[str, Any]]] = []
-        """What the aggregator reported."""
+        """What the aggregator of :meth:`aggregate` reported."""
 
     @property
     def manifest(self) -> Manifest:
@@ -195,10 +232,53 @@ class Federation:
         for participant in participants or range(len(self.participants)):
             self.submit(participant, self.update(participant), weight=100 + participant)
 
-    # ------------------------------------------------------------ aggregator
+    # ------------------------------------------------------------ aggregators
+
+    def aggregator_address(self, aggregator: int) -> str:
+        """Return an aggregator's address."""
+        return str(self.aggregators[aggregator].address).lower()
+
+    def deposit_bonds(self, *aggregators: int) -> None:
+        """Deposit the bonds of some aggregators, of all if none is named."""
+        bond = self.task.parameters.bond
+        for aggregator in aggregators or range(len(self.aggregators)):
+            self.ledger(self.aggregators[aggregator]).send(DepositBond(bond))
+
+    def sign(self, aggregator: int, model: bytes, report: bytes) -> Attestation:
+        """Return an aggregator's signed digests of any model and report for the current round."""
+        number = self.task.current.round
+        digests = compute_digest(model), compute_digest(report)
+        signer = self.ledger(self.aggregators[aggregator])
+        return Attestation(number, *digests, signer.sign(compute_result(number, *digests)))
+
+    def attest(self, attestation: Attestation) -> Receipt:
+        """Hand in an attestation, as somebody who has no part in it."""
+        action = Attest(
+            attestation.round,
+            attestation.model_digest,
+            attestation.report_digest,
+            (attestation.signature,),
+        )
+        return self.ledger(self.coordinator).send(action)
+
+    def start_aggregators(
+        self, *aggregators: int, cheats: dict[int, str] | None = None, inbox: Path | None = None
+    ) -> Crew:
+        """Start the product's aggregators, a thread each, until the task is over.
+
+        ``cheats`` are those of some of them, and ``inbox`` is where they leave what they sign. If
+        any cheat, a challenger watches them, which reports as ``CHALLENGER``.
+        """
+        roles: dict[int, Callable[..., Any]] = {}
+        for who in aggregators:
+            cheat = (cheats or {}).get(who)
+            roles[who] = partial(make_aggregator, cheat, inbox or Path())
+        if cheats:
+            roles[CHALLENGER] = partial(ChallengerRole, inbox=inbox)
+        return Crew(self, roles)
 
     def aggregate(self) -> list[tuple[str, dict[str, Any]]]:
-        """Run the product's aggregator until the round is final; return what it reported."""
+        """Run the product's first aggregator until the round is final; return what it reported."""
         seen: list[tuple[str, dict[str, Any]]] = []
 
         def note(event: str, values: dict[str, Any]) -> None:
@@ -206,7 +286,7 @@ class Federation:
             if event in ("finalized", "aborted"):
                 raise _RoundDone
 
-        ledger = self.ledger(self.coordinator)
+        ledger = self.ledger(self.aggregators[0])
         with contextlib.suppress(_RoundDone):
             AggregatorRole(ledger, self.store, progress=note, patience_seconds=5).run()
         ledger.close()
@@ -240,7 +320,7 @@ class Federation:
         assert_passes(self.audit(), num_rounds)
         proposal = self.task.rounds[number].proposal
         assert proposal is not None
-        size = proposal.report_bytes
+        size = compute_report_bytes(sequence + 1)
         report = decode_report(
             self.store.get(cid_from_digest(proposal.report_cid_digest, size), max_bytes=size)
         )
@@ -252,27 +332,54 @@ class Federation:
         number, base = task.current.round, task.base_digest.hex()
         aggregation = RoundAggregation(replace(self.manifest, **manifest), number, base)
         for record in task.rounds[number].updates if records is None else records:
-            size = aggregation.update_bytes(record.participant)
             cid = Cid(0x55, record.cid_digest)
-            aggregation.add(record, self.store.get(cid, max_bytes=size))
+            aggregation.add(record, self.store.get(cid, max_bytes=aggregation.update_bytes))
         derived: DerivedRound = aggregation.derive(self.follower.base_model())
         return derived
 
-    def propose(self, model: bytes, report: bytes, **changes: Any) -> None:
-        """Pin and propose anything; ``changes`` are fields of Propose."""
+    def lie(self) -> tuple[bytes, bytes]:
+        """Return a wrong model of the current round, and a report that agrees with it."""
+        derived = self.derive()
+        header, values = decode_blob(derived.model)
+        model = encode_blob(header, values + np.int32(1))
+        told = replace(decode_report(derived.report), model=compute_digest(model).hex())
+        return model, encode_report(told)
+
+    def propose(self, model: bytes, report: bytes, *, by: int = 0, **changes: Any) -> None:
+        """Pin and propose anything as an aggregator; ``changes`` are fields of Propose."""
         action = Propose(
             self.task.current.round,
             compute_digest(model),
             self.store.put(model).digest,
             compute_digest(report),
             self.store.put(report).digest,
-            len(report),
         )
-        self.ledger(self.coordinator).send(replace(action, **changes))
+        self.ledger(self.aggregators[by]).send(replace(action, **changes))
+
+    def challenge(self, position: int, question: Question = Question.VALUE) -> None:
+        """Challenge the proposal, as somebody who has no part in it."""
+        task = self.task
+        action = Challenge(task.current.round, question, position, task.parameters.bond)
+        self.ledger(self.coordinator).send(action)
+
+    def select(self, part: int) -> None:
+        """Name a part as wrong, as who challenged."""
+        task = self.task
+        action = SelectPart(task.current.round, part, task.claimed_parts)
+        self.ledger(self.coordinator).send(action)
+
+    def slashes(self) -> list[BondSlashed]:
+        """Return every loss of a bond that is on record."""
+        records = map(decode_log, self.ledger().fetch(0).logs)
+        return [record for record in records if isinstance(record, BondSlashed)]
 
     def finalize(self) -> None:
         """Make the proposal final."""
         self.ledger(self.coordinator).send(Finalize(self.task.current.round))
+
+    def stop(self) -> None:
+        """End the task."""
+        self.ledger(self.coordinator).send(Stop())
 
     # ------------------------------------------------------------ auditor
 
@@ -288,17 +395,95 @@ class Federation:
 
     # ------------------------------------------------------------ coordinator
 
-    def _create(self, rounds: dict[str, int], encoding: dict[str, Any]) -> CreatedTask:
+    def _create(
+        self, rounds: dict[str, int], committee: dict[str, int], encoding: dict[str, Any]
+    ) -> CreatedTask:
         addresses = [str(account.address).lower() for account in self.participants]
+        aggregators = [str(account.address).lower() for account in self.aggregators]
         description = {
             "name": "miniature",
             "participants": addresses,
+            "committee": {"aggregators": aggregators, **committee},
             "recipe": {"model": "digits_mlp", "data": "digits"},
             "rounds": rounds,
             "encoding": encoding,
         }
         deployer = Deployer(self.world.connection, self.coordinator)
         return create_task(parse_task(description), deployer, self.store)
+
+
+class Crew:
+    """The product's aggregators and challenger at work; what they report can be waited for."""
+
+    def __init__(self, federation: Federation, roles: dict[int, Callable[..., Any]]) -> None:
+        self.events: list[tuple[int, str, dict[str, Any]]] = []
+        """Aggregator, event and its values, in the order in which they came."""
+        self._news = threading.Condition()
+        self._failures: list[BaseException] = []
+        self._threads = [
+            threading.Thread(target=self._run, args=(federation, who, role), daemon=True)
+            for who, role in roles.items()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for(self, event: str, *aggregators: int, **values: Any) -> None:
+        """Wait until each of some aggregators has reported an event with some values.
+
+        If none is named, any will do.
+        """
+
+        def is_there() -> bool:
+            reporters = self.reporters_of(event, **values)
+            return bool(self._failures) or (bool(reporters) and set(aggregators) <= reporters)
+
+        with self._news:
+            assert self._news.wait_for(is_there, CREW_SECONDS), self.told()
+        self._raise()
+
+    def reporters_of(self, event: str, **values: Any) -> set[int]:
+        """Return which aggregators have reported an event with some values."""
+        return {
+            who
+            for who, seen, told in self.events
+            if seen == event and values.items() <= told.items()
+        }
+
+    def told(self) -> str:
+        """Return what was reported, a line each."""
+        return "\n".join(f"{who}: {event} {values}" for who, event, values in self.events)
+
+    def join(self) -> None:
+        """Wait until the task is over."""
+        for thread in self._threads:
+            thread.join(CREW_SECONDS)
+            assert not thread.is_alive(), self.told()
+        self._raise()
+
+    def _run(self, federation: Federation, who: int, role: Callable[..., Any]) -> None:
+        def note(event: str, values: dict[str, Any]) -> None:
+            with self._news:
+                self.events.append((who, event, values))
+                self._news.notify_all()
+
+        account = (
+            federation.world.account(CHALLENGER)
+            if who == CHALLENGER
+            else federation.aggregators[who]
+        )
+        ledger = federation.ledger(account)
+        try:
+            role(ledger, federation.store, progress=note, patience_seconds=5).run()
+        except BaseException as error:
+            with self._news:
+                self._failures.append(error)
+                self._news.notify_all()
+        finally:
+            ledger.close()
+
+    def _raise(self) -> None:
+        if self._failures:
+            raise self._failures[0]
 
 
 def problems(findings: Sequence[Finding]) -> list[Problem]:

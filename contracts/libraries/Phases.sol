@@ -7,14 +7,20 @@ enum Phase {
     NONE,
     /// Participants submit updates.
     COLLECTING,
-    /// Enough updates are in and collection is over; the aggregator proposes a model.
+    /// Enough updates are in and collection is over; an aggregator whose turn has come proposes a
+    /// model.
     AGGREGATING,
-    /// A model is proposed; it becomes final when the challenge window has passed.
+    /// A model is proposed; it becomes final once a quorum attests to it or the challenge window has
+    /// passed, unless somebody challenges it.
     PROPOSED,
     /// The model of the round is final. No action leaves this phase.
     FINALIZED,
     /// A deadline passed without what it asked for; anybody may abort the round.
     EXPIRED,
     /// The round ended without a model of its own. No action leaves this phase.
-    ABORTED
+    ABORTED,
+    /// The proposed model is in dispute; whoever does not move in time loses.
+    CHALLENGED,
+    /// The round opens at a time that has not come yet, because the coordinator paused the task.
+    SCHEDULED
 }

@@ -13,21 +13,20 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.mean import WeightedSum, apply_mean
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
 from fl_chain.protocol.blob import (
+    DTYPES,
     MODEL,
     UPDATE,
     BlobHeader,
+    compute_header_bytes,
     count_values,
     decode_blob,
     encode_blob,
-    encode_header,
 )
 from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
-from fl_chain.protocol.report import ExclusionReason, RoundReport, encode_report
-
-_NO_DIGEST = "0" * 64
+from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,9 @@ class DerivedRound:
     report_digest: bytes
 
 
-def model_header(manifest: Manifest, round_number: int, base_model: str) -> BlobHeader:
-    """Return the header that the model of a round must have; genesis is round 0."""
-    return BlobHeader(MODEL, manifest.task_id, round_number, base_model, "", manifest.layout)
-
-
-def genesis_header(manifest: Manifest) -> BlobHeader:
-    """Return the header that the genesis model must have."""
-    return model_header(manifest, 0, _NO_DIGEST)
+def model_header(manifest: Manifest) -> BlobHeader:
+    """Return the header that every model of a task must have, genesis included."""
+    return BlobHeader(MODEL, manifest.task_id, manifest.layout)
 
 
 def update_header(
@@ -57,14 +51,19 @@ def update_header(
 ) -> BlobHeader:
     """Return the header that a participant's update of a round must have."""
     return BlobHeader(
-        UPDATE, manifest.task_id, round_number, base_model, participant, manifest.layout
+        UPDATE, manifest.task_id, manifest.layout, round_number, base_model, participant
     )
 
 
 def compute_blob_bytes(header: BlobHeader) -> int:
-    """Return the exact size of a blob with this header: the cap to fetch it under."""
-    lane_bytes = 2 if header.kind == UPDATE else 4
-    return len(encode_header(header)) + lane_bytes * count_values(header.layout)
+    """Return the exact size of a blob of this kind and layout: the cap to fetch it under."""
+    _, dtype = DTYPES[header.kind]
+    return compute_header_bytes(header.layout) + dtype.itemsize * count_values(header.layout)
+
+
+def compute_update_bytes(manifest: Manifest) -> int:
+    """Return the exact size of every update of a task; the codec of its CID follows from it."""
+    return compute_blob_bytes(BlobHeader(UPDATE, manifest.task_id, manifest.layout))
 
 
 def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
@@ -101,27 +100,26 @@ class RoundAggregation:
         self.round_number = round_number
         self.base_model = base_model
         self._total = WeightedSum(count_values(manifest.layout), manifest.encoding.max_abs)
-        self._included: list[int] = []
-        self._excluded: dict[int, ExclusionReason] = {}
+        self._statuses: dict[int, int] = {}
 
     @property
     def num_included(self) -> int:
         """Updates in the sum so far."""
-        return len(self._included)
+        return list(self._statuses.values()).count(INCLUDED)
 
-    def update_bytes(self, participant: str) -> int:
-        """Return the exact size of a participant's update; its CID's codec follows from it."""
-        return compute_blob_bytes(
-            update_header(self.manifest, self.round_number, self.base_model, participant)
-        )
+    @property
+    def update_bytes(self) -> int:
+        """Exact size of every update of the task; its CID's codec follows from it."""
+        return compute_update_bytes(self.manifest)
 
-    def fetch_bytes(self, participant: str) -> int:
-        """Return the cap to fetch a participant's update under.
+    @property
+    def fetch_bytes(self) -> int:
+        """Cap to fetch an update under.
 
         It is larger than the update, so that oversized content is read whole and its CID verified:
         a store could otherwise have any update left out by sending too much.
         """
-        return 2 * self.update_bytes(participant) + 2 * LEAF_CHUNK_BYTES
+        return 2 * self.update_bytes + 2 * LEAF_CHUNK_BYTES
 
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
         """Add one update, or exclude it; return the reason if it was excluded."""
@@ -130,21 +128,25 @@ class RoundAggregation:
             self.exclude(record, lanes)
             return lanes
         self._total.add(lanes, record.weight)
-        self._included.append(record.sequence)
+        self._statuses[record.sequence] = INCLUDED
         return None
 
     def exclude(self, record: UpdateSubmitted, reason: ExclusionReason) -> None:
         """Leave an update out without having seen its content."""
-        self._excluded[record.sequence] = reason
+        self._statuses[record.sequence] = reason.status
 
     def derive(self, base: NDArray[np.int32]) -> DerivedRound:
-        """Return model and report.
+        """Return model and report, once every update on record was added or excluded.
 
         Raises
         ------
         ValueOutOfRange
             Fewer than min_updates updates are included: the round has no valid model.
+        ValueError
+            An update was neither added nor excluded, but one of a higher sequence number was.
         """
+        if sorted(self._statuses) != list(range(len(self._statuses))):
+            raise ValueError("an update on record was neither added nor excluded")
         manifest = self.manifest
         minimum = manifest.rounds.min_updates
         if self.num_included < minimum:
@@ -153,27 +155,30 @@ class RoundAggregation:
             )
         encoding = manifest.encoding
         values = apply_mean(base, self._total, encoding.fraction_bits, encoding.model_fraction_bits)
-        model = encode_blob(model_header(manifest, self.round_number, self.base_model), values)
+        model = encode_blob(model_header(manifest), values)
         model_digest = compute_digest(model)
-        report = encode_report(
+        report = self.report_on(model_digest)
+        return DerivedRound(model, model_digest, report, compute_digest(report))
+
+    def report_on(self, model_digest: bytes) -> bytes:
+        """Return the canonical bytes of the report that goes with a model of this round."""
+        return encode_report(
             RoundReport(
-                task=manifest.task_id,
+                task=self.manifest.task_id,
                 round=self.round_number,
                 base_model=self.base_model,
                 model=model_digest.hex(),
                 total_weight=self._total.weight,
-                included=tuple(sorted(self._included)),
-                excluded=tuple(sorted(self._excluded.items())),
+                statuses=bytes(status for _, status in sorted(self._statuses.items())),
             )
         )
-        return DerivedRound(model, model_digest, report, compute_digest(report))
 
     def _examine(self, record: UpdateSubmitted, data: bytes) -> NDArray[np.int16] | ExclusionReason:
         """Return the lanes of a valid update, or the first rule that it breaks."""
         expected = update_header(
             self.manifest, self.round_number, self.base_model, record.participant
         )
-        if len(data) > compute_blob_bytes(expected):
+        if len(data) > self.update_bytes:
             return ExclusionReason.OVERSIZED
         if compute_digest(data) != record.digest:
             return ExclusionReason.WRONG_DIGEST

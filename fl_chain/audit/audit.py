@@ -81,13 +81,16 @@ def run_audit(
     if task is None:
         return findings
     parameters = task.parameters
-    creation = evidence.ledger_creation_code, encode_arguments(parameters)
+    creation = (
+        evidence.ledger_creation_code,
+        encode_arguments(parameters, tuple(task.committee.members)),
+    )
     report(check_contract("ledger", evidence.ledger, *creation))
     report(check_contract("registry", evidence.registry, evidence.registry_creation_code, b""))
     if evidence.state is not None and replay.verdict == Verdict.PASS:
         report(check_state(task, evidence.state))
     report(check_admissions(records, registry_records))
-    finding, manifest = check_manifest(parameters, evidence)
+    finding, manifest = check_manifest(task, evidence)
     report(finding)
     if manifest is None:
         return findings
@@ -122,8 +125,7 @@ def fetch_model(
     check = "base_model"
     history = task.rounds[round_number]
     assert history.proposal is not None  # noqa: S101 - the replay finalized it
-    base = task.model_digest(history.opened.base_round).hex()
-    header = model_header(manifest, round_number, base)
+    header = model_header(manifest)
     size = compute_blob_bytes(header)
     cid = cid_from_digest(history.proposal.model_cid_digest, size)
     try:

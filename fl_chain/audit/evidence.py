@@ -33,15 +33,21 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 13 words."""
+    """``parameters()``: 17 words."""
     current_round: bytes
-    """``currentRound()``: 7 words."""
+    """``currentRound()``: 8 words."""
     proposal: bytes
-    """``proposal()``: 2 words."""
+    """``proposal()``: 6 words."""
+    dispute: bytes
+    """``dispute()``: 11 words."""
     model_digests: Sequence[bytes]
     """``modelDigestOf(r)`` for every round from 0 to the current one: 1 word each."""
     participants: Mapping[str, bytes]
     """``participantOf(a)`` for every address that was ever admitted: 4 words each."""
+    aggregators: Mapping[str, bytes]
+    """``aggregatorOf(a)`` for every aggregator: 6 words each."""
+    payouts: Mapping[str, bytes]
+    """``payoutOf(a)`` for every account that money was ever due to: 1 word each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,16 @@ from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.audit.task_checks import failed, from_store_error, passed
 from fl_chain.errors import MalformedBlob, StoreError, ValueOutOfRange
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
-from fl_chain.protocol.constants import MAX_REPORT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import ModelProposed
-from fl_chain.protocol.report import ExclusionReason, RoundReport, decode_report
-from fl_chain.protocol.round import RoundHistory
+from fl_chain.protocol.report import (
+    ExclusionReason,
+    RoundReport,
+    compute_report_bytes,
+    decode_report,
+)
+from fl_chain.protocol.state import RoundHistory
 
 
 def audit_round(
@@ -55,7 +59,7 @@ def audit_round(
     if proposal is None:
         raise ValueError("a round without a proposal has no model to check")
     findings: list[Finding] = []
-    report, finding = check_report(manifest, proposal, base_model, evidence)
+    report, finding = check_report(manifest, history, proposal, base_model, evidence)
     findings.append(finding)
     aggregation = RoundAggregation(manifest, proposal.round, base_model)
     findings += check_updates(aggregation, history, report, evidence)
@@ -64,24 +68,26 @@ def audit_round(
     if all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"):
         derived, finding = check_model(aggregation, proposal, base, findings[0].verdict)
         findings.append(finding)
-    findings.append(check_model_blob(manifest, proposal, base_model, evidence))
+    findings.append(check_model_blob(manifest, proposal, evidence))
     if derived is None or derived.model_digest != proposal.model_digest:
         # Later rounds start from the model on record, and are judged by what they made of it.
         return findings, None
-    header = model_header(manifest, proposal.round, base_model)
-    return findings, decode_model_blob(derived.model, header)
+    return findings, decode_model_blob(derived.model, model_header(manifest))
 
 
 def check_report(
-    manifest: Manifest, proposal: ModelProposed, base_model: str, evidence: Evidence
+    manifest: Manifest,
+    history: RoundHistory,
+    proposal: ModelProposed,
+    base_model: str,
+    evidence: Evidence,
 ) -> tuple[RoundReport | None, Finding]:
-    """Check that the pinned report is the one on record and belongs to this round."""
+    """Check that the pinned report is the one on record, of this round and all its updates."""
     check, round_number = "report", proposal.round
-    cid = cid_from_digest(proposal.report_cid_digest, proposal.report_bytes)
-    if proposal.report_bytes > MAX_REPORT_BYTES:
-        return None, failed(check, "the report on record is too large", round_number=round_number)
+    size = compute_report_bytes(len(history.updates))
+    cid = cid_from_digest(proposal.report_cid_digest, size)
     try:
-        data = evidence.fetch_blob(cid, proposal.report_bytes)
+        data = evidence.fetch_blob(cid, size)
         digest = compute_digest(data)
         if digest != proposal.report_digest:
             return None, failed(
@@ -91,11 +97,11 @@ def check_report(
                 digest.hex(),
                 round_number,
             )
-        if len(data) != proposal.report_bytes:
+        if len(data) != size:
             return None, failed(
                 check,
-                "the report on record has another size",
-                str(proposal.report_bytes),
+                "the pinned report does not account for every submitted update",
+                str(size),
                 str(len(data)),
                 round_number,
             )
@@ -128,13 +134,12 @@ def check_updates(
     One finding per problem; one PASS each for blobs and exclusions when there is none.
     """
     round_number = aggregation.round_number
-    claimed = dict(report.excluded) if report is not None else {}
     findings: list[Finding] = []
     num_verified = 0
     for record in history.updates:
-        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes(record.participant))
-        cap = aggregation.fetch_bytes(record.participant)
-        claim = claimed.get(record.sequence)
+        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
+        cap = aggregation.fetch_bytes
+        claim = report.reason_of(record.sequence) if report is not None else None
         who = f"update {record.sequence} of {record.participant}"
         if claim == ExclusionReason.UNAVAILABLE:
             # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
@@ -168,14 +173,9 @@ def check_updates(
         claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
         detail = f"{num_verified} updates fetched and verified{claimed_too}"
         findings.append(passed("update_blob", detail, round_number))
-    if report is not None:
-        listed = sorted([*report.included, *claimed])
-        if listed != [record.sequence for record in history.updates]:
-            detail = "the report does not list every submitted update exactly once"
-            findings.append(failed("exclusions", detail, round_number=round_number))
-        elif not any(finding.check == "exclusions" for finding in findings):
-            detail = f"{len(report.included)} included, {len(claimed)} excluded, none missing"
-            findings.append(passed("exclusions", detail, round_number))
+    if report is not None and not any(finding.check == "exclusions" for finding in findings):
+        detail = f"{len(report.included)} included, {len(report.excluded)} excluded, none missing"
+        findings.append(passed("exclusions", detail, round_number))
     return findings
 
 
@@ -238,15 +238,10 @@ def check_model(
     return derived, passed(check, detail, round_number)
 
 
-def check_model_blob(
-    manifest: Manifest,
-    proposal: ModelProposed,
-    base_model: str,
-    evidence: Evidence,
-) -> Finding:
+def check_model_blob(manifest: Manifest, proposal: ModelProposed, evidence: Evidence) -> Finding:
     """Check that the pinned model can be fetched and is the one on record."""
     check, round_number = "model_blob", proposal.round
-    size = compute_blob_bytes(model_header(manifest, round_number, base_model))
+    size = compute_blob_bytes(model_header(manifest))
     cid = cid_from_digest(proposal.model_cid_digest, size)
     try:
         data = evidence.fetch_blob(cid, size)

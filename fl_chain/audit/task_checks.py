@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, genesis_header
+from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict
 from fl_chain.errors import (
@@ -132,35 +132,31 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     """Check that the ledger's storage says what its records say."""
     check = "ledger_state"
     current = task.current
-    words = (
-        current.round,
-        current.base_round,
-        current.num_updates,
-        current.num_finalized,
-        current.opened_at,
-        current.proposed_at,
-        current.is_stopped,
-    )
     pairs = [
-        ("parameters()", encode_arguments(task.parameters), state.parameters),
-        ("currentRound()", b"".join(_word(value) for value in words), state.current_round),
+        ("parameters()", b"".join(encode_words(task.parameters)), state.parameters),
+        ("currentRound()", b"".join(encode_words(current)), state.current_round),
+        ("proposal()", b"".join(encode_words(task.proposal)), state.proposal),
+        ("dispute()", b"".join(encode_words(task.dispute)), state.dispute),
     ]
-    proposed = bytes(2 * WORD_BYTES)
     digests = [bytes(WORD_BYTES)] * (current.round + 1)
     digests[0] = task.parameters.genesis_digest
     last: dict[str, UpdateSubmitted] = {}
     for number, history in task.rounds.items():
         if history.finalized is not None:
             digests[number] = history.finalized.model_digest
-        if history.proposal is not None:
-            proposed = history.proposal.model_digest + history.proposal.report_digest
         last.update({update.participant: update for update in history.updates})
     recorded = dict(enumerate(state.model_digests))
-    pairs.append(("proposal()", proposed, state.proposal))
     pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
     for participant in sorted(state.participants):
         expected = _participant_words(participant in task.admitted, last.get(participant))
         pairs.append((f"participantOf({participant})", expected, state.participants[participant]))
+    for aggregator, member in task.committee.members.items():
+        expected = b"".join(encode_words(member))
+        answer = state.aggregators.get(aggregator, b"")
+        pairs.append((f"aggregatorOf({aggregator})", expected, answer))
+    for account, amount in task.committee.payouts.items():
+        answer = state.payouts.get(account, b"")
+        pairs.append((f"payoutOf({account})", _word(amount), answer))
     for view, expected, actual in pairs:
         if expected != actual:
             detail = f"{view} does not answer what the records say"
@@ -194,11 +190,10 @@ def check_admissions(ledger: Sequence[Record], registry: Sequence[Record]) -> Fi
     return passed("admissions", f"{len(admitted)} participants, all enrolled before")
 
 
-def check_manifest(
-    parameters: TaskParameters, evidence: Evidence
-) -> tuple[Finding, Manifest | None]:
+def check_manifest(task: Task, evidence: Evidence) -> tuple[Finding, Manifest | None]:
     """Check that the pinned manifest is the one on record and says what the contract says."""
     check = "manifest"
+    parameters = task.parameters
     cid = cid_from_digest(parameters.manifest_cid_digest, 0)
     try:
         data = evidence.fetch_blob(cid, MAX_DOCUMENT_BYTES)
@@ -210,7 +205,8 @@ def check_manifest(
         return failed(check, detail, parameters.manifest_digest.hex(), digest.hex()), None
     try:
         manifest = decode_manifest(data)
-        check_agreement(manifest, parameters, evidence.chain_id)
+        aggregators = tuple(task.committee.members)
+        check_agreement(manifest, parameters, aggregators, evidence.chain_id)
     except (ProtocolError, InvalidManifest) as error:
         return failed(check, error.message), None
     return passed(check, f"task {manifest.name!r}, id {manifest.task_id}"), manifest
@@ -221,7 +217,7 @@ def check_genesis(
 ) -> tuple[Finding, NDArray[np.int32] | None]:
     """Check that the pinned genesis model is canonical, bound to the task and on record."""
     check = "genesis_model"
-    header = genesis_header(manifest)
+    header = model_header(manifest)
     size = compute_blob_bytes(header)
     cid = cid_from_digest(parameters.genesis_cid_digest, size)
     try:
@@ -239,6 +235,9 @@ def check_genesis(
     return passed(check, f"digest {digest.hex()}"), values
 
 
-def encode_arguments(parameters: TaskParameters) -> bytes:
+def encode_arguments(parameters: TaskParameters, aggregators: Sequence[str]) -> bytes:
     """Return a ledger's constructor arguments as they follow its creation code."""
-    return b"".join(encode_words(parameters))
+    words = list(encode_words(parameters))
+    offset = (len(words) + 1) * WORD_BYTES
+    addresses = (bytes.fromhex(a[2:]).rjust(WORD_BYTES, b"\0") for a in aggregators)
+    return b"".join([*words, _word(offset), _word(len(aggregators)), *addresses])

@@ -23,7 +23,7 @@ CONTRACTS = ("ParticipantRegistry", "RoundLedger")
 
 SETTINGS: dict[str, Any] = {
     "evmVersion": "prague",
-    "optimizer": {"enabled": True, "runs": 1_000_000},
+    "optimizer": {"enabled": True, "runs": 200},
     "viaIR": True,
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }

@@ -6,6 +6,8 @@ Source: Solidity ABI specification.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 from importlib import resources
@@ -30,28 +32,34 @@ def load_artifact(contract: str) -> dict[str, Any]:
     return artifact
 
 
-def encode_creation(contract: str, parameters: TaskParameters | None = None) -> bytes:
+def encode_creation(
+    contract: str, parameters: TaskParameters | None = None, aggregators: Sequence[str] = ()
+) -> bytes:
     """Return the input of the transaction that deploys a contract."""
     code = bytes.fromhex(load_artifact(contract)["bytecode"][2:])
     if parameters is None:
         return code
     (constructor,) = (e for e in load_artifact(contract)["abi"] if e["type"] == "constructor")
     types = [_type_of(entry) for entry in constructor["inputs"]]
-    return code + encode(types, [_values(parameters)])
+    words = [getattr(parameters, entry.name) for entry in fields(parameters)]
+    return code + encode(types, [words, list(aggregators)])
 
 
 def encode_action(action: LedgerAction | RegistryAction) -> bytes:
     """Return the input of the transaction that carries out an action."""
     kind = type(action).__name__
-    function = kind[0].lower() + kind[1:]
-    selector, types = _functions()[function]
-    return selector + encode(types, _values(action))
+    entry = _functions()[kind[0].lower() + kind[1:]]
+    return _selector(entry) + encode(
+        [_type_of(argument) for argument in entry["inputs"]],
+        [_value_of(argument, action) for argument in entry["inputs"]],
+    )
 
 
 def encode_view(function: str, *arguments: Any) -> bytes:
     """Return the input of a call to a view function of either contract."""
-    selector, types = _functions()[function]
-    return selector + encode(types, arguments)
+    entry = _functions()[function]
+    types = [_type_of(argument) for argument in entry["inputs"]]
+    return _selector(entry) + encode(types, arguments)
 
 
 def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
@@ -81,15 +89,30 @@ def matches_runtime_code(contract: str, code: bytes) -> bool:
     return masked == expected
 
 
-def _values(record: Any) -> list[Any]:
-    values = [getattr(record, entry.name) for entry in fields(record)]
-    return [list(value) if isinstance(value, tuple) else value for value in values]
+def _value_of(argument: dict[str, Any], record: Any) -> Any:
+    """Return the field of a record that an argument of the ABI asks for, by its name."""
+    name = re.sub("[A-Z]", lambda letter: "_" + letter.group().lower(), argument["name"])
+    return _plain(argument, getattr(record, name))
+
+
+def _plain(argument: dict[str, Any], value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(argument, entry) for entry in value]
+    if "components" in argument:
+        return [_value_of(component, value) for component in argument["components"]]
+    return value
 
 
 def _type_of(entry: dict[str, Any]) -> str:
-    if entry["type"] == "tuple":
-        return f"({','.join(_type_of(part) for part in entry['components'])})"
+    if entry["type"].startswith("tuple"):
+        parts = ",".join(_type_of(part) for part in entry["components"])
+        return f"({parts}){entry['type'].removeprefix('tuple')}"
     return str(entry["type"])
+
+
+def _selector(entry: dict[str, Any]) -> bytes:
+    types = ",".join(_type_of(argument) for argument in entry["inputs"])
+    return keccak(f"{entry['name']}({types})".encode())[:4]
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:
@@ -102,19 +125,10 @@ def _entries(kind: str) -> list[dict[str, Any]]:
 
 
 @cache
-def _functions() -> dict[str, tuple[bytes, list[str]]]:
-    functions = {}
-    for entry in _entries("function"):
-        types = [_type_of(argument) for argument in entry["inputs"]]
-        selector = keccak(f"{entry['name']}({','.join(types)})".encode())[:4]
-        functions[entry["name"]] = (selector, types)
-    return functions
+def _functions() -> dict[str, dict[str, Any]]:
+    return {entry["name"]: entry for entry in _entries("function")}
 
 
 @cache
 def _errors() -> dict[bytes, dict[str, Any]]:
-    errors = {}
-    for entry in _entries("error"):
-        types = ",".join(_type_of(argument) for argument in entry["inputs"])
-        errors[keccak(f"{entry['name']}({types})".encode())[:4]] = entry
-    return errors
+    return {_selector(entry): entry for entry in _entries("error")}

@@ -38,6 +38,8 @@ DEFAULT_PORT = 8545
 CHAIN_ID = 31337
 HARDFORK = "prague"
 KINDS = ("anvil", "hardhat")
+RECENT_STATES = 128
+"""Blocks back that anvil can be asked about the state of accounts; logs it keeps all."""
 START_SECONDS = 60.0
 
 FAUCET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -127,6 +129,8 @@ def _anvil(directory: Path, port: int, progress: Progress) -> list[str | Path]:
         *("--chain-id", str(CHAIN_ID), "--hardfork", HARDFORK),
         *("--gas-limit", "30000000"),
         *("--state", state, "--state-interval", "1"),
+        # Otherwise it writes every past state to ~/.foundry and leaves it there, gigabytes.
+        *("--prune-history", str(RECENT_STATES)),
         "--quiet",
     ]
 

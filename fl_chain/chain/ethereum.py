@@ -21,7 +21,8 @@ from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import UnknownContract, UsageError
-from fl_chain.protocol.actions import LedgerAction, RegistryAction
+from fl_chain.protocol.actions import Challenge, DepositBond, LedgerAction, RegistryAction
+from fl_chain.protocol.attestation import Signature, compute_signing_hash
 from fl_chain.protocol.records import WORD_BYTES, TaskCreated, TaskParameters, topic_of
 
 
@@ -92,7 +93,17 @@ class EthereumLedger:
 
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""
-        return self._require_sender().send(self.address, encode_action(action))
+        wei = action.wei if isinstance(action, DepositBond | Challenge) else 0
+        return self._require_sender().send(self.address, encode_action(action), wei)
+
+    def sign(self, result: bytes) -> Signature:
+        """Sign a result; see the seam."""
+        signing_hash = compute_signing_hash(self.chain_id, self.address, result)
+        return self._require_sender().sign(signing_hash)
+
+    def settle(self) -> None:
+        """Find out what became of a transaction that was signed before a crash."""
+        self._require_sender().settle()
 
     def check_funds(self) -> None:
         """Raise InsufficientFunds if the account has nothing at all."""
@@ -171,9 +182,9 @@ class Deployer:
         """Deploy a ParticipantRegistry and return its address."""
         return self._deploy(encode_creation(REGISTRY))
 
-    def deploy_ledger(self, parameters: TaskParameters) -> str:
+    def deploy_ledger(self, parameters: TaskParameters, aggregators: Sequence[str]) -> str:
         """Deploy a RoundLedger and return its address."""
-        return self._deploy(encode_creation(LEDGER, parameters))
+        return self._deploy(encode_creation(LEDGER, parameters, aggregators))
 
     def are_enrolled(self, registry: str, participants: Sequence[str]) -> list[bool]:
         """Return for each participant whether a registry lists it."""

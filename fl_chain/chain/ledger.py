@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fl_chain.protocol.actions import LedgerAction
+from fl_chain.protocol.attestation import Signature
 from fl_chain.protocol.records import Log
 
 
@@ -54,6 +55,18 @@ class Ledger(Protocol):
             The contract refused; the error carries its custom error and values.
         InsufficientFunds
             The account cannot pay.
+        """
+        ...
+
+    def sign(self, result: bytes) -> Signature:
+        """Return the sender's attestation to a result; sending it is somebody's action."""
+        ...
+
+    def settle(self) -> None:
+        """Find out what became of an action that a crash or a lost connection cut off.
+
+        Afterwards the records tell. :meth:`send` does it by itself, before anything else: only who
+        must see the records before it decides what to send needs this.
         """
         ...
 

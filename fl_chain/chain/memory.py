@@ -9,34 +9,65 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
 
+from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
+from fl_chain.chain.keys import recover_signer, sign_hash
 from fl_chain.chain.ledger import Page, Receipt
+from fl_chain.chain.memory_disputes import carry_out_dispute
 from fl_chain.errors import InvalidTransition, TransactionRejected, UsageError
 from fl_chain.protocol.actions import (
     Abort,
     Admit,
+    AnswerHeader,
+    AnswerStatus,
+    AnswerValue,
+    Attest,
+    Challenge,
+    ClaimPayout,
+    ConcludeDispute,
+    DecideUpdate,
+    DepositBond,
     Finalize,
     LedgerAction,
+    Pause,
     Propose,
+    ProveEquivocation,
+    ProveOmission,
     Remove,
+    SelectPart,
+    SplitPart,
     Stop,
     SubmitUpdate,
+    WithdrawBond,
 )
+from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
+from fl_chain.protocol.committee import NOBODY, refuse
+from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
+    BondDeposited,
+    BondSlashed,
+    BondWithdrawn,
+    Fault,
     LedgerRecord,
     Log,
+    ModelAttested,
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    PayoutClaimed,
+    ProposalRejected,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
     TaskCreated,
     TaskParameters,
+    TaskPaused,
     TaskStopped,
     UpdateSubmitted,
     append_history,
@@ -44,10 +75,9 @@ from fl_chain.protocol.records import (
     encode_log,
     topic_of,
 )
-from fl_chain.protocol.round import Action, Task
+from fl_chain.protocol.round import Task
 
 CHAIN_ID = 31337
-_TASK_OVER = "TaskOver"
 
 
 class MemoryChain:
@@ -57,8 +87,8 @@ class MemoryChain:
     ----------
     coordinator
         Address that creates the task.
-    parameters
-        The task.
+    parameters, aggregators
+        The task, and its aggregators in the order of their turns.
     enrolled
         Whom the registry lists; may be changed at any time.
     clock
@@ -69,6 +99,7 @@ class MemoryChain:
         self,
         coordinator: str,
         parameters: TaskParameters,
+        aggregators: Sequence[str],
         enrolled: set[str],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,9 +111,14 @@ class MemoryChain:
         self.news = threading.Condition()
         """Held by whoever reads or changes the chain; notified of every block."""
         self._clock = clock
-        created = TaskCreated(coordinator, parameters, self.now)
+        now = self.now
+        created = TaskCreated(coordinator, parameters, now)
         self.task = Task(created)
-        self._add_block([created, RoundOpened(1, 0, self.now)], apply_from=1)
+        appointed = [
+            AggregatorAppointed(aggregator, seat, now)
+            for seat, aggregator in enumerate(aggregators, start=1)
+        ]
+        self._add_block([created, *appointed, RoundOpened(1, 0, now, now)], apply_from=1)
 
     @property
     def now(self) -> int:
@@ -104,12 +140,11 @@ class MemoryChain:
         """
         with self.news:
             try:
-                records = self._records_of(sender, action, self.now)
+                return self._add_block(self._records_of(sender, action, self.now))
             except InvalidTransition as error:
                 raise TransactionRejected(
                     f"the contract refused: {error.message}", error=error.error
                 ) from None
-            return self._add_block(records)
 
     def _records_of(self, sender: str, action: LedgerAction, now: int) -> list[LedgerRecord]:
         """Return what an action emits, in the order of the contract's own checks."""
@@ -130,70 +165,144 @@ class MemoryChain:
                     )
                 ]
             case Propose():
-                if sender != task.parameters.aggregator:
-                    _refuse("NotAggregator", f"{sender} is not the aggregator")
-                task.check_round(action.round, Action.PROPOSE, now)
-                digests = (action.model_digest, action.model_cid_digest)
-                _require_digests(*digests, action.report_digest, action.report_cid_digest)
-                return [
-                    ModelProposed(
-                        action.round,
-                        *digests,
-                        action.report_digest,
-                        action.report_cid_digest,
-                        action.report_bytes,
-                        now,
-                    )
-                ]
+                return self._propose(sender, action, now)
+            case Attest():
+                return self._attest(sender, action, now)
+            case ProveEquivocation():
+                return [self._prove_equivocation(sender, action, now)]
+            case (
+                Challenge()
+                | AnswerHeader()
+                | AnswerStatus()
+                | AnswerValue()
+                | SelectPart()
+                | SplitPart()
+                | DecideUpdate()
+                | ConcludeDispute()
+                | ProveOmission()
+            ):
+                return carry_out_dispute(task, sender, action, now)
+            case DepositBond():
+                return [BondDeposited(sender, action.wei, now)]
+            case WithdrawBond():
+                task.check_withdraw(now)
+                return [BondWithdrawn(sender, task.committee.bond_of(sender), now)]
+            case ClaimPayout():
+                return [PayoutClaimed(sender, task.committee.payouts.get(sender, 0), now)]
             case Finalize():
-                task.check_round(action.round, Action.FINALIZE, now)
-                if now < task.current.proposed_at + task.parameters.challenge_seconds:
-                    _refuse("ChallengeWindowOpen", f"round {action.round} can be challenged")
-                return self._finalize(action.round, now)
+                task.check_finalize(action.round, now)
+                return self._finalize(task, now)
             case Abort():
                 task.check_round(action.round, Action.ABORT, now)
-                return [
-                    RoundAborted(action.round, now),
-                    RoundOpened(action.round + 1, task.current.base_round, now),
-                ]
+                return [RoundAborted(action.round, now), self._open(task.current.base_round, now)]
+            case Pause():
+                self._require_coordinator(sender)
+                return [TaskPaused(now + action.pause_seconds, now)]
             case Stop():
                 self._require_coordinator(sender)
                 if task.is_over:
-                    _refuse(_TASK_OVER, "the task is over")
+                    refuse("TaskOver", "the task is over")
                 return [RoundAborted(task.current.round, now), TaskStopped(now)]
             case Admit():
                 self._require_coordinator(sender)
                 return self._admit(action.participants, now)
             case Remove(participant=participant):
                 if participant not in task.admitted:
-                    _refuse("NotAdmitted", f"{participant} is not admitted")
+                    refuse("NotAdmitted", f"{participant} is not admitted")
                 if participant in self.enrolled:
-                    _refuse("StillEnrolled", f"{participant} is enrolled")
+                    refuse("StillEnrolled", f"{participant} is enrolled")
                 return [ParticipantRemoved(participant, now)]
 
-    def _finalize(self, round_number: int, now: int) -> list[LedgerRecord]:
-        proposal = self.task.rounds[round_number].proposal
-        assert proposal is not None  # noqa: S101 - the phase says so
-        records: list[LedgerRecord] = [RoundFinalized(round_number, proposal.model_digest, now)]
-        if self.task.current.num_finalized + 1 < self.task.parameters.num_rounds:
-            records.append(RoundOpened(round_number + 1, round_number, now))
+    def _propose(self, sender: str, action: Propose, now: int) -> list[LedgerRecord]:
+        digests = (action.model_digest, action.model_cid_digest)
+        reports = (action.report_digest, action.report_cid_digest)
+        result = compute_result(action.round, action.model_digest, action.report_digest)
+        # The contract asks for digests before it asks what the proposer attested to.
+        self.task.check_propose(sender, action.round, now)
+        _require_digests(*digests, *reports)
+        self.task.check_unattested(sender, action.round, result)
+        return [ModelProposed(action.round, sender, *digests, *reports, now)]
+
+    def _attest(self, sender: str, action: Attest, now: int) -> list[LedgerRecord]:
+        self.task.check_round(action.round, Action.ATTEST, now)
+        result = compute_result(action.round, action.model_digest, action.report_digest)
+        records: list[LedgerRecord] = []
+        trial = deepcopy(self.task)
+        for signature in action.signatures:
+            signer = self._recover(result, signature)
+            member = trial.committee.check_standing(signer, action.round)
+            if member.attested_in == action.round and member.result != result:
+                made: list[LedgerRecord] = [self._slash(trial, signer, sender, now)]
+            else:
+                digests = action.model_digest, action.report_digest
+                made = [ModelAttested(action.round, signer, *digests, now)]
+            trial.apply(made[0])
+            if RoundFinalized in trial.due:
+                made += self._finalize(trial, now)
+            elif ProposalRejected in trial.due:
+                proposer = trial.proposal.proposer
+                bond = trial.committee.bond_of(proposer)
+                made += [
+                    ProposalRejected(action.round, proposer, Fault.OVERRULED, now),
+                    BondSlashed(proposer, NOBODY, bond, Fault.OVERRULED, now),
+                ]
+            records += made
+            if len(made) > 1:
+                break
         return records
+
+    def _prove_equivocation(self, sender: str, action: ProveEquivocation, now: int) -> BondSlashed:
+        one, other = action.one, action.other
+        results = [compute_result(a.round, a.model_digest, a.report_digest) for a in (one, other)]
+        signers = [
+            self._recover(result, attestation.signature)
+            for result, attestation in zip(results, (one, other), strict=True)
+        ]
+        is_one = one.round == other.round and signers[0] == signers[1] != ""
+        if not is_one or results[0] == results[1]:
+            refuse("NoEquivocation", "these are no two results of one round by one aggregator")
+        return self._slash(self.task, signers[0], sender, now)
+
+    def _recover(self, result: bytes, signature: Signature) -> str:
+        return recover_signer(compute_signing_hash(self.chain_id, self.address, result), signature)
+
+    @staticmethod
+    def _slash(task: Task, signer: str, beneficiary: str, now: int) -> BondSlashed:
+        bond = task.committee.member(signer).bond
+        return BondSlashed(signer, beneficiary, bond, Fault.EQUIVOCATION, now)
+
+    def _finalize(self, task: Task, now: int) -> list[LedgerRecord]:
+        round_number = task.current.round
+        proposal = task.rounds[round_number].proposal
+        assert proposal is not None  # noqa: S101 - the phase says so
+        records: list[LedgerRecord] = [
+            BondSlashed(who, NOBODY, task.committee.bond_of(who), Fault.SILENCE, now)
+            for who in task.silent_aggregators()
+        ]
+        records.append(RoundFinalized(round_number, proposal.model_digest, now))
+        if self.task.current.num_finalized + 1 < self.task.parameters.num_rounds:
+            records.append(self._open(round_number, now))
+        return records
+
+    def _open(self, base_round: int, now: int) -> RoundOpened:
+        current = self.task.current
+        return RoundOpened(current.round + 1, base_round, max(now, current.paused_until), now)
 
     def _admit(self, participants: tuple[str, ...], now: int) -> list[LedgerRecord]:
         records: list[LedgerRecord] = []
         admitted = set(self.task.admitted)
         for participant in participants:
             if participant not in self.enrolled:
-                _refuse("NotEnrolled", f"{participant} is not enrolled")
+                refuse("NotEnrolled", f"{participant} is not enrolled")
             if participant in admitted:
-                _refuse("AlreadyAdmitted", f"{participant} is admitted")
+                refuse("AlreadyAdmitted", f"{participant} is admitted")
             admitted.add(participant)
             records.append(ParticipantAdmitted(participant, now))
         return records
 
     def _require_coordinator(self, sender: str) -> None:
         if sender != self.task.coordinator:
-            _refuse("NotCoordinator", f"{sender} is not the coordinator")
+            refuse("NotCoordinator", f"{sender} is not the coordinator")
 
     def _add_block(self, records: list[LedgerRecord], apply_from: int = 0) -> Receipt:
         number = self.block_number + 1 if self.logs else 1
@@ -218,10 +327,15 @@ class MemoryLedger:
         Shared by all accounts.
     sender
         Address to act as; empty only reads.
+    account
+        The sender's key, to sign attestations with.
     """
 
-    def __init__(self, chain: MemoryChain, sender: str = "") -> None:
+    def __init__(
+        self, chain: MemoryChain, sender: str = "", account: LocalAccount | None = None
+    ) -> None:
         self._chain = chain
+        self._account = account
         self.chain_id = chain.chain_id
         self.address = chain.address
         self.sender = sender
@@ -239,6 +353,15 @@ class MemoryLedger:
         if not self.sender:
             raise UsageError("this command has no key to send from", "name one with --key")
         return self._chain.carry_out(self.sender, action)
+
+    def sign(self, result: bytes) -> Signature:
+        """Sign a result; see the seam."""
+        if self._account is None:
+            raise UsageError("this command has no key to sign with", "name one with --key")
+        return sign_hash(self._account, compute_signing_hash(self.chain_id, self.address, result))
+
+    def settle(self) -> None:
+        """Nothing is ever under way here."""
 
     def check_funds(self) -> None:
         """Nothing costs anything here."""
@@ -262,8 +385,4 @@ class MemoryLedger:
 
 def _require_digests(*digests: bytes) -> None:
     if not all(map(any, digests)):
-        _refuse("ZeroDigest", "a digest is zero")
-
-
-def _refuse(error: str, message: str) -> NoReturn:
-    raise InvalidTransition(message, error=error)
+        refuse("ZeroDigest", "a digest is zero")

@@ -19,11 +19,15 @@ from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import decode_error
 from fl_chain.chain.ether import format_ether
+from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.ledger import Receipt
 from fl_chain.errors import ChainUnreachable, InsufficientFunds, TransactionRejected
+from fl_chain.protocol.attestation import Signature
 
 GAS_MARGIN = 1.25
 """Estimate to gas limit: another transaction may come first and make ours dearer."""
+SPARE_GAS = 150_000
+"""Added to it: the attestation that decides a round costs that much more than the one before."""
 FIRST_RECEIPT_POLL_SECONDS = 0.005
 LONGEST_RECEIPT_POLL_SECONDS = 0.25
 RECEIPT_TIMEOUT_SECONDS = 120.0
@@ -32,7 +36,10 @@ MOST_NONCES = 5
 _HINTS = {
     "AlreadyEnrolled": "it is in the registry already",
     "NotAdmitted": "ask the coordinator for: fl-chain task admit",
-    "NotAggregator": "name the aggregator's key with --key",
+    "NotAggregator": "name the key of one of the task's aggregators with --key",
+    "AggregatorBarred": "its fault is on record; fl-chain history rounds shows where",
+    "BondTooLow": "deposit it: fl-chain aggregator run does so, if the account has the money",
+    "BondLocked": "a bond can be withdrawn once the task is over and its challenge window passed",
     "NotCoordinator": "name the coordinator's key with --key",
     "NotRegistrar": "name the key that deployed the registry with --key",
     "TaskOver": "the task has ended; fl-chain history rounds shows how",
@@ -93,11 +100,15 @@ class TransactionSender:
         ------
         TransactionRejected, InsufficientFunds, ChainUnreachable
         """
-        self._finish_interrupted()
+        self.settle()
         for _ in range(MOST_NONCES - 1):
             with contextlib.suppress(_NonceUsed):
                 return self._send_once(to, data, wei)
         return self._send_once(to, data, wei)
+
+    def sign(self, signing_hash: bytes) -> Signature:
+        """Sign 32 bytes that are no transaction."""
+        return sign_hash(self._account, signing_hash)
 
     def _send_once(self, to: str | None, data: bytes, wei: int) -> Receipt:
         request: dict[str, Any] = {
@@ -123,7 +134,7 @@ class TransactionSender:
         funds = read_quantity(balance)
         if isinstance(estimate, RpcError):
             self._refuse(estimate, funds)
-        gas = min(int(read_quantity(estimate) * GAS_MARGIN), gas_limit)
+        gas = min(int(read_quantity(estimate) * GAS_MARGIN) + SPARE_GAS, gas_limit)
         if funds < gas * price + wei:
             raise self._unfunded(funds, gas * price + wei)
         signed = self._account.sign_transaction(
@@ -149,7 +160,7 @@ class TransactionSender:
         self._forget()
         return receipt
 
-    def _finish_interrupted(self) -> None:
+    def settle(self) -> None:
         """Send once more what was signed before a crash, so that its fate is known."""
         raw = self._outbox.read_transaction() if self._outbox is not None else None
         if raw is None:

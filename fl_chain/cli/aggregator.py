@@ -16,6 +16,8 @@ from fl_chain.cli.settings import (
     task_option,
 )
 
+CHEATS = ("wrong-model", "omit", "equivocate", "silent-aggregator")
+
 
 @click.group()
 def aggregator() -> None:
@@ -32,6 +34,10 @@ def aggregator() -> None:
     show_default=True,
     help="Seconds to wait for a chain or IPFS node that is away, before giving up.",
 )
+@click.option("--cheat", type=click.Choice(CHEATS), hidden=True)  # fl-chain demo run --cheat
+@click.option(
+    "--outbox", type=click.Path(path_type=Path, file_okay=False), default=".", hidden=True
+)
 @rpc_option
 @ipfs_option
 @json_option
@@ -42,23 +48,31 @@ def run(
     key: str,
     password_file: Path | None,
     patience: float,
+    cheat: str | None,
+    outbox: Path,
     rpc: str | None,
     ipfs: str | None,
     as_json: bool,
 ) -> None:
-    """Derive, pin and propose the model of every round until the task is over.
+    """Derive every round, and propose its model or attest to it, until the task is over.
 
-    It has no state of its own: killed and started again, it derives the same bytes.
+    Deposits the bond that the task asks for. Killed and started again, it derives the same bytes.
 
     \b
     fl-chain aggregator run --task 0x... --key coordinator
     """
-    from fl_chain.roles.aggregator import AggregatorRole
+    from fl_chain.roles.cheats import make_aggregator
 
     services = settings.services(rpc, ipfs)
-    ledger = services.open_ledger(task, settings.open_key(services, key, password_file))
-    with services.open_store() as store:
-        role = AggregatorRole(
-            ledger, store, progress=print_progress(as_json), patience_seconds=patience
-        )
-        role.run()
+    account = settings.open_key(services, key, password_file)
+    with services.open_journal(task, account) as journal, services.open_store() as store:
+        ledger = services.open_ledger(task, account, journal)
+        make_aggregator(
+            cheat,
+            outbox,
+            ledger,
+            store,
+            journal,
+            progress=print_progress(as_json),
+            patience_seconds=patience,
+        ).run()

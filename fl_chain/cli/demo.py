@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from fl_chain.cli.output import console
+from fl_chain.cli.aggregator import CHEATS
+from fl_chain.cli.demo_rounds import BARS, RoundBoard
+from fl_chain.cli.output import console, count, speak
 from fl_chain.cli.settings import Settings
+from fl_chain.errors import UsageError
+from fl_chain.protocol.committee import MAX_AGGREGATORS
 
 if TYPE_CHECKING:
     from fl_chain.roles.demo import Demo
     from fl_chain.roles.evaluator import Evaluator
 
-PHASES = {"training": "training", "submitted": "submitting", "examined": "verifying"}
-"""Event to the bar that it moves, in the order of a round."""
-HEADINGS = ("round", "updates", "test accuracy", "gas", "bytes pinned", "seconds")
+COLUMNS = ("round", "updates", "attested", "test accuracy", "gas", "bytes pinned", "seconds")
+MIN_WIDTH = 7
+TOLD = ("challenged", "answered", "selected", "decided", "omission", "equivocation", "rejected")
+"""Events that are told in sentences between the rows."""
 
 
 @click.group()
@@ -31,11 +37,23 @@ def demo() -> None:
 
 @demo.command("run")
 @click.option("--participants", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option(
+    "--aggregators",
+    type=click.IntRange(1, MAX_AGGREGATORS),
+    default=3,
+    show_default=True,
+    help="More than half of them decide each round; a single one is checked by the audit alone.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--data", type=click.Choice(("mnist", "digits")), default="mnist", show_default=True)
 @click.option("--model", default="", help="[default: mcmahan_2nn for mnist, digits_mlp for digits]")
 @click.option(
     "--devnet", type=click.Choice(("anvil", "hardhat")), default="anvil", show_default=True
+)
+@click.option(
+    "--cheat",
+    type=click.Choice(CHEATS),
+    help="Let the first aggregator cheat, and a watcher challenge it.",
 )
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
@@ -43,18 +61,23 @@ def demo() -> None:
 def run(
     settings: Settings,
     participants: int,
+    aggregators: int,
     rounds: int,
     data: str,
     model: str,
     devnet: str,
+    cheat: str | None,
     keep: bool,
     stop: bool,
 ) -> int:
-    """Train with participants in processes of their own, then audit from chain and IPFS alone.
+    """Train with participants and aggregators in processes of their own, then audit.
+
+    The audit works from chain and IPFS alone.
 
     \b
     fl-chain demo run
-    fl-chain demo run --data digits --participants 4 --rounds 3
+    fl-chain demo run --data digits --participants 4 --aggregators 1 --rounds 3
+    fl-chain demo run --data digits --cheat wrong-model
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -64,14 +87,20 @@ def run(
     if stop:
         click.echo("stopped" if stop_demo(state) else "nothing was running")
         return 0
-    options = DemoOptions(state, participants, rounds, data, model, devnet)
+    if cheat and aggregators < 2:
+        raise UsageError("an aggregator that cheats needs another one to go on", "--aggregators 2")
+    size = (participants, rounds, data, model, devnet, aggregators)
+    options = DemoOptions(state, *size, cheat or "")
+    scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:
         with Demo(options, run_command, lambda step: click.echo(f"  {step}")) as job:
-            click.echo(f"{participants} participants, one aggregator, {rounds} rounds on {data}")
+            click.echo(f"{', '.join(count(n, noun) for n, noun in scale)} on {data}")
             job.prepare()
             _run_rounds(job)
         code = _audit(job)
+        if cheat:
+            code = code or _show_losses(job)
         is_kept = keep
     finally:
         if not is_kept:
@@ -106,35 +135,43 @@ def _run_rounds(job: Demo) -> None:
 
 def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
     """Move the bars with every event, and yield a line per finished round."""
-    count = job.options.num_participants
-    tasks: dict[str, TaskID] = {
-        event: bars.add_task(name, total=count) for event, name in PHASES.items()
+    options = job.options
+    totals = {
+        "training": options.num_participants,
+        "submitting": options.num_participants,
+        "verifying": options.num_participants * options.num_aggregators,
+        "attesting": max(1, options.quorum),
     }
-    yield "  " + "  ".join(f"{heading:>13}" for heading in HEADINGS)
-    totals: dict[str, Any] = {"gas": 0, "bytes": 0, "updates": 0}
+    tasks = {bar: bars.add_task(bar, total=totals[bar]) for bar in BARS}
+    board = RoundBoard(options.quorum)
     began = job.started_at
-    for event in job.events():
-        if event.event in tasks:
-            bars.advance(tasks[event.event])
-        totals["gas"] += event.values.get("gas", 0)
-        totals["bytes"] += event.values.get("bytes", 0)
-        if event.event == "proposed":
-            totals["updates"] = event.values["included"]
-        if event.event == "finalized":
-            now = time.monotonic()
-            accuracy = evaluator.evaluate(event.values["round"]).accuracy
-            cells = (
-                str(event.values["round"]),
-                str(totals["updates"]),
-                f"{accuracy:.4f}",
-                f"{totals['gas']:,}",
-                f"{totals['bytes']:,}",
-                f"{now - began:.2f}",
+    yield _line(COLUMNS)
+    for event in itertools.chain(job.events(), [None]):
+        if event is not None and event.event in TOLD:
+            yield f"  {event.source}: {speak(event.event, event.values)}"
+        if event is not None:
+            board.add(event, time.monotonic())
+        if board.latest is not None:
+            for bar, task in tasks.items():
+                bars.update(task, completed=board.latest.done(bar))
+        for tally in board.take(is_over=event is None):
+            yield _line(
+                (
+                    str(tally.round),
+                    str(tally.num_included),
+                    f"{tally.done('attesting')}/{options.num_aggregators}",
+                    f"{evaluator.evaluate(tally.round).accuracy:.4f}",
+                    f"{tally.gas:,}",
+                    f"{tally.bytes_pinned:,}",
+                    f"{tally.finalized_at - began:.2f}",
+                )
             )
-            yield "  " + "  ".join(f"{cell:>13}" for cell in cells)
-            began, totals = now, {"gas": 0, "bytes": 0, "updates": 0}
-            for task in tasks.values():
-                bars.reset(task)
+            began = tally.finalized_at
+
+
+def _line(cells: Sequence[str]) -> str:
+    pairs = zip(cells, COLUMNS, strict=True)
+    return "  " + "  ".join(cell.rjust(max(len(name), MIN_WIDTH)) for cell, name in pairs)
 
 
 def _audit(job: Demo) -> int:
@@ -147,6 +184,20 @@ def _audit(job: Demo) -> int:
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]
     return subprocess.run(command, check=False).returncode
+
+
+def _show_losses(job: Demo) -> int:
+    """Say whose bonds were taken; return 1 if it is not the cheat's alone."""
+    losses = job.list_losses()
+    click.echo()
+    for loss in losses:
+        share = f", half of it for {loss.beneficiary}" if loss.beneficiary else ""
+        fault = loss.fault.lower().replace("_", " ")
+        click.echo(f"{loss.aggregator} lost its bond of {loss.amount}: {fault}{share}")
+    if [loss.aggregator for loss in losses] == ["aggregator-1"]:
+        return 0
+    click.echo("the cheat was not caught, or somebody else was", err=True)
+    return 1
 
 
 def _say_where(job: Demo, state: Path, outer_state: Path) -> None:

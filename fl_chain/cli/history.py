@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 """How long an IPFS node may look for a manifest: a table does without it before people do."""
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
-ROUNDS_OPTIONAL = ("report", "base_round")
+ROUNDS_OPTIONAL = ("proposer", "report", "base_round", "rejected")
 UPDATES_OPTIONAL = ("cid_digest", "cid")
 
 
@@ -78,7 +78,7 @@ def _open_shelf(services: Services, chain_id: int) -> Iterator[ManifestShelf]:
 
 def summarize_tasks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of the table of tasks, without what a table has no room for."""
-    hidden = ["coordinator", "aggregator", "registry", "block", "rounds_planned"]
+    hidden = ["coordinator", "aggregators", "registry", "block", "rounds_planned"]
     if not any(row["is_stopped"] for row in rows):
         hidden.append("is_stopped")
     return [

@@ -16,13 +16,15 @@ from fl_chain.errors import FlChainError, LocalStateError, UsageError
 COMMANDS = {
     "aggregator": "Aggregate the updates of a task.",
     "audit": "Re-derive every model of a task from chain and IPFS.",
+    "bond": "Take out bonds, and claim what is due.",
+    "challenge": "Watch aggregators, and let the contract decide.",
     "demo": "Run the main job on this machine, and audit it.",
     "devnet": "Start and stop a local chain and IPFS nodes.",
     "history": "Query the on-chain history.",
     "key": "Make and list keys.",
     "model": "Export models.",
     "participant": "Take part in a task.",
-    "task": "Create a task, admit participants, stop it.",
+    "task": "Create a task, admit participants, pause it, stop it.",
 }
 """Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""
 

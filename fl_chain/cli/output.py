@@ -36,29 +36,49 @@ _HARD_SPACE = "\N{NO-BREAK SPACE}"
 _SENTENCES = {
     "aborted": "round {round} aborted: its deadline had passed",
     "admitted": "{participants} {participants:participant} admitted",
+    "answered": "round {round}: challenge answered ({stage}), {gas} gas",
+    "attested": (
+        "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
+    ),
+    "challenged": (
+        "round {round}: the model of {proposer} is wrong, challenged about {question} {position}"
+    ),
+    "claimed": "paid out: {ether}",
+    "concluded": "round {round}: the dispute is over, somebody was silent",
+    "decided": "round {round}: the contract decided by update {sequence}, {gas} gas",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
+    "deposited": "bond of {bond} deposited",
     "ended": "round {round} was aborted: its deadline had passed",
+    "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
     "examined": "round {round}: update {sequence} of {participant} verified",
     "excluded": "round {round}: update {sequence} of {participant} left out: {reason}",
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
+    "ignored": "ignored: {reason}",
     "idle": "round {round} is {phase} with {updates} of {target} updates, until {until_at}",
     "joined": (
         "training on partition {partition} of {partitions} (counted from 0),"
         " {examples} {examples:example}"
     ),
     "missed": "round {round} missed: {reason}",
+    "omission": (
+        "round {round}: the report of {proposer} lacks update {position}, its bond is taken"
+    ),
     "over": "the task is over after {rounds} finalized {rounds:round}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
     "proposed": (
         "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
     ),
+    "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
     "resumed": "round {round}: the submission from before the restart is on chain",
+    "selected": "round {round}: part {part} is wrong",
+    "silent": "round {round}: not attested: {reason}",
     "stopped": (
         "stopped by its coordinator: the task is over after {rounds} finalized {rounds:round}"
     ),
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "training": "round {round}: training",
+    "verified": "round {round}: model {model} of {proposer} follows from the updates",
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",
     "waiting": "waiting: {reason}",
 }
@@ -71,11 +91,15 @@ def print_progress(as_json: bool) -> Progress:
         print_line({"event": event, "time": round(time.time(), 6), **values})
 
     def print_sentence(event: str, values: dict[str, Any]) -> None:
-        sentence = _SENTENCES.get(event, event)
         now = time.strftime("%H:%M:%SZ", time.gmtime())
-        click.echo(f"{now}  {sentence.format(**_spoken(values))}")
+        click.echo(f"{now}  {speak(event, values)}")
 
     return print_json if as_json else print_sentence
+
+
+def speak(event: str, values: dict[str, Any]) -> str:
+    """Return the sentence for an event."""
+    return _SENTENCES.get(event, event).format(**_spoken(values))
 
 
 def print_line(row: dict[str, Any]) -> None:
@@ -164,6 +188,11 @@ def format_finding(
             compared = [_shorten_digests(line) for line in compared]
         lines += compared
     return lines
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 round, or 2 rounds."""
+    return f"{number} {_Count(number):{noun}}"
 
 
 def terminal_width() -> int | None:

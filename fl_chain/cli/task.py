@@ -41,7 +41,7 @@ def create(
 ) -> None:
     """Deploy the contracts of TASK_FILE, pin its manifest and genesis model.
 
-    The key's holder becomes the coordinator, and the aggregator unless the file names another.
+    The key's holder becomes the coordinator, and the only aggregator unless the file lists others.
 
     \b
     fl-chain task create task.toml --key coordinator
@@ -53,6 +53,10 @@ def create(
     [recipe]
     model = "digits_mlp"
     data = "digits"
+    [committee]                  # may be left out
+    aggregators = ["carol", "dave", "erin"]
+    quorum = 2                   # of them make a model final, or reject it
+    bond_gwei = 1_000_000_000    # one ether each
     """
     from fl_chain.roles.coordinator import create_task
     from fl_chain.roles.task_file import read_task_file
@@ -100,6 +104,35 @@ def admit(
     deployer = services.open_deployer(settings.open_key(services, key, password_file))
     registry = state.parameters.registry
     admit_participants(deployer, task, registry, addresses, print_progress(as_json))
+
+
+@task.command("pause")
+@click.argument("seconds", type=click.IntRange(0, 2**32 - 1))
+@task_option
+@key_options
+@rpc_option
+@click.pass_obj
+def pause(
+    settings: Settings,
+    seconds: int,
+    task: str,
+    key: str,
+    password_file: Path | None,
+    rpc: str | None,
+) -> None:
+    """Open no further round for so many SECONDS; 0 ends a pause. Coordinator only.
+
+    The round in progress goes on.
+
+    \b
+    fl-chain task pause 3600 --task 0x... --key coordinator
+    """
+    from fl_chain.protocol.actions import Pause
+
+    services = settings.services(rpc)
+    account = settings.open_key(services, key, password_file)
+    services.open_ledger(task, account).send(Pause(seconds))
+    click.echo(f"paused for {seconds} s" if seconds else "no longer paused")
 
 
 @task.command("stop")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fl_chain.protocol.attestation import Attestation, Signature
+from fl_chain.protocol.opening import Opening
+from fl_chain.protocol.records import Question
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitUpdate:
@@ -17,14 +21,142 @@ class SubmitUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """The aggregator proposes the model of the current round."""
+    """An aggregator whose turn has come proposes the model of the current round."""
 
     round: int
     model_digest: bytes
     model_cid_digest: bytes
     report_digest: bytes
     report_cid_digest: bytes
-    report_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """Anybody hands in what aggregators signed about the current round."""
+
+    round: int
+    model_digest: bytes
+    report_digest: bytes
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProveEquivocation:
+    """Anybody shows two results that one aggregator signed for one round."""
+
+    one: Attestation
+    other: Attestation
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Anybody disputes the proposed model of the current round."""
+
+    round: int
+    question: Question
+    position: int
+    """The chunk of the header, the value of the model, or the update, that it is about."""
+    wei: int
+    """What is sent along: as much as a bond."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHeader:
+    """Anybody shows that a chunk of the model's header is that of the genesis model's."""
+
+    round: int
+    genesis: Opening
+    proposed: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStatus:
+    """Anybody shows that the report gives the update in question a status."""
+
+    round: int
+    report: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerValue:
+    """The proposer claims what each part of the updates contributes to the value in question."""
+
+    round: int
+    base: Opening
+    proposed: Opening
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectPart:
+    """The challenger names a part that contributes something else than is claimed."""
+
+    round: int
+    part: int
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPart:
+    """The proposer claims what each part of the selected one contributes."""
+
+    round: int
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRecord:
+    """What the ledger recorded of an update, round and sequence aside."""
+
+    participant: str
+    digest: bytes
+    cid_digest: bytes
+    weight: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecideUpdate:
+    """Anybody decides a dispute by the one update that is left."""
+
+    round: int
+    record: UpdateRecord
+    report: Opening
+    update: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeDispute:
+    """Anybody ends a dispute in which somebody let the time of its move pass."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProveOmission:
+    """Anybody shows that the report gives an update on record no status."""
+
+    round: int
+    sequence: int
+    report: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class DepositBond:
+    """An aggregator adds to its bond."""
+
+    wei: int
+    """What is sent along."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawBond:
+    """An aggregator makes its bond a payout after the end of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPayout:
+    """Anybody is paid what is due to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +171,14 @@ class Abort:
     """Anybody ends an expired round."""
 
     round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The coordinator opens no further round before a time."""
+
+    pause_seconds: int
+    """From now; 0 ends a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +214,28 @@ class Revoke:
     participants: tuple[str, ...]
 
 
-LedgerAction = SubmitUpdate | Propose | Finalize | Abort | Stop | Admit | Remove
+LedgerAction = (
+    SubmitUpdate
+    | Propose
+    | Attest
+    | ProveEquivocation
+    | Challenge
+    | AnswerHeader
+    | AnswerStatus
+    | AnswerValue
+    | SelectPart
+    | SplitPart
+    | DecideUpdate
+    | ConcludeDispute
+    | ProveOmission
+    | DepositBond
+    | WithdrawBond
+    | ClaimPayout
+    | Finalize
+    | Abort
+    | Pause
+    | Stop
+    | Admit
+    | Remove
+)
 RegistryAction = Enrol | Revoke

@@ -1,20 +1,23 @@
 """Blobs: a strict canonical subset of safetensors.
 
 Layout of a blob: 8 bytes little-endian header length, the header as canonical JSON padded with
-spaces so that the data starts on a chunk border, then the tensors sorted by name, row-major,
-little-endian, without holes. Any safetensors reader opens it; this decoder refuses everything that
-is not byte for byte what :func:`encode_blob` would have written.
+spaces, then the tensors sorted by name, row-major, little-endian, without holes. Any safetensors
+reader opens it; this decoder refuses everything that is not byte for byte what
+:func:`encode_blob` would have written.
 
-The header's metadata binds a blob to its place (task, round, participant, base model), so that a
-copied or replayed blob is invalid by inspection.
+All blobs of one layout have headers of one size, a multiple of the digest's chunk: which chunk
+holds a lane or a parameter follows from its position alone, without reading any JSON.
 
-Source: safetensors format, https://huggingface.co/docs/safetensors.
+An update's metadata binds it to its place (task, round, participant, base model), so that a copied
+or replayed one is invalid by inspection. A model's binds it to its task only: which round has
+which model is on chain.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +25,7 @@ from numpy.typing import NDArray
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.address import parse_address
-from fl_chain.protocol.canonical_json import decode_json, encode_json
+from fl_chain.protocol.canonical_json import encode_json
 from fl_chain.protocol.constants import (
     CHUNK_BYTES,
     FORMAT,
@@ -32,6 +35,13 @@ from fl_chain.protocol.constants import (
     MAX_TENSORS,
 )
 from fl_chain.protocol.digest import parse_digest
+from fl_chain.protocol.header import (
+    LENGTH_BYTES,
+    fit_header,
+    frame_header,
+    parse_decimal,
+    unframe_header,
+)
 
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 """Tensor names with shapes, sorted by name."""
@@ -45,8 +55,6 @@ DTYPES: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
 }
 """Kind of blob to the safetensors and numpy names of its integers."""
 
-_LENGTH_BYTES = 8
-
 
 @dataclass(frozen=True, slots=True)
 class BlobHeader:
@@ -56,14 +64,14 @@ class BlobHeader:
     """``update`` or ``model``."""
     task: str
     """Task id: digest of the manifest, 64 hexadecimal digits."""
-    round: int
-    """Round that the update was made for, or that yielded the model; 0 is genesis."""
-    base_model: str
-    """Digest of the model that it starts from, 64 hexadecimal digits; zeros for genesis."""
-    participant: str
-    """Address of the update's sender, 0x and 40 lower-case digits; empty for a model."""
     layout: Layout
     """Tensors of the blob."""
+    round: int = 0
+    """Round that an update was made for, 0 to 2^32 - 1; 0 for a model, which names none."""
+    base_model: str = ""
+    """Digest of the model that an update starts from, 64 hexadecimal digits; empty for a model."""
+    participant: str = ""
+    """Address of an update's sender, 0x and 40 lower-case digits; empty for a model."""
 
 
 def count_values(layout: Layout) -> int:
@@ -71,20 +79,36 @@ def count_values(layout: Layout) -> int:
     return sum(math.prod(shape) for _, shape in layout)
 
 
-def encode_header(header: BlobHeader) -> bytes:
-    """Return the bytes before a blob's data, a multiple of 1,024."""
-    name, dtype = DTYPES[header.kind]
-    entries: dict[str, Any] = {"__metadata__": _metadata(header)}
-    offset = 0
-    for tensor, shape in header.layout:
-        end = offset + math.prod(shape) * dtype.itemsize
-        entries[tensor] = {"data_offsets": [offset, end], "dtype": name, "shape": list(shape)}
-        offset = end
-    text = encode_json(entries)
-    size = -(-(_LENGTH_BYTES + len(text)) // CHUNK_BYTES) * CHUNK_BYTES
-    return (size - _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "little") + text.ljust(
-        size - _LENGTH_BYTES
+@functools.lru_cache(maxsize=16)  # a task has one layout, and asks for it with every blob
+def compute_header_bytes(layout: Layout) -> int:
+    """Return the size of the header of every update and every model of a layout.
+
+    It is that of the longest header that any of them needs, whatever its round: the size in bytes,
+    length prefix and padding included, a multiple of 1,024. Value i of a blob therefore begins at
+    byte ``compute_header_bytes(layout) + width * i``, with a width of 2 in updates and 4 in models.
+
+    Examples
+    --------
+    >>> compute_header_bytes((("bias", (2,)), ("weight", (2, 3))))
+    1024
+    """
+    digest = "0" * 64
+    longest = (
+        BlobHeader(UPDATE, digest, layout, 2**32 - 1, digest, "0x" + "0" * 40),
+        BlobHeader(MODEL, digest, layout),
     )
+    return fit_header(max(len(_encode_entries(header)) for header in longest))
+
+
+def encode_header(header: BlobHeader) -> bytes:
+    """Return the bytes before a blob's data, as many as its layout's blobs all have.
+
+    Raises
+    ------
+    MalformedBlob
+        A model that names a round, a base model or a participant.
+    """
+    return frame_header(_encode_entries(header), compute_header_bytes(header.layout))
 
 
 def encode_blob(header: BlobHeader, values: NDArray[Any]) -> bytes:
@@ -120,12 +144,12 @@ def decode_blob(data: bytes) -> tuple[BlobHeader, NDArray[Any]]:
     """
     if len(data) < CHUNK_BYTES:
         raise MalformedBlob(f"{len(data)} bytes are shorter than any blob")
-    header_bytes = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header_bytes = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
     if header_bytes > min(MAX_HEADER_BYTES, len(data)):
         raise MalformedBlob(f"header of {header_bytes} bytes exceeds the blob or the cap")
-    header = _parse_header(decode_json(data[_LENGTH_BYTES:header_bytes].rstrip(b" ")))
+    header = _parse_header(unframe_header(data[:header_bytes]))
     if encode_header(header) != data[:header_bytes]:
-        raise MalformedBlob("header is not in canonical form")
+        raise MalformedBlob("header is not in canonical form, or not of its layout's size")
     _, dtype = DTYPES[header.kind]
     expected = header_bytes + count_values(header.layout) * dtype.itemsize
     if len(data) != expected:
@@ -158,23 +182,31 @@ def check_layout(layout: Layout) -> None:
             raise MalformedBlob(f"tensor {name} has an impossible shape")
     if count_values(layout) * 4 > MAX_BLOB_BYTES:
         raise MalformedBlob(f"a layout holds at most {MAX_BLOB_BYTES // 4} values")
-    digest, participant = "0" * 64, "0x" + "0" * 40
-    for kind in DTYPES:
-        longest = BlobHeader(kind, digest, 2**32 - 1, digest, participant, layout)
-        if len(encode_header(longest)) > MAX_HEADER_BYTES:
-            raise MalformedBlob(f"the header of this layout exceeds {MAX_HEADER_BYTES} bytes")
+    if compute_header_bytes(layout) > MAX_HEADER_BYTES:
+        raise MalformedBlob(f"the header of this layout exceeds {MAX_HEADER_BYTES} bytes")
+
+
+def _encode_entries(header: BlobHeader) -> bytes:
+    name, dtype = DTYPES[header.kind]
+    entries: dict[str, Any] = {"__metadata__": _metadata(header)}
+    offset = 0
+    for tensor, shape in header.layout:
+        end = offset + math.prod(shape) * dtype.itemsize
+        entries[tensor] = {"data_offsets": [offset, end], "dtype": name, "shape": list(shape)}
+        offset = end
+    return encode_json(entries)
 
 
 def _metadata(header: BlobHeader) -> dict[str, str]:
-    metadata = {
-        "base_model": header.base_model,
-        "format": FORMAT,
-        "kind": header.kind,
-        "round": str(header.round),
-        "task": header.task,
-    }
+    metadata = {"format": FORMAT, "kind": header.kind, "task": header.task}
     if header.kind == UPDATE:
-        metadata["participant"] = header.participant
+        return metadata | {
+            "base_model": header.base_model,
+            "participant": header.participant,
+            "round": str(header.round),
+        }
+    if header.round or header.base_model or header.participant:
+        raise MalformedBlob("a model names no round, base model or participant")
     return metadata
 
 
@@ -185,25 +217,18 @@ def _parse_header(entries: Any) -> BlobHeader:
         if metadata["format"] != FORMAT or metadata["kind"] not in DTYPES:
             raise MalformedBlob("format or kind of the blob is unknown")
         layout = tuple((name, tuple(entry["shape"])) for name, entry in sorted(entries.items()))
-        header = BlobHeader(
-            kind=metadata["kind"],
-            task=metadata["task"],
-            round=_parse_round(metadata["round"]),
-            base_model=metadata["base_model"],
-            participant=metadata["participant"] if metadata["kind"] == UPDATE else "",
-            layout=layout,
-        )
+        header = BlobHeader(metadata["kind"], metadata["task"], layout)
         parse_digest(header.task)
-        parse_digest(header.base_model)
         if header.kind == UPDATE:
+            header = replace(
+                header,
+                round=parse_decimal(metadata["round"], 2**32),
+                base_model=metadata["base_model"],
+                participant=metadata["participant"],
+            )
+            parse_digest(header.base_model)
             parse_address(header.participant)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("header lacks a field or has one of the wrong kind") from None
     check_layout(layout)
     return header
-
-
-def _parse_round(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 2**32:
-        raise ValueError(text)
-    return int(text)

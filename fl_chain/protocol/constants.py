@@ -28,8 +28,8 @@ MAX_BLOB_BYTES: Final = 2**32
 MAX_DOCUMENT_BYTES: Final = 2**20
 """Upper bound of a manifest: one raw leaf, so that its CID follows from its digest alone."""
 
-MAX_REPORT_BYTES: Final = 2**26
-"""Upper bound of a round report."""
+MAX_UPDATES: Final = 2**24
+"""Upper bound of the updates of a round: a report has a byte for each."""
 
 LANE_BITS: Final = 16
 """Bits of one lane of an update, two's complement."""

@@ -28,25 +28,43 @@ def compute_digest(data: bytes | memoryview) -> bytes:
     >>> compute_digest(bytes(1024)) == compute_digest(bytes(1025))
     False
     """
-    view = memoryview(data)
-    if not view:
+    level = hash_leaves(data)
+    if not level:
         return hashlib.sha256().digest()
-    level = []
-    for start in range(0, len(view), CHUNK_BYTES):
-        leaf = _LEAF.copy()
-        leaf.update(view[start : start + CHUNK_BYTES])
-        level.append(leaf.digest())
-    # Pairing from the left and carrying an odd last node up unchanged builds the tree of RFC 6962.
     while len(level) > 1:
-        paired = []
-        for left in range(0, len(level) - 1, 2):
-            node = _NODE.copy()
-            node.update(level[left] + level[left + 1])
-            paired.append(node.digest())
-        if len(level) % 2:
-            paired.append(level[-1])
-        level = paired
+        level = hash_level(level)
     return level[0]
+
+
+def hash_leaf(chunk: bytes | memoryview) -> bytes:
+    """Return the hash of one chunk."""
+    leaf = _LEAF.copy()
+    leaf.update(chunk)
+    return leaf.digest()
+
+
+def hash_node(left: bytes, right: bytes) -> bytes:
+    """Return the hash of two subtrees."""
+    node = _NODE.copy()
+    node.update(left + right)
+    return node.digest()
+
+
+def hash_leaves(data: bytes | memoryview) -> list[bytes]:
+    """Return the lowest level of the tree: the hash of every chunk."""
+    view = memoryview(data)
+    return [
+        hash_leaf(view[start : start + CHUNK_BYTES]) for start in range(0, len(view), CHUNK_BYTES)
+    ]
+
+
+def hash_level(level: list[bytes]) -> list[bytes]:
+    """Return the level above one of at least two nodes.
+
+    Pairing from the left and carrying an odd last node up unchanged builds the tree of RFC 6962.
+    """
+    above = [hash_node(level[left], level[left + 1]) for left in range(0, len(level) - 1, 2)]
+    return above + level[-1:] if len(level) % 2 else above
 
 
 def parse_digest(text: str) -> bytes:

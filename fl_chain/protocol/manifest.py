@@ -7,18 +7,22 @@ names. Numbers with fractions are decimal strings, since floats have no one spel
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
 from fl_chain.protocol.address import parse_address
-from fl_chain.protocol.blob import Layout, check_layout
+from fl_chain.protocol.blob import Layout, check_layout, compute_header_bytes, count_values
 from fl_chain.protocol.canonical_json import MAX_INTEGER, decode_json, encode_json
+from fl_chain.protocol.committee import MAX_AGGREGATORS, NOBODY
 from fl_chain.protocol.constants import (
     ACCUMULATOR_BITS,
+    CHUNK_BYTES,
     FORMAT,
     LANE_BITS,
     MAX_DOCUMENT_BYTES,
+    MAX_UPDATES,
 )
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import TaskParameters
@@ -28,6 +32,7 @@ RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
+WEI_PER_GWEI: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,19 @@ class RoundParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitteeParameters:
+    """Who aggregates, in which order, and what decides between them."""
+
+    aggregators: tuple[str, ...]
+    """Addresses in the order of their turns; 1 to 64."""
+    bond_gwei: int = 0
+    """Deposit without which an aggregator can not act, in 10^9 wei."""
+    quorum: int = 0
+    """Attestations that decide a proposal at once: more than half of the aggregators, at least 2;
+    0 if only the challenge window does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How participants train. Recorded, so that an institution can re-run its own training."""
 
@@ -84,8 +102,7 @@ class Manifest:
     salt: str
     """32 hexadecimal digits drawn by the coordinator: no two tasks share a task id."""
     chain_id: int
-    aggregator: str
-    """Address that proposes models."""
+    committee: CommitteeParameters
     layout: Layout
     rounds: RoundParameters
     recipe: Recipe
@@ -99,7 +116,8 @@ class Manifest:
         """Refuse a task that could not be carried out exactly, and say why."""
         try:
             check_layout(self.layout)
-            parse_address(self.aggregator)
+            for aggregator in self.committee.aggregators:
+                parse_address(aggregator)
         except MalformedBlob as error:
             raise InvalidManifest(f"manifest: {error.message}") from None
         if not (self.name.isascii() and self.name.isprintable() and 0 < len(self.name) <= 100):
@@ -109,10 +127,24 @@ class Manifest:
         _require(self.rule in RULES, f"rule is one of {', '.join(RULES)}")
         _require(self.privacy in PRIVACY_MODES, f"privacy is one of {', '.join(PRIVACY_MODES)}")
         _require(self.chain_id > 0, "chain_id is positive")
+        self._check_committee()
         self._check_encoding()
         self._check_rounds()
         self._check_recipe()
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
+
+    def _check_committee(self) -> None:
+        committee = self.committee
+        size = len(committee.aggregators)
+        _require(1 <= size <= MAX_AGGREGATORS, f"aggregators has 1 to {MAX_AGGREGATORS} entries")
+        _require(len(set(committee.aggregators)) == size, "aggregators names nobody twice")
+        _require(NOBODY not in committee.aggregators, "aggregators does not name the zero address")
+        _require(0 <= committee.bond_gwei <= MAX_INTEGER, "bond_gwei is 0 to 2^53 - 1")
+        is_quorum = 2 <= committee.quorum <= size < 2 * committee.quorum
+        _require(
+            committee.quorum == 0 or is_quorum,
+            f"quorum is 0, or 2 to {size} and more than half of aggregators",
+        )
 
     def _check_encoding(self) -> None:
         encoding = self.encoding
@@ -143,8 +175,12 @@ class Manifest:
             _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
         _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")
         _require(
+            rounds.target_updates <= MAX_UPDATES,
+            f"target_updates is at most {MAX_UPDATES}, what a report has room for",
+        )
+        _require(
             rounds.target_updates * rounds.max_weight <= MAX_INTEGER,
-            "target_updates * max_weight <= 2^53 - 1, the largest integer of canonical JSON",
+            "target_updates * max_weight <= 2^53 - 1, the largest total weight of a report",
         )
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.
@@ -169,10 +205,12 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """
     recipe = _plain(manifest.recipe)
     recipe["environment"] = dict(manifest.recipe.environment)
+    committee = _plain(manifest.committee)
+    committee["aggregators"] = list(manifest.committee.aggregators)
     data = encode_json(
         {
-            "aggregator": manifest.aggregator,
             "chain_id": manifest.chain_id,
+            "committee": committee,
             "encoding": _plain(manifest.encoding),
             "format": FORMAT,
             "kind": MANIFEST,
@@ -210,7 +248,7 @@ def decode_manifest(data: bytes) -> Manifest:
             name=_typed(value["name"], str),
             salt=_typed(value["salt"], str),
             chain_id=_typed(value["chain_id"], int),
-            aggregator=_typed(value["aggregator"], str),
+            committee=_committee(value["committee"]),
             layout=tuple((entry["name"], tuple(entry["shape"])) for entry in value["layout"]),
             rounds=_build(RoundParameters, value["rounds"]),
             recipe=_build(Recipe, {**recipe, "environment": _environment(environment)}),
@@ -226,19 +264,54 @@ def decode_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-def check_agreement(manifest: Manifest, parameters: TaskParameters, chain_id: int) -> None:
+def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
+    """Return the parameters that the contract of a manifest has.
+
+    Parameters
+    ----------
+    manifest
+        The task.
+    digests
+        The fields of :class:`TaskParameters` that no manifest can hold: the registry, and digest
+        and CID digest of the manifest and of the genesis model.
+    """
+    committee, encoding = manifest.committee, manifest.encoding
+    return TaskParameters(
+        **digests,
+        **_plain(manifest.rounds),
+        quorum=committee.quorum,
+        bond=committee.bond_gwei * WEI_PER_GWEI,
+        header_chunks=compute_header_bytes(manifest.layout) // CHUNK_BYTES,
+        num_values=count_values(manifest.layout),
+        fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits,
+    )
+
+
+def check_agreement(
+    manifest: Manifest, parameters: TaskParameters, aggregators: Sequence[str], chain_id: int
+) -> None:
     """Check that a contract was created for a manifest.
+
+    Parameters
+    ----------
+    manifest
+        The task as pinned.
+    parameters, aggregators, chain_id
+        The task as on record; aggregators in the order of their seats.
 
     Raises
     ------
     InvalidManifest
         They disagree; the message names the first field.
     """
-    for entry in fields(manifest.rounds):
-        if getattr(manifest.rounds, entry.name) != getattr(parameters, entry.name):
+    names = ("registry", "manifest_digest", "manifest_cid_digest", "genesis_digest")
+    digests = {name: getattr(parameters, name) for name in (*names, "genesis_cid_digest")}
+    expected = compute_parameters(manifest, **digests)
+    for entry in fields(TaskParameters):
+        if getattr(expected, entry.name) != getattr(parameters, entry.name):
             raise InvalidManifest(f"manifest and contract disagree about {entry.name}")
-    if manifest.aggregator != parameters.aggregator:
-        raise InvalidManifest("manifest and contract disagree about the aggregator")
+    if manifest.committee.aggregators != tuple(aggregators):
+        raise InvalidManifest("manifest and contract disagree about the aggregators")
     if manifest.chain_id != chain_id:
         raise InvalidManifest(f"the task is for chain {manifest.chain_id}, not {chain_id}")
 
@@ -254,6 +327,14 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
         if entry.type in expected:
             _typed(values[entry.name], expected[entry.type])
     return kind(**values)
+
+
+def _committee(value: dict[str, Any]) -> CommitteeParameters:
+    aggregators = tuple(_typed(address, str) for address in _typed(value["aggregators"], list))
+    committee: CommitteeParameters = _build(
+        CommitteeParameters, {**value, "aggregators": aggregators}
+    )
+    return committee
 
 
 def _environment(versions: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -14,19 +14,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from itertools import islice
 from typing import Annotated, Any, ClassVar, get_type_hints
 
 from eth_hash.auto import keccak
 
 from fl_chain.errors import MalformedBlob
+from fl_chain.protocol.parts import MOST_PARTS
 
 WORD_BYTES = 32
 
 Address = Annotated[str, "address"]
 Bytes32 = Annotated[bytes, "bytes32"]
+Uint8 = Annotated[int, "uint8"]
 Uint32 = Annotated[int, "uint32"]
+Int32 = Annotated[int, "int32"]
 Uint40 = Annotated[int, "uint40"]
+Uint96 = Annotated[int, "uint96"]
+Parts = Annotated[tuple[int, ...], "uint256[32]"]
+"""See :mod:`fl_chain.protocol.parts`."""
+
+
+class Fault(IntEnum):
+    """Why a bond is taken or a proposal rejected; the numbers of contracts/libraries/Faults.sol."""
+
+    NONE = 0
+    OVERRULED = 1
+    """A quorum of the committee attested to other results than the one proposed."""
+    EQUIVOCATION = 2
+    """An aggregator signed two results for one round."""
+    OMISSION = 3
+    """The report of a proposal gives a submitted update no status."""
+    WRONG_MODEL = 4
+    """A value of the proposed model does not follow from the updates that its report includes."""
+    SILENCE = 5
+    """A party of a dispute let the time of its move pass."""
+    FALSE_CHALLENGE = 6
+    """What was challenged was right."""
+
+
+class Question(IntEnum):
+    """What a challenge asks to show; the numbers of contracts/libraries/Questions.sol."""
+
+    NONE = 0
+    HEADER = 1
+    """That a chunk of the model's header is that of the genesis model's header."""
+    VALUE = 2
+    """That a value of the model follows from the updates that the report includes."""
+    STATUS = 3
+    """That the report gives an update a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +71,6 @@ class TaskParameters:
     """What the contract fixes before anyone trains; see contracts/interfaces/IRoundLedger.sol."""
 
     registry: Address
-    aggregator: Address
     manifest_digest: Bytes32
     manifest_cid_digest: Bytes32
     genesis_digest: Bytes32
@@ -46,6 +82,15 @@ class TaskParameters:
     collect_seconds: Uint32
     aggregate_seconds: Uint32
     challenge_seconds: Uint32
+    quorum: Uint32
+    """Attestations that decide a proposal at once; 0 if only the challenge window does."""
+    bond: Uint96
+    """Deposit of an aggregator, in wei."""
+    header_chunks: Uint32
+    """Chunks of 1,024 bytes in the header of every update and model."""
+    num_values: Uint32
+    fraction_shift: Uint32
+    """Fraction bits of a model less those of an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +100,59 @@ class TaskCreated:
     INDEXED: ClassVar[int] = 1
     coordinator: Address
     parameters: TaskParameters
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatorAppointed:
+    """The task was created with this aggregator, the next in the order of turns."""
+
+    INDEXED: ClassVar[int] = 1
+    aggregator: Address
+    seat: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class BondDeposited:
+    """An aggregator added to its bond."""
+
+    INDEXED: ClassVar[int] = 1
+    aggregator: Address
+    amount: Uint96
+    """In wei, as every amount."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class BondWithdrawn:
+    """An aggregator made its bond a payout after the end of the task."""
+
+    INDEXED: ClassVar[int] = 1
+    aggregator: Address
+    amount: Uint96
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class BondSlashed:
+    """An aggregator lost its bond; half of it went to the beneficiary, if there is one."""
+
+    INDEXED: ClassVar[int] = 2
+    aggregator: Address
+    beneficiary: Address
+    amount: Uint96
+    fault: Uint8
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutClaimed:
+    """Somebody was paid what was due to it."""
+
+    INDEXED: ClassVar[int] = 1
+    account: Address
+    amount: Uint96
     timestamp: Uint40
 
 
@@ -83,6 +181,8 @@ class RoundOpened:
     INDEXED: ClassVar[int] = 1
     round: Uint32
     base_round: Uint32
+    opens_at: Uint40
+    """Not before the time of the record; later if the task is paused."""
     timestamp: Uint40
 
 
@@ -102,15 +202,96 @@ class UpdateSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class ModelProposed:
-    """The aggregator proposed the model of a round."""
+    """An aggregator proposed the model of a round."""
 
-    INDEXED: ClassVar[int] = 1
+    INDEXED: ClassVar[int] = 2
     round: Uint32
+    proposer: Address
     model_digest: Bytes32
     model_cid_digest: Bytes32
     report_digest: Bytes32
     report_cid_digest: Bytes32
-    report_bytes: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAttested:
+    """An aggregator signed the result that it derived."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    aggregator: Address
+    model_digest: Bytes32
+    report_digest: Bytes32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRejected:
+    """The proposed model of a round was dropped; the turns begin again."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    proposer: Address
+    fault: Uint8
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalChallenged:
+    """Somebody disputes the proposed model of a round."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    challenger: Address
+    question: Uint8
+    position: Uint32
+    """The chunk of the header, the value of the model, or the update, that it is about."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ValueAnswered:
+    """The proposer claimed what each part of the updates contributes to the value in question."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    base_value: Int32
+    proposed_value: Int32
+    parts: Parts
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PartSelected:
+    """The challenger named a part that contributes something else than is claimed."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    part: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PartSplit:
+    """The proposer claimed what each part of the selected one contributes."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    parts: Parts
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeFailed:
+    """A challenger lost its deposit; half of it went to the beneficiary, who had proposed."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    challenger: Address
+    beneficiary: Address
+    amount: Uint96
+    fault: Uint8
     timestamp: Uint40
 
 
@@ -130,6 +311,15 @@ class RoundAborted:
 
     INDEXED: ClassVar[int] = 1
     round: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPaused:
+    """The coordinator lets no further round open before a time."""
+
+    INDEXED: ClassVar[int] = 0
+    until: Uint40
     timestamp: Uint40
 
 
@@ -170,13 +360,26 @@ class ParticipantRevoked:
 
 LedgerRecord = (
     TaskCreated
+    | AggregatorAppointed
     | ParticipantAdmitted
     | ParticipantRemoved
+    | BondDeposited
+    | BondWithdrawn
+    | BondSlashed
+    | PayoutClaimed
     | RoundOpened
     | UpdateSubmitted
     | ModelProposed
+    | ModelAttested
+    | ProposalRejected
+    | ProposalChallenged
+    | ValueAnswered
+    | PartSelected
+    | PartSplit
+    | ChallengeFailed
     | RoundFinalized
     | RoundAborted
+    | TaskPaused
     | TaskStopped
 )
 RegistryRecord = RegistryCreated | ParticipantEnrolled | ParticipantRevoked
@@ -205,7 +408,7 @@ class _Schema:
     signature: str
     topic: bytes
     word_types: tuple[str, ...]
-    """ABI type of each word, the fields of TaskParameters in their place."""
+    """ABI type of each word; structures and arrays are their parts in order."""
 
 
 def _describe(kind: type[Any]) -> _Schema:
@@ -214,7 +417,10 @@ def _describe(kind: type[Any]) -> _Schema:
     for abi_types in _abi_types(kind):
         is_struct = isinstance(abi_types, tuple)
         arguments.append(f"({','.join(abi_types)})" if is_struct else abi_types)
-        words += abi_types if is_struct else [abi_types]
+        if not is_struct:
+            element, _, length = abi_types.removesuffix("]").partition("[")
+            abi_types = [element] * int(length or 1)
+        words += abi_types
     signature = f"{kind.__name__}({','.join(arguments)})"
     return _Schema(signature, keccak(signature.encode()), tuple(words))
 
@@ -267,14 +473,18 @@ def decode_log(log: Log) -> Record:
     if len(words) != len(types) or len(log.topics) - 1 != kind.INDEXED:
         raise MalformedBlob(f"log of {kind.__name__} has {len(words)} words, not {len(types)}")
     values = (_decode_word(name, word) for name, word in zip(types, words, strict=True))
-    arguments = [
-        TaskParameters(*islice(values, len(fields(TaskParameters))))
-        if entry.name == "parameters"
-        else next(values)
-        for entry in fields(kind)
-    ]
-    record: Record = kind(*arguments)
+    record: Record = kind(*(_take_argument(entry.name, values) for entry in fields(kind)))
     return record
+
+
+def _take_argument(name: str, values: Iterator[Any]) -> Any:
+    match name:
+        case "parameters":
+            return TaskParameters(*islice(values, len(fields(TaskParameters))))
+        case "parts":
+            return tuple(islice(values, MOST_PARTS))
+        case _:
+            return next(values)
 
 
 def encode_log(record: Record) -> tuple[tuple[bytes, ...], bytes]:
@@ -320,6 +530,12 @@ def _decode_word(abi_type: str, word: bytes) -> Any:
         raise MalformedBlob(f"a word has {WORD_BYTES} bytes, not {len(word)}")
     if abi_type == "bytes32":
         return word
+    if abi_type.startswith("int"):
+        value = int.from_bytes(word, signed=True)
+        size = int(abi_type.removeprefix("int")) // 8
+        if not -(256**size) <= 2 * value < 256**size:
+            raise MalformedBlob(f"word 0x{word.hex()} is no {abi_type}")
+        return value
     size = 20 if abi_type == "address" else int(abi_type.removeprefix("uint")) // 8
     if any(word[: WORD_BYTES - size]):
         raise MalformedBlob(f"word 0x{word.hex()} is no {abi_type}")
@@ -336,5 +552,7 @@ def encode_words(record: Any) -> Iterator[bytes]:
             yield value
         elif isinstance(value, str):
             yield bytes.fromhex(value[2:]).rjust(WORD_BYTES, b"\0")
+        elif isinstance(value, tuple):
+            yield from (word.to_bytes(WORD_BYTES) for word in value)
         else:
-            yield value.to_bytes(WORD_BYTES)
+            yield (int(value) % 2**256).to_bytes(WORD_BYTES)

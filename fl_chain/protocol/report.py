@@ -1,8 +1,12 @@
 """The round report: which updates a model was made from, and which not and why.
 
-Canonical JSON, pinned beside the model and proposed with it. Nothing in it is opinion: given the
-records of the round and its blobs, everybody derives the same bytes. The one exception is the
-reason ``unavailable``, which only the aggregator could observe; the audit says so.
+A canonical safetensors file, pinned beside the model and proposed with it: a header of 1,024 bytes
+and one tensor, ``status``, with a byte for each submitted update. The status of an update is
+therefore found by its sequence number alone, and a report that passes over one has another size.
+
+Nothing in it is opinion: given the records of the round and its blobs, everybody derives the same
+bytes. The one exception is the reason ``unavailable``, which only the proposer could observe; the
+audit says so.
 """
 
 from __future__ import annotations
@@ -12,65 +16,109 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fl_chain.errors import MalformedBlob
-from fl_chain.protocol.canonical_json import decode_json, encode_json
-from fl_chain.protocol.constants import FORMAT, MAX_REPORT_BYTES
+from fl_chain.protocol.canonical_json import MAX_INTEGER, encode_json
+from fl_chain.protocol.constants import CHUNK_BYTES, FORMAT, MAX_UPDATES
 from fl_chain.protocol.digest import parse_digest
+from fl_chain.protocol.header import frame_header, parse_decimal, unframe_header
 
 REPORT: Final = "report"
+
+REPORT_HEADER_BYTES: Final = CHUNK_BYTES
+"""Size of every report's header: the longest JSON has less than 500."""
+
+INCLUDED: Final = 0
+"""Status of an update in the sum; the others have that of their reason."""
 
 
 class ExclusionReason(StrEnum):
     """Why an update is left out, in the order of the checks; the first that applies is given."""
 
     UNAVAILABLE = "unavailable"
-    """No IPFS node served content of the CID on record in time."""
+    """Status 1: no IPFS node served content of the CID on record in time."""
     OVERSIZED = "oversized"
-    """The content, verified, is larger than an update of this round can be."""
+    """Status 2: the content, verified, is larger than an update of this round can be."""
     WRONG_DIGEST = "wrong_digest"
-    """The content's digest is not the one on record."""
+    """Status 3: the content's digest is not the one on record."""
     MALFORMED = "malformed"
-    """The content is not a canonical blob."""
+    """Status 4: the content is not a canonical blob."""
     MISBOUND = "misbound"
-    """The blob names another kind, task, round, participant, base model or layout."""
+    """Status 5: the blob names another kind, task, round, participant, base model or layout."""
     OUT_OF_RANGE = "out_of_range"
-    """A lane's magnitude exceeds the task's max_abs."""
+    """Status 6: a lane's magnitude exceeds the task's max_abs."""
+
+    @property
+    def status(self) -> int:
+        """The byte that stands for this reason in a report, 1 to 6."""
+        return STATUSES.index(self)
+
+
+STATUSES: Final[tuple[ExclusionReason | None, ...]] = (None, *ExclusionReason)
+"""What each status means, by its number: None is included."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """Every submitted update appears once, in the order of submission."""
+    """What became of every submitted update of a round."""
 
     task: str
+    """Task id, 64 hexadecimal digits."""
     round: int
+    """0 to 2^32 - 1."""
     base_model: str
+    """Digest of the model that the round starts from, 64 hexadecimal digits."""
     model: str
     """Digest of the proposed model, 64 hexadecimal digits."""
     total_weight: int
-    """Sum of the included updates' weights."""
-    included: tuple[int, ...]
-    """Sequence numbers of the updates in the aggregate, ascending."""
-    excluded: tuple[tuple[int, ExclusionReason], ...]
-    """Sequence number and reason of the others, ascending."""
+    """Sum of the included updates' weights, 0 to 2^53 - 1."""
+    statuses: bytes
+    """Byte i is the status, 0 to 6, of the update with sequence number i; 1 to 2^24 of them."""
+
+    @property
+    def included(self) -> tuple[int, ...]:
+        """Sequence numbers of the updates in the sum, ascending."""
+        return tuple(i for i, status in enumerate(self.statuses) if status == INCLUDED)
+
+    @property
+    def excluded(self) -> tuple[tuple[int, ExclusionReason], ...]:
+        """Sequence number and reason of the others, ascending."""
+        reasons = ((i, STATUSES[status]) for i, status in enumerate(self.statuses))
+        return tuple((i, reason) for i, reason in reasons if reason is not None)
+
+    def reason_of(self, sequence: int) -> ExclusionReason | None:
+        """Return why an update was left out; None if it is included."""
+        return STATUSES[self.statuses[sequence]]
+
+
+def compute_report_bytes(num_updates: int) -> int:
+    """Return the size of the report of a round with so many submitted updates."""
+    return REPORT_HEADER_BYTES + num_updates
 
 
 def encode_report(report: RoundReport) -> bytes:
-    """Return the canonical bytes of a report."""
-    return encode_json(
-        {
-            "base_model": report.base_model,
-            "excluded": [
-                {"reason": reason.value, "sequence": sequence}
-                for sequence, reason in report.excluded
-            ],
-            "format": FORMAT,
-            "included": list(report.included),
-            "kind": REPORT,
-            "model": report.model,
-            "round": report.round,
-            "task": report.task,
-            "total_weight": report.total_weight,
-        }
-    )
+    """Return the canonical bytes of a report.
+
+    Raises
+    ------
+    MalformedBlob
+        No status, more than 2^24, or one above 6.
+    """
+    count = len(report.statuses)
+    if not 0 < count <= MAX_UPDATES:
+        raise MalformedBlob(f"a report is about 1 to {MAX_UPDATES} updates, not {count}")
+    if max(report.statuses) >= len(STATUSES):
+        raise MalformedBlob(f"a status is 0 to {len(STATUSES) - 1}, not {max(report.statuses)}")
+    metadata = {
+        "base_model": report.base_model,
+        "format": FORMAT,
+        "kind": REPORT,
+        "model": report.model,
+        "round": str(report.round),
+        "task": report.task,
+        "total_weight": str(report.total_weight),
+    }
+    status = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
+    text = encode_json({"__metadata__": metadata, "status": status})
+    return frame_header(text, REPORT_HEADER_BYTES) + report.statuses
 
 
 def decode_report(data: bytes) -> RoundReport:
@@ -81,44 +129,24 @@ def decode_report(data: bytes) -> RoundReport:
     MalformedBlob
         Not a canonical report.
     """
-    if len(data) > MAX_REPORT_BYTES:
-        raise MalformedBlob(f"report has {len(data)} bytes, at most {MAX_REPORT_BYTES}")
-    value: Any = decode_json(data)
+    largest = compute_report_bytes(MAX_UPDATES)
+    if not REPORT_HEADER_BYTES < len(data) <= largest:
+        raise MalformedBlob(f"{len(data)} bytes are no report, which has 1025 to {largest}")
+    entries: Any = unframe_header(data[:REPORT_HEADER_BYTES])
     try:
+        metadata = entries["__metadata__"]
         for name in ("task", "base_model", "model"):
-            parse_digest(value[name])
+            parse_digest(metadata[name])
         report = RoundReport(
-            task=value["task"],
-            round=_count(value["round"], 2**32),
-            base_model=value["base_model"],
-            model=value["model"],
-            total_weight=_count(value["total_weight"], 2**53),
-            included=tuple(_count(sequence, 2**32) for sequence in value["included"]),
-            excluded=tuple(
-                (_count(entry["sequence"], 2**32), ExclusionReason(entry["reason"]))
-                for entry in value["excluded"]
-            ),
+            task=metadata["task"],
+            round=parse_decimal(metadata["round"], 2**32),
+            base_model=metadata["base_model"],
+            model=metadata["model"],
+            total_weight=parse_decimal(metadata["total_weight"], MAX_INTEGER + 1),
+            statuses=data[REPORT_HEADER_BYTES:],
         )
-        _check_sequences(report)
-        canonical = encode_report(report)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("report lacks a field or has one of the wrong kind") from None
-    if canonical != data:
+    if encode_report(report) != data:
         raise MalformedBlob("report has unknown fields or is not in canonical form")
     return report
-
-
-def _count(value: Any, limit: int) -> int:
-    if type(value) is not int or not 0 <= value < limit:
-        raise ValueError(value)
-    return value
-
-
-def _check_sequences(report: RoundReport) -> None:
-    """Check that both lists ascend and share no update."""
-    excluded = [sequence for sequence, _ in report.excluded]
-    for sequences in (list(report.included), excluded):
-        if sequences != sorted(set(sequences)):
-            raise ValueError(sequences)
-    if not set(report.included).isdisjoint(excluded):
-        raise ValueError(excluded)

@@ -1,118 +1,56 @@
 """The round state machine: what the contract enforces, as one pure function of records and time.
 
 ``Task.apply`` accepts a record exactly when the contract would have emitted it, so replaying a
-history is the audit of its phases, deadlines and permissions. Which action a phase allows is the
-table TRANSITIONS; contracts/RoundLedger.sol answers to the same table (tests/vectors/round).
+history is the audit of its phases, deadlines and turns. Which action a phase allows is the table
+TRANSITIONS of phases.py; contracts/RoundLedger.sol answers to the same table (tests/vectors/round).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
-from typing import Final, NoReturn
+from dataclasses import replace
 
-from fl_chain.errors import InvalidTransition
+from fl_chain.protocol.attestation import compute_result
+from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
+from fl_chain.protocol.dispute import (
+    Dispute,
+    Stage,
+    answer_value,
+    open_dispute,
+    select_part,
+    split_part,
+)
+from fl_chain.protocol.phases import EXPECTED_PHASE, TRANSITIONS, Action, Phase
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
+    BondDeposited,
+    BondSlashed,
+    BondWithdrawn,
+    ChallengeFailed,
+    Fault,
     LedgerRecord,
+    ModelAttested,
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    PartSelected,
+    PartSplit,
+    PayoutClaimed,
+    ProposalChallenged,
+    ProposalRejected,
+    Question,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
     TaskCreated,
-    TaskParameters,
+    TaskPaused,
     TaskStopped,
     UpdateSubmitted,
+    ValueAnswered,
 )
+from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
-
-class Phase(IntEnum):
-    """The state of a round; the numbers are those of contracts/libraries/Phases.sol."""
-
-    NONE = 0
-    COLLECTING = 1
-    AGGREGATING = 2
-    PROPOSED = 3
-    FINALIZED = 4
-    EXPIRED = 5
-    ABORTED = 6
-
-
-class Action(StrEnum):
-    """What somebody may do to the current round."""
-
-    SUBMIT = "submit"
-    PROPOSE = "propose"
-    FINALIZE = "finalize"
-    ABORT = "abort"
-    STOP = "stop"
-
-
-TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
-    (Phase.COLLECTING, Action.SUBMIT): frozenset({Phase.COLLECTING, Phase.AGGREGATING}),
-    (Phase.AGGREGATING, Action.PROPOSE): frozenset({Phase.PROPOSED}),
-    (Phase.PROPOSED, Action.FINALIZE): frozenset({Phase.FINALIZED}),
-    (Phase.EXPIRED, Action.ABORT): frozenset({Phase.ABORTED}),
-    (Phase.COLLECTING, Action.STOP): frozenset({Phase.ABORTED}),
-    (Phase.AGGREGATING, Action.STOP): frozenset({Phase.ABORTED}),
-    (Phase.PROPOSED, Action.STOP): frozenset({Phase.ABORTED}),
-    (Phase.EXPIRED, Action.STOP): frozenset({Phase.ABORTED}),
-}
-"""(phase, action) to the phases that the acted-on round may then be in; all else is refused."""
-
-EXPECTED_PHASE: Final = {
-    Action.SUBMIT: Phase.COLLECTING,
-    Action.PROPOSE: Phase.AGGREGATING,
-    Action.FINALIZE: Phase.PROPOSED,
-    Action.ABORT: Phase.EXPIRED,
-}
-"""The one phase that an action needs; ``stop`` has several."""
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentRound:
-    """The round in progress, or the last one of a finished task."""
-
-    round: int
-    base_round: int
-    num_updates: int
-    num_finalized: int
-    opened_at: int
-    """Seconds since the epoch."""
-    proposed_at: int = 0
-    """Seconds since the epoch; 0 before a proposal."""
-    is_stopped: bool = False
-
-
-@dataclass(slots=True)
-class RoundHistory:
-    """Everything on record about one round."""
-
-    opened: RoundOpened
-    updates: list[UpdateSubmitted] = field(default_factory=list)
-    proposal: ModelProposed | None = None
-    finalized: RoundFinalized | None = None
-    aborted: RoundAborted | None = None
-
-
-def compute_phase(current: CurrentRound, parameters: TaskParameters, now: int) -> Phase:
-    """Return the phase of the current round at block time ``now``, in seconds."""
-    if current.is_stopped:
-        return Phase.ABORTED
-    if current.num_finalized == parameters.num_rounds:
-        return Phase.FINALIZED
-    if current.proposed_at:
-        return Phase.PROPOSED
-    collect_until = current.opened_at + parameters.collect_seconds
-    if current.num_updates < parameters.target_updates and now <= collect_until:
-        return Phase.COLLECTING
-    if (
-        current.num_updates >= parameters.min_updates
-        and now <= collect_until + parameters.aggregate_seconds
-    ):
-        return Phase.AGGREGATING
-    return Phase.EXPIRED
+ANYBODY = ""
+"""In place of an address: that of whoever did it."""
 
 
 class Task:
@@ -127,20 +65,54 @@ class Task:
     def __init__(self, created: TaskCreated) -> None:
         self.coordinator = created.coordinator
         self.parameters = created.parameters
+        self.committee = Committee(created.parameters.bond)
         self.admitted: set[str] = set()
         self.rounds: dict[int, RoundHistory] = {}
         self.last_round_of: dict[str, int] = {}
         """Participant to the round of its last update."""
-        self.current = CurrentRound(0, 0, 0, 0, created.timestamp)
+        self.current = CurrentRound(0, 0, 0, 0, 0)
+        self.proposal = Proposal()
+        self.dispute = Dispute()
+        self.claimed_parts: tuple[int, ...] = ()
+        """What the proposer claimed last in a dispute."""
         self.last_timestamp = created.timestamp
-        self._due: tuple[type[LedgerRecord], ...] = (RoundOpened,)
+        self.due: tuple[type[LedgerRecord], ...] = (AggregatorAppointed,)
         """Records of which one must come next, since one transaction emits both."""
         self._next_base = 0
         """Base round of the round that opens next."""
+        self._expected_slash: tuple[str, str, int] = (NOBODY, NOBODY, Fault.NONE)
+        """Whose bond is to be taken, for whom and why."""
 
     def phase(self, now: int) -> Phase:
-        """Return the phase of the current round at block time ``now``."""
-        return compute_phase(self.current, self.parameters, now)
+        """Return the phase of the current round at block time ``now``, in seconds."""
+        current, parameters = self.current, self.parameters
+        if current.is_stopped:
+            return Phase.ABORTED
+        if current.num_finalized == parameters.num_rounds:
+            return Phase.FINALIZED
+        if now < current.opened_at:
+            return Phase.SCHEDULED
+        if self.proposal.round == current.round:
+            return Phase.PROPOSED if self.dispute.stage == Stage.NONE else Phase.CHALLENGED
+        if current.closed_at == 0 and now <= self.collect_until:
+            return Phase.COLLECTING
+        has_enough = current.num_updates >= parameters.min_updates
+        if has_enough and now <= self.turn_at(len(self.committee.members)):
+            return Phase.AGGREGATING
+        return Phase.EXPIRED
+
+    @property
+    def collect_until(self) -> int:
+        """Last second at which the current round collects, if the target is not reached before."""
+        return self.current.opened_at + self.parameters.collect_seconds
+
+    def turn_at(self, rank: int) -> int:
+        """Return from when the aggregator of a rank may propose in the current round.
+
+        The rank behind the last one ends the last turn.
+        """
+        start = self.current.closed_at or self.collect_until
+        return start + rank * self.parameters.aggregate_seconds
 
     def phase_of(self, round_number: int, now: int) -> Phase:
         """Return the phase of any round at block time ``now``."""
@@ -159,7 +131,7 @@ class Task:
     @property
     def is_mid_transaction(self) -> bool:
         """Whether a record is missing that one transaction emits together with the last one."""
-        return bool(self._due)
+        return bool(self.due)
 
     def model_digest(self, round_number: int) -> bytes:
         """Return the digest of a finalized round's model; round 0 is the genesis model."""
@@ -167,7 +139,7 @@ class Task:
             return self.parameters.genesis_digest
         finalized = self.rounds[round_number].finalized
         if finalized is None:
-            _refuse("NoModel", f"round {round_number} has no final model")
+            refuse("NoModel", f"round {round_number} has no final model")
         return finalized.model_digest
 
     @property
@@ -185,36 +157,56 @@ class Task:
             custom error where there is one.
         """
         if record.timestamp < self.last_timestamp:
-            _refuse("TimeReversed", f"{type(record).__name__} is older than the record before it")
-        if self._due:
-            due = " or ".join(kind.__name__ for kind in self._due)
-            if not isinstance(record, self._due):
-                _refuse("MissingRecord", f"{type(record).__name__} where {due} is due")
+            refuse("TimeReversed", f"{type(record).__name__} is older than the record before it")
+        if self.due:
+            due = " or ".join(kind.__name__ for kind in self.due)
+            if not isinstance(record, self.due):
+                refuse("MissingRecord", f"{type(record).__name__} where {due} is due")
             if record.timestamp != self.last_timestamp:
-                _refuse("MissingRecord", f"{due} is due in the transaction before")
+                refuse("MissingRecord", f"{due} is due in the transaction before")
         match record:
+            case AggregatorAppointed():
+                self._apply_appointed(record)
+            case BondDeposited():
+                self.committee.apply_deposited(record)
+            case BondWithdrawn():
+                self._apply_withdrawn(record)
+            case BondSlashed():
+                self._apply_slashed(record)
+            case PayoutClaimed():
+                self.committee.apply_claimed(record)
             case RoundOpened():
                 self._apply_opened(record)
             case UpdateSubmitted():
                 self._apply_submitted(record)
             case ModelProposed():
                 self._apply_proposed(record)
+            case ModelAttested():
+                self._apply_attested(record)
+            case ProposalRejected():
+                self._apply_rejected(record)
+            case ProposalChallenged() | ValueAnswered() | PartSelected() | PartSplit():
+                self._apply_move(record)
+            case ChallengeFailed():
+                self._apply_challenge_failed(record)
             case RoundFinalized():
                 self._apply_finalized(record)
             case RoundAborted():
                 self._apply_aborted(record)
+            case TaskPaused():
+                self._apply_paused(record)
             case TaskStopped():
-                self._apply_stopped()
+                self._apply_stopped(record)
             case ParticipantAdmitted(participant=participant):
                 if participant in self.admitted:
-                    _refuse("AlreadyAdmitted", f"{participant} is admitted twice")
+                    refuse("AlreadyAdmitted", f"{participant} is admitted twice")
                 self.admitted.add(participant)
             case ParticipantRemoved(participant=participant):
                 if participant not in self.admitted:
-                    _refuse("NotAdmitted", f"{participant} is removed but was not admitted")
+                    refuse("NotAdmitted", f"{participant} is removed but was not admitted")
                 self.admitted.discard(participant)
             case TaskCreated():
-                _refuse("CreatedTwice", "a ledger is created once")
+                refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
 
     def check_round(self, round_number: int, action: Action, now: int) -> None:
@@ -226,7 +218,7 @@ class Task:
             UnexpectedRound, UnexpectedPhase or TaskOver, as the contract would answer.
         """
         if round_number != self.current.round:
-            _refuse(
+            refuse(
                 "UnexpectedRound",
                 f"cannot {action} in round {round_number}: the current one is {self.current.round}",
             )
@@ -234,8 +226,8 @@ class Task:
         if (phase, action) not in TRANSITIONS:
             message = f"cannot {action} in round {round_number}: it is {phase.name}"
             if action == Action.STOP:
-                _refuse("TaskOver", message)
-            _refuse("UnexpectedPhase", f"{message}, not {EXPECTED_PHASE[action].name}")
+                refuse("TaskOver", message)
+            refuse("UnexpectedPhase", f"{message}, not {EXPECTED_PHASE[action].name}")
 
     def check_submit(self, participant: str, round_number: int, weight: int, now: int) -> None:
         """Check that a participant may submit an update at block time ``now``.
@@ -247,34 +239,161 @@ class Task:
         """
         self.check_round(round_number, Action.SUBMIT, now)
         if participant not in self.admitted:
-            _refuse("NotAdmitted", f"{participant} is not admitted to the task")
+            refuse("NotAdmitted", f"{participant} is not admitted to the task")
         if self.last_round_of.get(participant) == round_number:
-            _refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
+            refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
         if not 1 <= weight <= self.parameters.max_weight:
-            _refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
+            refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
+
+    def check_propose(self, aggregator: str, round_number: int, now: int) -> None:
+        """Check that an aggregator may propose at block time ``now``.
+
+        Raises
+        ------
+        InvalidTransition
+            With the name of the custom error that the contract would answer.
+        """
+        self.committee.member(aggregator)
+        self.check_round(round_number, Action.PROPOSE, now)
+        self.committee.check_standing(aggregator, round_number)
+        if now < self.turn_at(self.committee.rank(aggregator, round_number)):
+            refuse("OutOfTurn", f"the turn of {aggregator} has not come")
+
+    def check_unattested(self, aggregator: str, round_number: int, result: bytes) -> None:
+        """Check that an aggregator has not attested to another result of the round.
+
+        Raises
+        ------
+        InvalidTransition
+            AlreadyAttested.
+        """
+        member = self.committee.member(aggregator)
+        if member.attested_in == round_number and member.result != result:
+            refuse("AlreadyAttested", f"{aggregator} attested to another result")
+
+    def has_attested(self, aggregator: str) -> bool:
+        """Return whether an aggregator's attestation counts in the standing proposal."""
+        member = self.committee.member(aggregator)
+        is_of_round = self.proposal.round == self.current.round == member.attested_in
+        return is_of_round and member.attested_at >= self.proposal.proposed_at
+
+    def silent_aggregators(self) -> list[str]:
+        """Return who let its turn pass and did nothing after, in the order of turns.
+
+        Once another one's model becomes final, it is known that the round had a result.
+        """
+        committee, number = self.committee, self.current.round
+        if not committee.required_bond or self.proposal.round != number:
+            return []
+        rank = committee.rank(self.proposal.proposer, number)
+        return [
+            address
+            for address, member in sorted(
+                committee.members.items(), key=lambda item: committee.rank(item[0], number)
+            )[:rank]
+            if number not in (member.attested_in, member.barred_in)
+            and member.bond >= committee.required_bond
+        ]
+
+    def check_finalize(self, round_number: int, now: int) -> None:
+        """Check that the challenge window of a proposal has passed at block time ``now``.
+
+        Raises
+        ------
+        InvalidTransition
+            UnexpectedRound, UnexpectedPhase or ChallengeWindowOpen.
+        """
+        self.check_round(round_number, Action.FINALIZE, now)
+        until = self.window_until
+        if now < until:
+            refuse("ChallengeWindowOpen", f"round {round_number} cannot be final before {until}")
+
+    @property
+    def window_until(self) -> int:
+        """First second at which the proposed model may become final without a quorum."""
+        until = self.proposal.proposed_at + self.parameters.challenge_seconds
+        # After a challenge that failed, the window began again.
+        return max(until, self.dispute.until if self.dispute.round == self.current.round else 0)
+
+    def check_challenge(self, round_number: int, question: int, position: int, now: int) -> None:
+        """Check that the proposed model may be challenged at block time ``now``.
+
+        Raises
+        ------
+        InvalidTransition
+            UnexpectedRound, UnexpectedPhase, NoDisputes or ParameterOutOfRange.
+        """
+        self.check_round(round_number, Action.CHALLENGE, now)
+        if not self.parameters.bond or not self.parameters.challenge_seconds:
+            refuse("NoDisputes", "a task without bonds, or without a challenge window, has none")
+        limits: dict[int, int] = {
+            Question.HEADER: self.parameters.header_chunks,
+            Question.VALUE: self.parameters.num_values,
+            Question.STATUS: self.current.num_updates,
+        }
+        if position >= limits.get(question, 0):
+            refuse("ParameterOutOfRange", f"there is nothing at position {position}")
+
+    def check_withdraw(self, now: int) -> None:
+        """Check that bonds are free at block time ``now``.
+
+        Raises
+        ------
+        InvalidTransition
+            BondLocked.
+        """
+        if not self.is_over or now < self.current.closed_at + self.parameters.challenge_seconds:
+            refuse("BondLocked", "bonds stay until challenge_seconds after the end of the task")
+
+    def proposed_result(self) -> bytes:
+        """Return the result that the standing proposal claims."""
+        proposal = self.rounds[self.proposal.round].proposal
+        if proposal is None:
+            refuse("UnexpectedPhase", "no model is proposed")
+        return compute_result(proposal.round, proposal.model_digest, proposal.report_digest)
+
+    def _apply_appointed(self, record: AggregatorAppointed) -> None:
+        if not self.due:
+            refuse("MissingRecord", "an aggregator is appointed after the task was created")
+        self.committee.appoint(record.aggregator, record.seat)
+        self.due = (AggregatorAppointed, RoundOpened)
 
     def _apply_opened(self, record: RoundOpened) -> None:
         expected = (self.current.round + 1, self._next_base)
-        if not self._due or (record.round, record.base_round) != expected:
-            _refuse("UnexpectedRound", f"round {record.round} opens out of turn")
-        self._due = ()
+        if not self.due or (record.round, record.base_round) != expected:
+            refuse("UnexpectedRound", f"round {record.round} opens out of turn")
+        if record.opens_at != max(record.timestamp, self.current.paused_until):
+            refuse("UnexpectedTime", f"round {record.round} cannot open at {record.opens_at}")
+        self.due = ()
         self.rounds[record.round] = RoundHistory(record)
         self.current = CurrentRound(
-            record.round, record.base_round, 0, self.current.num_finalized, record.timestamp
+            record.round,
+            record.base_round,
+            0,
+            self.current.num_finalized,
+            record.opens_at,
+            paused_until=self.current.paused_until,
         )
 
     def _apply_submitted(self, record: UpdateSubmitted) -> None:
         self.check_submit(record.participant, record.round, record.weight, record.timestamp)
         if record.sequence != self.current.num_updates:
-            _refuse("UnexpectedSequence", f"update {record.sequence} is out of sequence")
+            refuse("UnexpectedSequence", f"update {record.sequence} is out of sequence")
         if not any(record.digest) or not any(record.cid_digest):
-            _refuse("ZeroDigest", f"update {record.sequence} has a zero digest")
+            refuse("ZeroDigest", f"update {record.sequence} has a zero digest")
         self.last_round_of[record.participant] = record.round
         self.rounds[record.round].updates.append(record)
-        self.current = replace(self.current, num_updates=record.sequence + 1)
+        is_last = record.sequence + 1 == self.parameters.target_updates
+        self.current = replace(
+            self.current,
+            num_updates=record.sequence + 1,
+            closed_at=record.timestamp if is_last else 0,
+        )
 
     def _apply_proposed(self, record: ModelProposed) -> None:
-        self.check_round(record.round, Action.PROPOSE, record.timestamp)
+        result = compute_result(record.round, record.model_digest, record.report_digest)
+        self.check_propose(record.proposer, record.round, record.timestamp)
+        self.check_unattested(record.proposer, record.round, result)
         digests = (
             record.model_digest,
             record.model_cid_digest,
@@ -282,39 +401,193 @@ class Task:
             record.report_cid_digest,
         )
         if not all(any(digest) for digest in digests):
-            _refuse("ZeroDigest", f"the proposal of round {record.round} has a zero digest")
+            refuse("ZeroDigest", f"the proposal of round {record.round} has a zero digest")
+        self.committee.attest(record.proposer, record.round, record.timestamp, result)
         self.rounds[record.round].proposal = record
-        self.current = replace(self.current, proposed_at=record.timestamp)
+        self.proposal = Proposal(
+            record.round, record.proposer, record.timestamp, 1, 0, record.report_digest
+        )
+
+    def _apply_attested(self, record: ModelAttested) -> None:
+        self.check_round(record.round, Action.ATTEST, record.timestamp)
+        self.committee.check_standing(record.aggregator, record.round)
+        result = compute_result(record.round, record.model_digest, record.report_digest)
+        self.check_unattested(record.aggregator, record.round, result)
+        if self.has_attested(record.aggregator):
+            refuse("AlreadyAttested", f"{record.aggregator} has attested in round {record.round}")
+        self.committee.attest(record.aggregator, record.round, record.timestamp, result)
+        self.rounds[record.round].attestations.append(record)
+        self._count(result, 1)
+        quorum = self.parameters.quorum
+        if quorum and self.proposal.num_for == quorum:
+            self.due = (BondSlashed, RoundFinalized)
+        elif quorum and self.proposal.num_against == quorum:
+            self.due = (ProposalRejected,)
+
+    def _count(self, result: bytes, vote: int) -> None:
+        proposal = self.proposal
+        if result == self.proposed_result():
+            self.proposal = replace(proposal, num_for=proposal.num_for + vote)
+        else:
+            self.proposal = replace(proposal, num_against=proposal.num_against + vote)
+
+    def _apply_move(
+        self, record: ProposalChallenged | ValueAnswered | PartSelected | PartSplit
+    ) -> None:
+        window = self.parameters.challenge_seconds
+        if isinstance(record, ProposalChallenged):
+            what = record.question, record.position
+            self.check_challenge(record.round, *what, record.timestamp)
+            self.dispute = open_dispute(record, window)
+            return
+        self.check_round(record.round, Action.MOVE, record.timestamp)
+        match record:
+            case ValueAnswered():
+                number, shift = self.current.num_updates, self.parameters.fraction_shift
+                self.dispute = answer_value(self.dispute, record, number, shift, window)
+                self.claimed_parts = record.parts
+            case PartSelected():
+                self.dispute = select_part(self.dispute, record, self.claimed_parts, window)
+            case PartSplit():
+                self.dispute = split_part(self.dispute, record, window)
+                self.claimed_parts = record.parts
+
+    def _apply_challenge_failed(self, record: ChallengeFailed) -> None:
+        self.check_round(record.round, Action.MOVE, record.timestamp)
+        dispute = self.dispute
+        if (record.challenger, record.beneficiary) != (dispute.challenger, self.proposal.proposer):
+            refuse("UnexpectedProposal", f"{record.challenger} did not challenge this proposal")
+        if record.amount != self.parameters.bond:
+            refuse("UnexpectedAmount", f"{record.challenger} sent {self.parameters.bond} wei")
+        is_late = record.timestamp > dispute.until
+        if record.fault == Fault.SILENCE:
+            is_due = is_late and dispute.stage == Stage.SPLIT
+        else:
+            is_shown = dispute.stage == Stage.ASKED and dispute.question != Question.VALUE
+            is_due = not is_late and (is_shown or dispute.stage == Stage.SINGLE)
+            is_due = is_due and record.fault == Fault.FALSE_CHALLENGE
+        if not is_due:
+            refuse("MissingRecord", f"the challenge of round {record.round} has not failed")
+        self.committee.pay(record.beneficiary, record.amount // 2)
+        until = record.timestamp + self.parameters.challenge_seconds
+        self.dispute = Dispute(round=record.round, until=until)
+
+    def _apply_rejected(self, record: ProposalRejected) -> None:
+        if record.round != self.current.round:
+            refuse("UnexpectedRound", f"round {record.round} is not the current one")
+        beneficiary = self._check_rejection(record.fault, record.timestamp)
+        if record.proposer != self.proposal.proposer:
+            refuse("UnexpectedProposal", f"{record.proposer} did not propose")
+        self._drop_proposal()
+        self.current = replace(self.current, closed_at=record.timestamp + 1)
+        self.due = (BondSlashed,)
+        self._expected_slash = (record.proposer, beneficiary, record.fault)
+
+    def _check_rejection(self, fault: int, now: int) -> str:
+        """Check that a proposal may be rejected; return who has half of the bond, or ANYBODY."""
+        if ProposalRejected in self.due and fault == Fault.OVERRULED:
+            return NOBODY
+        if fault == Fault.OMISSION:
+            self.check_round(self.current.round, Action.PROVE_OMISSION, now)
+            return ANYBODY
+        stage, is_late = self.dispute.stage, now > self.dispute.until
+        is_wrong = fault == Fault.WRONG_MODEL and stage == Stage.SINGLE and not is_late
+        is_silent = fault == Fault.SILENCE and stage not in (Stage.NONE, Stage.SPLIT) and is_late
+        if not is_wrong and not is_silent:
+            refuse("MissingRecord", "a proposal is rejected for nothing")
+        return self.dispute.challenger
+
+    def _drop_proposal(self) -> None:
+        history = self.rounds[self.current.round]
+        if self.proposal.round == self.current.round and history.proposal is not None:
+            self._end_dispute()
+            history.rejected.append(history.proposal)
+            history.proposal = None
+            self.proposal = replace(self.proposal, round=0)
+
+    def _end_dispute(self) -> None:
+        """Give the deposit of a challenge back: it was right, or is beside the point now."""
+        if self.dispute.stage != Stage.NONE:
+            self.committee.pay(self.dispute.challenger, self.parameters.bond)
+        self.dispute = Dispute()
+
+    def _apply_slashed(self, record: BondSlashed) -> None:
+        if RoundFinalized in self.due:
+            is_silent = record.aggregator in self.silent_aggregators()
+            if not is_silent or (record.beneficiary, record.fault) != (NOBODY, Fault.SILENCE):
+                refuse("MissingRecord", f"the bond of {record.aggregator} is taken for no fault")
+            self.due = (BondSlashed, RoundFinalized)
+        elif self.due:
+            aggregator, beneficiary, fault = self._expected_slash
+            is_for_it = record.beneficiary == beneficiary
+            if beneficiary == ANYBODY:
+                is_for_it = record.beneficiary != NOBODY
+            if not is_for_it or (record.aggregator, record.fault) != (aggregator, fault):
+                refuse("MissingRecord", f"the bond of {aggregator} is to be taken")
+            self.due = ()
+        elif record.fault == Fault.SILENCE and record.aggregator in self.silent_aggregators():
+            if record.beneficiary != NOBODY:
+                refuse("MissingRecord", f"the silence of {record.aggregator} is for nobody's good")
+            self.check_finalize(self.current.round, record.timestamp)
+            self.due = (BondSlashed, RoundFinalized)
+        elif record.fault != Fault.EQUIVOCATION or record.beneficiary == NOBODY:
+            refuse("MissingRecord", f"the bond of {record.aggregator} is taken for no fault")
+        else:
+            self._take_back_attestation(record.aggregator)
+        self.committee.apply_slashed(record, self.current.round)
+
+    def _take_back_attestation(self, aggregator: str) -> None:
+        member = self.committee.member(aggregator)
+        if self.has_attested(aggregator) and member.barred_in != FOR_GOOD:
+            self._count(member.result, -1)
+
+    def _apply_withdrawn(self, record: BondWithdrawn) -> None:
+        self.check_withdraw(record.timestamp)
+        self.committee.apply_withdrawn(record)
 
     def _apply_finalized(self, record: RoundFinalized) -> None:
-        self.check_round(record.round, Action.FINALIZE, record.timestamp)
-        until = self.current.proposed_at + self.parameters.challenge_seconds
-        if record.timestamp < until:
-            _refuse("ChallengeWindowOpen", f"round {record.round} was finalized before {until}")
+        if not self.due:
+            self.check_finalize(record.round, record.timestamp)
+        elif record.round != self.current.round:
+            refuse("UnexpectedRound", f"round {record.round} is not the current one")
         history = self.rounds[record.round]
         if history.proposal is None or history.proposal.model_digest != record.model_digest:
-            _refuse("UnexpectedModel", f"round {record.round} finalized a model not proposed")
+            refuse("UnexpectedModel", f"round {record.round} finalized a model not proposed")
+        if self.silent_aggregators():
+            refuse("MissingRecord", f"{self.silent_aggregators()[0]} was silent and keeps its bond")
+        self._end_dispute()
         history.finalized = record
         self.current = replace(self.current, num_finalized=self.current.num_finalized + 1)
         self._next_base = record.round
-        self._due = () if self.is_over else (RoundOpened,)
+        if self.is_over:
+            self.current = replace(self.current, closed_at=record.timestamp)
+        self.due = () if self.is_over else (RoundOpened,)
 
     def _apply_aborted(self, record: RoundAborted) -> None:
         if record.round != self.current.round:
-            _refuse("UnexpectedRound", f"round {record.round} is aborted out of turn")
+            refuse("UnexpectedRound", f"round {record.round} is aborted out of turn")
         if self.is_over:
-            _refuse("TaskOver", f"round {record.round} is aborted after its end")
-        self.rounds[record.round].aborted = record
+            refuse("TaskOver", f"round {record.round} is aborted after its end")
         # Only an expired round is aborted by itself; a stop aborts any, and says so at once.
         is_expired = self.phase(record.timestamp) == Phase.EXPIRED
-        self._due = (RoundOpened, TaskStopped) if is_expired else (TaskStopped,)
+        self._drop_proposal()
+        self.rounds[record.round].aborted = record
+        self.due = (RoundOpened, TaskStopped) if is_expired else (TaskStopped,)
 
-    def _apply_stopped(self) -> None:
-        if not self._due:
-            _refuse("MissingRecord", "the task stopped without aborting its round")
-        self._due = ()
-        self.current = replace(self.current, is_stopped=True)
+    def _apply_paused(self, record: TaskPaused) -> None:
+        if self.is_over:
+            refuse("TaskOver", "the task is paused after its end")
+        if not 0 <= record.until - record.timestamp < 2**32:
+            refuse("UnexpectedTime", f"a pause at {record.timestamp} cannot end at {record.until}")
+        is_scheduled = record.timestamp < self.current.opened_at
+        self.current = replace(
+            self.current,
+            opened_at=record.until if is_scheduled else self.current.opened_at,
+            paused_until=record.until,
+        )
 
-
-def _refuse(error: str, message: str) -> NoReturn:
-    raise InvalidTransition(message, error=error)
+    def _apply_stopped(self, record: TaskStopped) -> None:
+        if not self.due:
+            refuse("MissingRecord", "the task stopped without aborting its round")
+        self.due = ()
+        self.current = replace(self.current, is_stopped=True, closed_at=record.timestamp)

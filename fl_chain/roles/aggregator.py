@@ -1,6 +1,7 @@
-"""The aggregator: derives each round's model from chain and IPFS, pins and proposes it.
+"""An aggregator: derives each round's model from chain and IPFS, and proposes it or attests to it.
 
-It keeps nothing of its own: whatever is killed is derived again, byte for byte.
+It keeps nothing of its own but what it attested to: whatever is killed is derived again, byte for
+byte.
 """
 
 from __future__ import annotations
@@ -10,21 +11,18 @@ from functools import partial
 from typing import Any
 
 from fl_chain.aggregation.derive import DerivedRound, RoundAggregation, decode_model_blob
+from fl_chain.chain.ether import format_ether
 from fl_chain.chain.ledger import Ledger
-from fl_chain.errors import (
-    BlobCorrupt,
-    BlobTooLarge,
-    BlobUnavailable,
-    TransactionRejected,
-    UsageError,
-    ValueOutOfRange,
-)
-from fl_chain.protocol.actions import Propose
-from fl_chain.protocol.cid import Cid, cid_from_digest
-from fl_chain.protocol.records import UpdateSubmitted
-from fl_chain.protocol.report import ExclusionReason
-from fl_chain.protocol.round import Phase, Task
+from fl_chain.errors import TransactionRejected, UsageError, ValueOutOfRange
+from fl_chain.protocol.actions import DepositBond, Propose
+from fl_chain.protocol.cid import Cid
+from fl_chain.protocol.committee import FOR_GOOD
+from fl_chain.protocol.phases import Phase
+from fl_chain.roles.attestations import Attester
+from fl_chain.roles.defence import Defender
+from fl_chain.roles.examination import Examination
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.journal import Journal
 from fl_chain.roles.liveness import (
     LOST_RACES,
     WaitReporter,
@@ -32,7 +30,7 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
-from fl_chain.roles.patience import AWAY, DEFAULT_PATIENCE_SECONDS, with_patience
+from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.storage.store import ContentStore
 
@@ -46,15 +44,18 @@ class AggregatorRole:
     Parameters
     ----------
     ledger
-        The task, with the aggregator's key.
+        The task, with the key of one of its aggregators.
     store
         The aggregator's IPFS node.
+    journal
+        Remembers across restarts what was attested to; None forgets it.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         store: ContentStore,
+        journal: Journal | None = None,
         *,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
@@ -64,10 +65,12 @@ class AggregatorRole:
         self._store = store
         self._progress = progress
         self._patience_seconds = patience_seconds
-        self._aggregation: RoundAggregation | None = None
-        self._examined: set[int] = set()
-        self._examined_in: Task | None = None
-        self._gave_up_on = 0
+        self._examination = Examination(self.follower, store, progress, patience_seconds)
+        self._attester = Attester(
+            self.follower, store, self._examination, journal, progress, patience_seconds
+        )
+        self.defender = Defender(self.follower, store, progress, patience_seconds)
+        self._gave_up_in = 0
         self._wait_reporter = WaitReporter(progress)
 
     def run(self) -> None:
@@ -79,11 +82,11 @@ class AggregatorRole:
             Something that waiting does not mend. Running again continues where this left off.
         """
         self._patiently(self.follower.refresh)
-        aggregator = self.follower.task.parameters.aggregator
-        if aggregator != self._ledger.sender:
+        aggregators = self.follower.task.committee.members
+        if self._ledger.sender not in aggregators:
             raise UsageError(
-                f"this task's aggregator is {aggregator}, the key is {self._ledger.sender}",
-                "name the right one with --key",
+                f"{self._ledger.sender} is no aggregator of this task",
+                f"name the key of one with --key: {', '.join(aggregators)}",
             )
         if not self.follower.task.is_over:
             self._patiently(self._ledger.check_funds)
@@ -98,87 +101,99 @@ class AggregatorRole:
         if task.is_over:
             report_end(task, self._progress)
             return True
-        phase = self.follower.phase
-        if phase in (Phase.COLLECTING, Phase.AGGREGATING):
-            is_new = self._examine_updates()
-            if is_new and phase == Phase.COLLECTING:
-                return False
-        if phase == Phase.AGGREGATING and self._propose():
+        if self._work(self.follower.phase):
             return False
         if not self._patiently(lambda: move_on(self.follower, 0, self._progress)):
             self._wait_reporter.report(self.follower)
             self._ledger.wait(self._pause())
         return False
 
-    def _examine_updates(self) -> bool:
-        """Fetch and add the updates that have not been; return whether there were any."""
-        task = self.follower.task
-        current = task.current
-        aggregation = self._aggregation
-        # Where a chain was rewritten, the follower has another task and updates other numbers.
-        is_other = self._examined_in is not task
-        if aggregation is None or is_other or aggregation.round_number != current.round:
-            manifest = self._patiently(lambda: self.follower.manifest)
-            aggregation = RoundAggregation(manifest, current.round, task.base_digest.hex())
-            self._aggregation, self._examined = aggregation, set()
-            self._examined_in, self._gave_up_on = task, 0
-            self._patiently(self.follower.base_model)
-        before = len(self._examined)
-        for record in task.rounds[current.round].updates:
-            if record.sequence not in self._examined and self._examine(aggregation, record):
-                self._examined.add(record.sequence)
-        return len(self._examined) > before
-
-    def _examine(self, aggregation: RoundAggregation, record: UpdateSubmitted) -> bool:
-        """Add or exclude one update; False if its content may still become available."""
-        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes(record.participant))
-        cap = aggregation.fetch_bytes(record.participant)
-        values: dict[str, Any] = {"round": record.round, "sequence": record.sequence}
-        reason: ExclusionReason | None
-        try:
-            with timed(values, "fetch_seconds"):
-                data = with_patience(
-                    lambda: self._store.get(cid, max_bytes=cap),
-                    self._patience_seconds,
-                    self._progress,
-                    AWAY,  # what is unavailable is asked for again later, behind the others
-                )
-        except (BlobUnavailable, BlobCorrupt, BlobTooLarge):
-            if not self._is_time_up():
+    def _work(self, phase: Phase) -> bool:
+        """Do what this phase asks of an aggregator; return whether to look again at once."""
+        if self._deposit():
+            return True
+        match phase:
+            case Phase.COLLECTING:
+                return self._examination.look()
+            case Phase.AGGREGATING:
+                self._examination.look()
+                return self._is_my_turn() and self._propose()
+            case Phase.PROPOSED | Phase.CHALLENGED:
+                return self._defend(phase) or self._attest()
+            case _:
                 return False
-            reason = ExclusionReason.UNAVAILABLE
-            aggregation.exclude(record, reason)
-        else:
-            with timed(values, "verify_seconds"):
-                reason = aggregation.add(record, data)
-        self._progress(
-            "excluded" if reason else "examined",
-            {**values, "participant": record.participant, "reason": reason or ""},
-        )
+
+    def _defend(self, phase: Phase) -> bool:
+        is_mine = self.follower.task.proposal.proposer == self._ledger.sender
+        return phase == Phase.CHALLENGED and is_mine and self.defender.move()
+
+    def _attest(self) -> bool:
+        if not self._attester.is_wanted():
+            return False
+        self._examination.look()
+        return self._attester.attest()
+
+    def _deposit(self) -> bool:
+        """Deposit what the bond lacks; not after a fault, which is for people to look at."""
+        if self._missing_bond() == 0:
+            return False
+        self._patiently(self._deposit_once)
         return True
 
-    def _is_time_up(self) -> bool:
-        """Return whether to stop waiting for content: half of the time to propose has passed."""
+    def _deposit_once(self) -> None:
+        # A deposit is not refused the second time: one that is under way must be seen first.
+        self._ledger.settle()
+        self.follower.refresh()
+        if missing := self._missing_bond():
+            receipt = self._ledger.send(DepositBond(missing))
+            self._progress(
+                "deposited",
+                {"wei": missing, "bond": format_ether(missing), "gas": receipt.gas_used},
+            )
+
+    def _missing_bond(self) -> int:
+        committee = self.follower.task.committee
+        member = committee.member(self._ledger.sender)
+        return 0 if member.barred_in else max(0, committee.required_bond - member.bond)
+
+    def _is_my_turn(self) -> bool:
+        committee, task = self.follower.task.committee, self.follower.task
+        member, number = committee.member(self._ledger.sender), task.current.round
+        is_barred = member.barred_in in (number, FOR_GOOD)
+        has_standing = not is_barred and member.bond >= committee.required_bond
+        return has_standing and self.follower.now >= self._turn_at(number)
+
+    def _turn_at(self, round_number: int) -> int:
         task = self.follower.task
-        half = task.parameters.aggregate_seconds // 2
-        until = task.current.opened_at + task.parameters.collect_seconds + half
-        return self.follower.phase == Phase.AGGREGATING and self.follower.now >= until
+        return task.turn_at(task.committee.rank(self._ledger.sender, round_number))
+
+    def _give_up_in_time(self) -> None:
+        """Exclude what could not be had once half of the own turn has passed."""
+        task = self.follower.task
+        until = self._turn_at(task.current.round) + task.parameters.aggregate_seconds // 2
+        if self.follower.now >= until:
+            for record in self._examination.pending():
+                self._examination.give_up_on(record)
 
     def _propose(self) -> bool:
         """Derive, pin and propose; return whether a proposal was made."""
-        task, aggregation = self.follower.task, self._aggregation
+        task = self.follower.task
         round_number = task.current.round
-        num_examined, num_updates = len(self._examined), task.current.num_updates
-        if aggregation is None or num_examined < num_updates or self._gave_up_on == round_number:
+        self._give_up_in_time()
+        aggregation = self._examination.aggregation
+        if aggregation is None or self._examination.pending() or self._gave_up_in == round_number:
             return False
         values: dict[str, Any] = {"round": round_number}
         try:
             with timed(values, "aggregate_seconds"):
-                derived = aggregation.derive(self.follower.base_model())
+                derived = self.derive(aggregation)
         except ValueOutOfRange as error:
             # The deadline will expire the round; proposing nothing is the honest answer.
-            self._gave_up_on = round_number
+            self._gave_up_in = round_number
             self._progress("gave_up", {"round": round_number, "reason": error.message})
+            return False
+        if not self._attester.remember(derived.model_digest, derived.report_digest):
+            self._gave_up_in = round_number
             return False
         with timed(values, "pin_seconds"):
             model_cid, report_cid = self._pin(derived.model, derived.report)
@@ -188,7 +203,6 @@ class AggregatorRole:
             model_cid.digest,
             derived.report_digest,
             report_cid.digest,
-            len(derived.report),
         )
         try:
             with timed(values, "propose_seconds"):
@@ -197,7 +211,7 @@ class AggregatorRole:
             if error.error not in LOST_RACES:
                 raise
             return False
-        self._remember(round_number, derived)
+        self._remember_model(round_number, derived)
         self._progress(
             "proposed",
             {
@@ -206,10 +220,14 @@ class AggregatorRole:
                 "bytes": len(derived.model) + len(derived.report),
                 "gas": receipt.gas_used,
                 "included": aggregation.num_included,
-                "updates": num_updates,
+                "updates": task.current.num_updates,
             },
         )
         return True
+
+    def derive(self, aggregation: RoundAggregation) -> DerivedRound:
+        """Return what the round yields, once every update was added or excluded."""
+        return aggregation.derive(self.follower.base_model())
 
     def _pin(self, *blobs: bytes) -> list[Cid]:
         """Pin several blobs at once: each waits for the disk, so they wait together."""
@@ -218,16 +236,18 @@ class AggregatorRole:
                 pool.map(lambda blob: self._patiently(partial(self._store.put, blob)), blobs)
             )
 
-    def _remember(self, round_number: int, derived: DerivedRound) -> None:
+    def _remember_model(self, round_number: int, derived: DerivedRound) -> None:
         self._patiently(self.follower.refresh)
         header, _ = self.follower.locate_model(round_number)
         self.follower.remember_model(derived.model_digest, decode_model_blob(derived.model, header))
 
     def _pause(self) -> float:
-        due = compute_due(self.follower)
-        if due is None:
-            return HEARTBEAT_SECONDS
-        return min(HEARTBEAT_SECONDS, max(0.02, due - self.follower.now))
+        times: list[float | None] = [compute_due(self.follower)]
+        if self.follower.phase == Phase.AGGREGATING:
+            times.append(self._turn_at(self.follower.task.current.round))
+        ahead = [time - self.follower.now for time in times if time is not None]
+        waits = [seconds for seconds in ahead if seconds > 0] or ([0.02] if ahead else [])
+        return min([HEARTBEAT_SECONDS, *waits])
 
     def _patiently(self, action: Any) -> Any:
         return with_patience(action, self._patience_seconds, self._progress)

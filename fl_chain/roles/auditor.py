@@ -6,6 +6,7 @@ It needs no key, no torch, and no word from anybody else.
 from __future__ import annotations
 
 import contextlib
+from itertools import islice
 from typing import Any
 
 from fl_chain.audit.audit import OnFinding, run_audit
@@ -22,8 +23,13 @@ from fl_chain.chain.contracts import (
 )
 from fl_chain.errors import LedgerError, MalformedBlob, UnknownContract
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
+    BondSlashed,
+    BondWithdrawn,
+    ChallengeFailed,
     Log,
     ParticipantAdmitted,
+    ProposalChallenged,
     RoundOpened,
     TaskCreated,
     decode_log,
@@ -138,34 +144,50 @@ def _read_state(
 ) -> tuple[int, LedgerState]:
     """Return the block and what the ledger's views answer there; block -1 if one came between."""
     rounds, participants = [0], dict[str, None]()
+    aggregators, accounts = dict[str, None](), dict[str, None]()
     for log in logs:
         with contextlib.suppress(MalformedBlob):  # the checks say which log is none
             record = decode_log(log)
-            if isinstance(record, RoundOpened):
-                rounds.append(record.round)
-            elif isinstance(record, ParticipantAdmitted):
-                participants[record.participant] = None
-    before, parameters, current, proposal, *views, after = connection.try_batch(
+            match record:
+                case RoundOpened():
+                    rounds.append(record.round)
+                case ParticipantAdmitted():
+                    participants[record.participant] = None
+                case AggregatorAppointed():
+                    aggregators[record.aggregator] = None
+                case BondWithdrawn():
+                    accounts[record.aggregator] = None
+                case BondSlashed() | ChallengeFailed():
+                    accounts[record.beneficiary] = None
+                case ProposalChallenged():
+                    accounts[record.challenger] = None
+    before, parameters, current, proposal, dispute, *views, after = connection.try_batch(
         [
             ("eth_blockNumber", []),
             _view(address, "parameters"),
             _view(address, "currentRound"),
             _view(address, "proposal"),
+            _view(address, "dispute"),
             *(_view(address, "modelDigestOf", number) for number in rounds),
             *(_view(address, "participantOf", participant) for participant in participants),
+            *(_view(address, "aggregatorOf", aggregator) for aggregator in aggregators),
+            *(_view(address, "payoutOf", account) for account in accounts),
             ("eth_blockNumber", []),
         ]
     )
     for answer in (before, after):
         if isinstance(answer, RpcError):
             raise answer
-    answers = [_read_view(view) for view in views]
+    answers = iter([_read_view(view) for view in views])
     state = LedgerState(
         parameters=_read_view(parameters),
         current_round=_read_view(current),
         proposal=_read_view(proposal),
-        model_digests=answers[: len(rounds)],
-        participants=dict(zip(participants, answers[len(rounds) :], strict=True)),
+        dispute=_read_view(dispute),
+        model_digests=list(islice(answers, len(rounds))),
+        participants=dict(zip(participants, answers, strict=False)),
+        aggregators=dict(zip(aggregators, answers, strict=False)),
+        payouts=dict(zip(accounts, answers, strict=False)),
     )
     return read_quantity(before) if before == after else -1, state
 

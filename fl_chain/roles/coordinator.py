@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from fl_chain.aggregation.derive import genesis_header
+from fl_chain.aggregation.derive import model_header
 from fl_chain.aggregation.fixed_point import encode_model
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
@@ -16,8 +16,7 @@ from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, layout_of
-from fl_chain.protocol.manifest import Manifest, encode_manifest
-from fl_chain.protocol.records import TaskParameters
+from fl_chain.protocol.manifest import Manifest, compute_parameters, encode_manifest
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
@@ -63,24 +62,15 @@ def create_task(
         check_code(deployer.connection, registry, REGISTRY)
     else:
         registry = deployer.deploy_registry()
-    rounds = manifest.rounds
-    ledger = deployer.deploy_ledger(
-        TaskParameters(
-            registry=registry,
-            aggregator=manifest.aggregator,
-            manifest_digest=compute_digest(document),
-            manifest_cid_digest=manifest_cid.digest,
-            genesis_digest=compute_digest(genesis),
-            genesis_cid_digest=genesis_cid.digest,
-            num_rounds=rounds.num_rounds,
-            min_updates=rounds.min_updates,
-            target_updates=rounds.target_updates,
-            max_weight=rounds.max_weight,
-            collect_seconds=rounds.collect_seconds,
-            aggregate_seconds=rounds.aggregate_seconds,
-            challenge_seconds=rounds.challenge_seconds,
-        )
+    parameters = compute_parameters(
+        manifest,
+        registry=registry,
+        manifest_digest=compute_digest(document),
+        manifest_cid_digest=manifest_cid.digest,
+        genesis_digest=compute_digest(genesis),
+        genesis_cid_digest=genesis_cid.digest,
     )
+    ledger = deployer.deploy_ledger(parameters, manifest.committee.aggregators)
     progress("deployed", {"ledger": ledger, "registry": registry})
     admit_participants(deployer, ledger, registry, task_file.participants, progress)
     return CreatedTask(ledger, registry, manifest.task_id, compute_digest(genesis).hex())
@@ -121,7 +111,10 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         name=task_file.name or f"{recipe.model} on {recipe.data}",
         salt=secrets.token_hex(16),
         chain_id=deployer.connection.chain_id,
-        aggregator=task_file.aggregator or deployer.address,
+        committee=replace(
+            task_file.committee,
+            aggregators=task_file.committee.aggregators or (deployer.address,),
+        ),
         layout=layout,
         rounds=task_file.rounds,
         recipe=replace(recipe, environment=_environment()),
@@ -130,7 +123,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         privacy=task_file.privacy,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
-    return manifest, encode_blob(genesis_header(manifest), values)
+    return manifest, encode_blob(model_header(manifest), values)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:

@@ -1,8 +1,8 @@
-"""The main job on one machine: devnet, keys, task, and one process per participant.
+"""The main job on one machine: devnet, keys, task, and one process per participant and aggregator.
 
-The processes come from one server that has imported torch once and forks on demand: eleven imports
-at the same time on two cores would cost more than the training. Each runs the very command that a
-participant would run by hand, with its own key, journal and partition.
+The processes come from one server that has imported torch once and forks on demand: a dozen imports
+at the same time on two cores would cost more than the training. Each runs the very command that
+people would run by hand, with its own key, its own journal and, as a participant, its partition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from fl_chain.chain.ether import format_ether
 from fl_chain.errors import DevnetError, UsageError
+from fl_chain.process import signals_held
+from fl_chain.protocol.records import BondSlashed, Fault, decode_log
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
 from fl_chain.roles.services import Services, generate_password
@@ -34,7 +37,14 @@ RunCommand = Callable[[list[str]], int]
 
 DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp"}
 NUM_IPFS_NODES = 2
-"""Participants take turns at them, the aggregator is at the last: blobs travel over bitswap."""
+"""Participants take turns at them from the first on, aggregators from the last: blobs travel over
+bitswap."""
+BOND_GWEI = 10**9
+"""One ether; every key of a devnet is given a hundred."""
+CHEAT_SECONDS = 5
+"""Time for a turn and for a move where an aggregator cheats: people are watching."""
+WATCHER = "watcher"
+"""Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
 _PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
 
@@ -51,6 +61,25 @@ class DemoOptions:
     model: str = ""
     """Empty for the data set's usual one."""
     devnet: str = "anvil"
+    num_aggregators: int = 3
+    cheat: str = ""
+    """What the first aggregator does wrong, see cheats.py; empty for nothing."""
+
+    @property
+    def quorum(self) -> int:
+        """More than half of the aggregators; none of a single one, whom nobody checks.
+
+        None either where a dispute is to decide, which a committee would be faster than.
+        """
+        is_alone = self.num_aggregators == 1 or self.cheat in ("wrong-model", "omit")
+        return 0 if is_alone else self.num_aggregators // 2 + 1
+
+    @property
+    def windows(self) -> dict[str, int]:
+        """Times of a round that are not the usual ones, in seconds."""
+        if not self.cheat:
+            return {}
+        return {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +87,21 @@ class DemoEvent:
     """One line of one process."""
 
     source: str
-    """``aggregator`` or ``participant-N``."""
+    """``aggregator-N``, from 1, ``participant-N``, from 0, or ``watcher``."""
     event: str
     values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A bond that was taken."""
+
+    aggregator: str
+    """Name of its key, as of the beneficiary's."""
+    fault: str
+    amount: str
+    beneficiary: str
+    """Who has half of it; empty for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +132,10 @@ class Demo:
 
     def __exit__(self, *details: object) -> None:
         """End the role processes; the devnet is the caller's to keep or stop."""
+        with signals_held():
+            self._end_processes()
+
+    def _end_processes(self) -> None:
         for process in self._processes.values():
             if process.is_alive():
                 process.terminate()
@@ -134,19 +179,25 @@ class Demo:
         )
         self.on_step(f"loading {options.data} (downloaded the first time)")
         load_dataset(options.data)
-        self.on_step(f"making {options.num_participants + 1} keys")
-        addresses = self._make_keys()
+        watchers = [WATCHER] if options.cheat else []
+        names = ["coordinator", *self._aggregators, *self._participants, *watchers]
+        self.on_step(f"making {len(names)} keys")
+        addresses = self._make_keys(names)
         fund(self.services.connect(), list(addresses.values()))
         self.on_step("deploying the contracts")
         description = {
             "name": f"demo: {model} on {options.data}",
-            "participants": [
-                address for name, address in addresses.items() if name != "coordinator"
-            ],
+            "participants": [addresses[name] for name in self._participants],
+            "committee": {
+                "aggregators": [addresses[name] for name in self._aggregators],
+                "quorum": options.quorum,
+                "bond_gwei": BOND_GWEI,
+            },
             "recipe": {"model": model, "data": options.data},
             "rounds": {
                 "num_rounds": options.num_rounds,
                 "min_updates": options.num_participants,
+                **options.windows,
             },
         }
         services = self.services
@@ -156,18 +207,24 @@ class Demo:
         self._stage = Stage(devnet, task)
 
     def start(self) -> None:
-        """Start the aggregator and the participants, a process each."""
+        """Start the aggregators and the participants, a process each."""
         nodes = [service.address for service in self.stage.devnet.ipfs]
         self.started_at = time.monotonic()
-        self._start(
-            "aggregator", ["aggregator", "run", "--key", "coordinator", "--ipfs", nodes[-1]]
-        )
+        for index, name in enumerate(self._aggregators):
+            node = nodes[-1 - index % len(nodes)]
+            arguments = ["aggregator", "run", "--key", name, "--ipfs", node]
+            if index == 0 and self.options.cheat:
+                arguments += ["--cheat", self.options.cheat, "--outbox", str(self._inbox)]
+            self._start(name, arguments)
+        if self.options.cheat:
+            arguments = ["challenge", "run", "--key", WATCHER, "--ipfs", nodes[0]]
+            self._start(WATCHER, [*arguments, "--inbox", str(self._inbox)])
         count = self.options.num_participants
-        for index in range(count):
+        for index, name in enumerate(self._participants):
             node = nodes[index % len(nodes)]
-            arguments = ["participant", "run", "--key", f"participant-{index}", "--ipfs", node]
+            arguments = ["participant", "run", "--key", name, "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
-            self._start(f"participant-{index}", arguments)
+            self._start(name, arguments)
 
     def events(self) -> Iterator[DemoEvent]:
         """Yield what the processes report until all have ended.
@@ -192,6 +249,23 @@ class Demo:
                 for line in lines:
                     values = json.loads(line)
                     yield DemoEvent(source, values.pop("event"), values)
+
+    def list_losses(self) -> list[Loss]:
+        """Return the bonds that were taken, in order."""
+        services = self.services
+        keys = {address: name for name, address in services.list_keys()}
+        page = services.open_ledger(self.stage.task.ledger).fetch(0)
+        records = map(decode_log, page.logs)
+        return [
+            Loss(
+                keys[record.aggregator],
+                Fault(record.fault).name,
+                format_ether(record.amount),
+                keys.get(record.beneficiary, ""),
+            )
+            for record in records
+            if isinstance(record, BondSlashed)
+        ]
 
     def _check_exit(self, source: str) -> None:
         process = self._processes[source]
@@ -220,16 +294,24 @@ class Demo:
         self._processes[name] = process
         self._outputs[reader] = name
 
-    def _make_keys(self) -> dict[str, str]:
-        names = [f"participant-{index}" for index in range(self.options.num_participants)]
+    @property
+    def _aggregators(self) -> list[str]:
+        return [f"aggregator-{number + 1}" for number in range(self.options.num_aggregators)]
+
+    @property
+    def _participants(self) -> list[str]:
+        return [f"participant-{index}" for index in range(self.options.num_participants)]
+
+    def _make_keys(self, names: Sequence[str]) -> dict[str, str]:
         for path in self.services.keys.glob("*.json"):
             path.unlink()  # the demo's own keys of last time, for a chain that is gone
         self._password_path.unlink(missing_ok=True)
         password = generate_password(self._password_path)
-        return {
-            name: self.services.create_key(name, password, is_generated=True)
-            for name in ("coordinator", *names)
-        }
+        return {name: self.services.create_key(name, password, is_generated=True) for name in names}
+
+    @property
+    def _inbox(self) -> Path:
+        return self.options.state / "inbox"
 
     def _password(self) -> str:
         return self._password_path.read_text(encoding="utf-8").strip()
@@ -243,9 +325,13 @@ class Demo:
 
 
 def stop_demo(state: Path) -> bool:
-    """Stop what a demo left running; return whether anything did."""
-    devnet = read_devnet(state)
-    return devnet is not None and stop_devnet(state)
+    """Stop what a demo left running; return whether anything did.
+
+    A second Ctrl-C waits until everything has ended: it would leave the rest of it running.
+    """
+    with signals_held():
+        devnet = read_devnet(state)
+        return devnet is not None and stop_devnet(state)
 
 
 def _start_server() -> None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.derive import (
     compute_blob_bytes,
     decode_model_blob,
-    genesis_header,
     model_header,
 )
 from fl_chain.chain.ledger import Ledger
@@ -20,8 +19,9 @@ from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters, decode_log
-from fl_chain.protocol.round import Phase, Task
+from fl_chain.protocol.round import Task
 from fl_chain.storage.store import ContentStore
 
 
@@ -67,7 +67,8 @@ class TaskFollower:
         if self._manifest is None:
             parameters = self.task.parameters
             self._manifest = fetch_manifest(self.store, parameters)
-            check_agreement(self._manifest, parameters, self.ledger.chain_id)
+            aggregators = tuple(self.task.committee.members)
+            check_agreement(self._manifest, parameters, aggregators, self.ledger.chain_id)
         return self._manifest
 
     def refresh(self) -> list[LedgerRecord]:
@@ -128,15 +129,13 @@ class TaskFollower:
 
     def locate_model(self, round_number: int) -> tuple[BlobHeader, Cid]:
         """Return expected header and address of a round's model."""
+        header = model_header(self.manifest)
         if round_number == 0:
-            header = genesis_header(self.manifest)
             cid_digest = self.task.parameters.genesis_cid_digest
         else:
             history = self.task.rounds[round_number]
             if history.proposal is None:
                 raise LedgerError(f"round {round_number} has no model")
-            base = self.task.model_digest(history.opened.base_round)
-            header = model_header(self.manifest, round_number, base.hex())
             cid_digest = history.proposal.model_cid_digest
         return header, cid_from_digest(cid_digest, compute_blob_bytes(header))
 

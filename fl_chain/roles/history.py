@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fl_chain.aggregation.derive import compute_blob_bytes, update_header
+from fl_chain.aggregation.derive import compute_update_bytes
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import EthereumLedger, find_tasks
 from fl_chain.chain.ledger import Ledger
@@ -37,7 +37,7 @@ def list_tasks(connection: ChainConnection, shelf: ManifestShelf) -> Iterator[Ro
     """Yield a row per task on the chain, oldest first; names are those of the shelf's manifests."""
     found = find_tasks(connection)
     replays = [replay(EthereumLedger(connection, address)) for address, _ in found]
-    manifests = shelf.find_all([task.parameters for task, _ in replays])
+    manifests = shelf.find_all([task for task, _ in replays])
     for (address, block), (task, now), manifest in zip(found, replays, manifests, strict=True):
         current = task.current
         yield {
@@ -45,7 +45,7 @@ def list_tasks(connection: ChainConnection, shelf: ManifestShelf) -> Iterator[Ro
             "name": manifest.name if manifest else None,
             "task_id": task.parameters.manifest_digest.hex(),
             "coordinator": task.coordinator,
-            "aggregator": task.parameters.aggregator,
+            "aggregators": len(task.committee.members),
             "registry": task.parameters.registry,
             "block": block,
             "participants": len(task.admitted),
@@ -69,6 +69,8 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
         "finished_at": None,
         "model": task.parameters.genesis_digest.hex(),
         "report": None,
+        "proposer": None,
+        "rejected": None,
     }
     for number, history in task.rounds.items():
         end = history.finalized or history.aborted
@@ -78,10 +80,12 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
             "phase": task.phase_of(number, now).name,
             "base_round": history.opened.base_round,
             "updates": len(history.updates),
-            "opened_at": history.opened.timestamp,
+            "opened_at": history.opened.opens_at,
             "finished_at": end.timestamp if end else None,
             "model": proposal.model_digest.hex() if proposal else None,
             "report": proposal.report_digest.hex() if proposal else None,
+            "proposer": proposal.proposer if proposal else None,
+            "rejected": len(history.rejected),
         }
 
 
@@ -92,14 +96,11 @@ def list_updates(ledger: Ledger, shelf: ManifestShelf) -> Iterator[Row]:
     which follows from the manifest: without that, the CID is None.
     """
     task, _ = replay(ledger)
-    manifest = shelf.find(task.parameters) if any(h.updates for h in task.rounds.values()) else None
+    manifest = shelf.find(task) if any(h.updates for h in task.rounds.values()) else None
+    size = compute_update_bytes(manifest) if manifest else None
     for number, history in task.rounds.items():
-        base_model = task.model_digest(history.opened.base_round).hex()
         for record in history.updates:
-            cid = None
-            if manifest is not None:
-                header = update_header(manifest, number, base_model, record.participant)
-                cid = str(cid_from_digest(record.cid_digest, compute_blob_bytes(header)))
+            cid = str(cid_from_digest(record.cid_digest, size)) if size is not None else None
             yield {
                 "round": number,
                 "sequence": record.sequence,

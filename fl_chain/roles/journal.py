@@ -53,6 +53,7 @@ class Journal:
         self._update = directory / "update.safetensors"
         self._facts = directory / "update.json"
         self._transaction = directory / "transaction.hex"
+        self._result = directory / "attested.json"
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = JournalLock(directory)
@@ -98,6 +99,19 @@ class Journal:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing remembered, or half of it: the update is made again
         return None
+
+    def write_result(self, round_number: int, result: bytes) -> None:
+        """Remember what an aggregator attests to, before it signs it."""
+        facts = {"result": result.hex(), "round": round_number}
+        _replace(self._result, json.dumps(facts).encode())
+
+    def read_result(self, round_number: int) -> bytes | None:
+        """Return what was attested to in a round, if that is the last one remembered."""
+        try:
+            facts = json.loads(self._result.read_bytes())
+            return bytes.fromhex(facts["result"]) if facts["round"] == round_number else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def write_transaction(self, raw: bytes) -> None:
         """Remember a signed transaction before it leaves."""

@@ -45,7 +45,7 @@ class JournalLock:
             self.close()
             raise LocalStateError(
                 f"{directory} is in use by another process{f' (pid {owner})' if owner else ''}",
-                "one participant runs once in a task; end the other first, or let it work",
+                "a key takes part in a task once at a time; end the other first, or let it work",
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -1,50 +1,65 @@
-"""Move a task on when its own actors do not: anybody may finalize and abort when the time has come.
+"""Move a task on when its own actors do not: anybody may end what time alone has decided.
 
-Participants wait a grace period before they pay for it, so that normally the aggregator does.
+Participants wait a grace period before they pay for it, so that normally an aggregator does.
 """
 
 from __future__ import annotations
 
 from fl_chain.errors import TransactionRejected
-from fl_chain.protocol.actions import Abort, Finalize
-from fl_chain.protocol.round import Phase, Task
+from fl_chain.protocol.actions import Abort, ConcludeDispute, Finalize
+from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.round import Task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
 
-LOST_RACES = ("UnexpectedPhase", "UnexpectedRound", "ChallengeWindowOpen", "TaskOver")
+LOST_RACES = (
+    "AlreadyAttested",
+    "ChallengeWindowOpen",
+    "MoveNotOver",
+    "MoveOver",
+    "OutOfTurn",
+    "TaskOver",
+    "UnexpectedMove",
+    "UnexpectedPhase",
+    "UnexpectedRound",
+)
 """Refusals that mean that somebody was faster or our clock ahead: look again, nothing is lost."""
 
 
 def compute_due(follower: TaskFollower) -> int | None:
     """Return the time at which time alone lets somebody act on the round; None if never."""
     task = follower.task
-    current, parameters = task.current, task.parameters
-    collect_until = current.opened_at + parameters.collect_seconds
     match follower.phase:
+        case Phase.SCHEDULED:
+            return task.current.opened_at
         case Phase.COLLECTING:
-            return collect_until + 1
+            return task.collect_until + 1
         case Phase.AGGREGATING:
-            return collect_until + parameters.aggregate_seconds + 1
+            return task.turn_at(len(task.committee.members)) + 1
         case Phase.PROPOSED:
-            return current.proposed_at + parameters.challenge_seconds
-        case Phase.EXPIRED if current.num_updates < parameters.min_updates:
-            return collect_until + 1
+            return task.window_until
+        case Phase.CHALLENGED:
+            return task.dispute.until + 1
+        case Phase.EXPIRED if task.current.num_updates < task.parameters.min_updates:
+            return task.collect_until + 1
         case Phase.EXPIRED:
-            return collect_until + parameters.aggregate_seconds + 1
+            return task.turn_at(len(task.committee.members)) + 1
         case _:
             return None
 
 
 def move_on(follower: TaskFollower, grace_seconds: int, progress: Progress) -> bool:
-    """Finalize or abort the current round if that has been due for a while; return whether."""
+    """Do what has been due for a while: finalize, abort, conclude; return whether that was done."""
     due = compute_due(follower)
     if due is None or follower.now < due + grace_seconds:
         return False
     round_number = follower.task.current.round
-    action: Finalize | Abort
+    action: Finalize | Abort | ConcludeDispute
     match follower.phase:
         case Phase.PROPOSED:
             action, event = Finalize(round_number), "finalized"
+        case Phase.CHALLENGED:
+            action, event = ConcludeDispute(round_number), "concluded"
         case Phase.EXPIRED:
             action, event = Abort(round_number), "aborted"
         case _:

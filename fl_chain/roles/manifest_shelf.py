@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
 from fl_chain.protocol.manifest import Manifest, check_agreement
-from fl_chain.protocol.records import TaskParameters
+from fl_chain.protocol.round import Task
 from fl_chain.roles.follower import fetch_manifest
 from fl_chain.storage.store import ContentStore
 
@@ -30,14 +30,15 @@ class ManifestShelf:
         self._store = store
         self._chain_id = chain_id
 
-    def find(self, parameters: TaskParameters) -> Manifest | None:
-        """Return the manifest that a contract was created for, None if it cannot be had."""
+    def find(self, task: Task) -> Manifest | None:
+        """Return the manifest that a task's contract was created for, None if it cannot be had."""
         store = self._store
         if store is None:
             return None
         try:
-            manifest = fetch_manifest(store, parameters)
-            check_agreement(manifest, parameters, self._chain_id)
+            manifest = fetch_manifest(store, task.parameters)
+            aggregators = tuple(task.committee.members)
+            check_agreement(manifest, task.parameters, aggregators, self._chain_id)
         except StoreUnreachable:
             self._store = None  # nobody waits for the same silence twice
             return None
@@ -45,7 +46,7 @@ class ManifestShelf:
             return None
         return manifest
 
-    def find_all(self, tasks: Sequence[TaskParameters]) -> list[Manifest | None]:
+    def find_all(self, tasks: Sequence[Task]) -> list[Manifest | None]:
         """Return the manifest of each task, None where it cannot be had."""
         with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
             return list(pool.map(self.find, tasks))

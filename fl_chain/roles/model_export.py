@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.protocol.blob import Layout, count_values
-from fl_chain.protocol.round import Phase
+from fl_chain.protocol.phases import Phase
 from fl_chain.roles.follower import TaskFollower
 
 

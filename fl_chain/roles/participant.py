@@ -13,6 +13,7 @@ from fl_chain.protocol.actions import SubmitUpdate
 from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, unflatten
+from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
     RoundAborted,
@@ -20,7 +21,6 @@ from fl_chain.protocol.records import (
     RoundOpened,
     TaskStopped,
 )
-from fl_chain.protocol.round import Phase
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
@@ -36,7 +36,7 @@ from fl_chain.storage.store import ContentStore
 from fl_chain.training.trainer import Trainer
 
 GRACE_SECONDS = 15
-"""How long a participant leaves it to the aggregator to finalize or abort."""
+"""How long a participant leaves it to the aggregators to finalize or abort."""
 HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
 

@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import InvalidManifest, UsageError
-from fl_chain.protocol.manifest import Encoding, Recipe, RoundParameters
+from fl_chain.protocol.manifest import (
+    CommitteeParameters,
+    Encoding,
+    Recipe,
+    RoundParameters,
+)
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_rules import check_task_rules
 
-_TOP = ("name", "aggregator", "participants", "registry", "rule", "privacy")
-_TABLES = {"rounds": RoundParameters, "recipe": Recipe, "encoding": Encoding}
+_TOP = ("name", "participants", "registry", "rule", "privacy")
+_TABLES = {
+    "committee": CommitteeParameters,
+    "rounds": RoundParameters,
+    "recipe": Recipe,
+    "encoding": Encoding,
+}
 _NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
 """Stands for the name that a task without one is given when it is created."""
@@ -25,8 +35,9 @@ _ROUND_DEFAULTS = {
     "max_weight": 100_000,
     "collect_seconds": 600,
     "aggregate_seconds": 600,
-    "challenge_seconds": 0,
 }
+_QUORUM_CHALLENGE_SECONDS = 600
+"""Default of challenge_seconds where a quorum decides; elsewhere waiting would change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +45,8 @@ class TaskFile:
     """The contents of a task.toml, checked."""
 
     name: str
-    aggregator: str
-    """Address of the aggregator; empty for the coordinator itself."""
+    committee: CommitteeParameters
+    """Without aggregators, the coordinator is the only one."""
     participants: tuple[str, ...]
     registry: str
     """Address of a registry to use; empty to deploy one."""
@@ -79,21 +90,26 @@ def read_task_file(path: Path, resolve: Callable[[str], str] = read_address) -> 
 def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_address) -> TaskFile:
     """Return the task that the tables of a task.toml describe; see :func:`read_task_file`."""
     _check_names("", contents, (*_TOP, *_TABLES))
-    participants: list[str] = []
-    for account in _take_list(contents, "participants"):
-        address = _address("participants", account, resolve)
-        if address in participants:
-            raise UsageError(f"participants: {account} is listed twice")
-        participants.append(address)
+    participants = _accounts("participants", _take_list("participants", contents), resolve)
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
     target = rounds.setdefault("target_updates", max(1, len(participants)))
     if isinstance(target, int):
         rounds.setdefault("min_updates", max(1, (target + 1) // 2))
-    aggregator, registry = (_take(contents, name, "") for name in ("aggregator", "registry"))
+    committee = {"aggregators": [], **_table(contents, "committee")}
+    has_quorum = committee.get("quorum", 0) != 0
+    rounds.setdefault("challenge_seconds", _QUORUM_CHALLENGE_SECONDS if has_quorum else 0)
+    if has_quorum and rounds["challenge_seconds"] == 0:
+        raise UsageError(
+            "rounds.challenge_seconds is 0: a model is final before a quorum has looked at it",
+            "leave it out, or give the aggregators more time than they need to derive a round",
+        )
+    listed = _take_list("committee.aggregators", committee)
+    committee["aggregators"] = _accounts("committee.aggregators", listed, resolve)
+    registry = _take(contents, "registry", "")
     task = TaskFile(
         name=_take(contents, "name", ""),
-        aggregator=aggregator and _address("aggregator", aggregator, resolve),
-        participants=tuple(participants),
+        committee=_build("committee", committee),
+        participants=participants,
         registry=registry and _address("registry", registry, read_address),
         rule=_take(contents, "rule", "mean"),
         privacy=_take(contents, "privacy", "open"),
@@ -103,6 +119,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
     )
     check_task_rules(
         name=task.name or _UNNAMED,
+        committee=task.committee,
         rule=task.rule,
         privacy=task.privacy,
         rounds=task.rounds,
@@ -126,6 +143,9 @@ def _build(name: str, values: dict[str, Any]) -> Any:
     types = {entry.name: entry.type for entry in fields(kind)}
     checked: dict[str, Any] = {}
     for key, value in values.items():
+        if types[key] == "tuple[str, ...]":
+            checked[key] = value  # of addresses, made from what people wrote before
+            continue
         if types[key] == "str" and isinstance(value, Decimal | int) and type(value) is not bool:
             value = str(value)  # numbers with fractions travel as text
         expected = int if types[key] == "int" else str
@@ -157,11 +177,21 @@ def _take(contents: dict[str, Any], name: str, default: str) -> str:
     return value
 
 
-def _take_list(contents: dict[str, Any], name: str) -> list[str]:
-    value = contents.get(name, [])
+def _take_list(key: str, values: dict[str, Any]) -> list[str]:
+    value = values.get(key.rpartition(".")[2], [])
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise UsageError(f"{name} is a list of names of keys, or addresses, as text")
+        raise UsageError(f"{key} is a list of names of keys, or addresses, as text")
     return value
+
+
+def _accounts(key: str, listed: list[str], resolve: Callable[[str], str]) -> tuple[str, ...]:
+    addresses: list[str] = []
+    for account in listed:
+        address = _address(key, account, resolve)
+        if address in addresses:
+            raise UsageError(f"{key}: {account} is listed twice")
+        addresses.append(address)
+    return tuple(addresses)
 
 
 def _address(key: str, text: str, resolve: Callable[[str], str]) -> str:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
 from fl_chain.protocol.canonical_json import MAX_INTEGER
-from fl_chain.protocol.manifest import Encoding, Manifest, Recipe, RoundParameters
+from fl_chain.protocol.manifest import (
+    CommitteeParameters,
+    Encoding,
+    Manifest,
+    Recipe,
+    RoundParameters,
+)
 
 _SALT = "0" * 32
-_ADDRESS = "0x" + "0" * 40
+_COORDINATOR = "0x" + "1" * 40
 _LAYOUT = (("parameter", (1,)),)
 _KEYS = {
     entry.name: f"{table}.{entry.name}"
-    for table, kind in (("rounds", RoundParameters), ("recipe", Recipe), ("encoding", Encoding))
+    for table, kind in (
+        ("committee", CommitteeParameters),
+        ("rounds", RoundParameters),
+        ("recipe", Recipe),
+        ("encoding", Encoding),
+    )
     for entry in fields(kind)
 }
 """Name of a manifest's field to the key of task.toml that it comes from, where they differ."""
@@ -23,6 +34,7 @@ _KEYS = {
 def check_task_rules(
     *,
     name: str,
+    committee: CommitteeParameters,
     rule: str,
     privacy: str,
     rounds: RoundParameters,
@@ -41,7 +53,7 @@ def check_task_rules(
             name=name,
             salt=_SALT,
             chain_id=1,
-            aggregator=_ADDRESS,
+            committee=replace(committee, aggregators=committee.aggregators or (_COORDINATOR,)),
             layout=_LAYOUT,
             rounds=rounds,
             recipe=recipe,

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scripts.vectors.evidence import MAX_ABS, PARTICIPANTS, TENSORS, TaskOnRecord, spell
+from scripts.vectors.evidence import (
+    AGGREGATORS,
+    MAX_ABS,
+    PARTICIPANTS,
+    TENSORS,
+    TaskOnRecord,
+    spell,
+)
 from tests import reference as ref
 
 TASK_CHECKS = (
@@ -79,6 +86,29 @@ def make_wrong_model() -> Any:
     return _case(about, task.evidence(), [1, 2], {("aggregate", 1): ["FAIL"]})
 
 
+def make_overruled_model() -> Any:
+    """Return a wrong model that a quorum rejects, and rounds that a quorum makes final."""
+    task = TaskOnRecord()
+    task.submit_all()
+    task.propose(off_by=1)
+    wrong = task.models[1][0]
+    task.attest(*AGGREGATORS[1:])
+    task.reject(AGGREGATORS[0])
+    task.propose(turn=1)
+    task.attest(AGGREGATORS[2])
+    task.finalize(window=0)
+    task.submit_all()
+    task.propose()
+    task.attest(AGGREGATORS[2])
+    task.finalize(window=0)
+    about = (
+        f"Two of three aggregators attest against the model {wrong[:8]}... of round 1, which is off"
+        " by one: it is dropped, and its proposer's bond is taken. The second proposes in its turn."
+        " Both rounds become final at once."
+    )
+    return _case(about, task.evidence(), [1, 2])
+
+
 def make_one_round() -> Any:
     """Return the audit of one round alone, whose base model nobody has."""
     task = TaskOnRecord()
@@ -91,28 +121,46 @@ def make_one_round() -> Any:
 
 
 def make_lying_report() -> Any:
-    """Return reports that give another reason, leave an update unlisted, or lie about weight."""
+    """Return reports that give another status than the one that applies, or lie about weight."""
     task = TaskOnRecord()
     task.submit(0, [10, -20])
     task.submit(1, [1, MAX_ABS + 1], "out_of_range")
     task.submit(2, [5, 6])
-    task.propose(excluded=[{"reason": "malformed", "sequence": 1}])
+    task.propose(statuses=[0, ref.STATUS["malformed"], 0])
     task.finalize()
     task.submit(0, [10, -20])
     task.submit(1, [1, MAX_ABS + 1], "out_of_range")
     task.submit(2, [5, 6])
-    task.propose(included=[0], excluded=[], total_weight=399)
+    task.propose(statuses=[0, 0, ref.STATUS["misbound"]], total_weight=399)
     task.finalize()
     about = (
-        "Round 1: another reason than the one that applies. Round 2: two updates are not"
-        " listed, of which one is excluded, and the total weight is wrong. Both models are right."
+        "Round 1: another reason than the one that applies. Round 2: the update that is excluded"
+        " is given as included, one that is included as excluded, and the total weight is wrong."
+        " Both models are right."
     )
     wrong: Exceptions = {
         ("exclusions", 1): ["FAIL"],
         ("aggregate", 1): ["FAIL"],
-        ("exclusions", 2): ["FAIL", "FAIL"],  # the update that is not given as excluded; the list
+        ("exclusions", 2): ["FAIL", "FAIL"],
         ("aggregate", 2): ["FAIL"],
     }
+    return _case(about, task.evidence(), [1, 2], wrong)
+
+
+def make_short_report() -> Any:
+    """Return reports that do not have one status for each update."""
+    task = TaskOnRecord()
+    for statuses in ([0, 0], [0, 0, 0, 0]):
+        task.submit_all()
+        task.propose(statuses=statuses)
+        task.finalize()
+    about = (
+        "The report of round 1 has a status too few, that of round 2 one too many. Both models are"
+        " right."
+    )
+    wrong: Exceptions = {}
+    for number in (1, 2):
+        wrong |= {("report", number): ["FAIL"], ("exclusions", number): []}
     return _case(about, task.evidence(), [1, 2], wrong)
 
 
@@ -227,7 +275,8 @@ def make_aborted_round() -> Any:
     """Return a task whose first round expired and whose last one was stopped."""
     task = TaskOnRecord()
     task.submit(0, [1, 2])
-    task.now += task.rounds["collect_seconds"] + task.rounds["aggregate_seconds"]
+    turns = len(AGGREGATORS) * task.rounds["aggregate_seconds"]
+    task.now += task.rounds["collect_seconds"] + turns
     task.note(task.ledger, "RoundAborted", round=1)
     task.open_round()
     task.honest_round()
@@ -239,7 +288,7 @@ def make_aborted_round() -> Any:
         "Round 1 had an update and no proposal; round 2 starts from the genesis model, too; round 3"
         " was stopped after its proposal."
     )
-    return _case(about, task.evidence(), [2, 3])
+    return _case(about, task.evidence(), [2])
 
 
 def make_tampered_log() -> Any:
@@ -339,9 +388,7 @@ def make_omitted_log() -> Any:
 def make_wrong_genesis() -> Any:
     """Return a genesis model that is not served as it was."""
     task = TaskOnRecord()
-    genesis = ref.blob(
-        ref.blob_metadata("model", task.task, 0, ref.NO_DIGEST), TENSORS, [1000, -999]
-    )
+    genesis = ref.blob(ref.model_metadata(task.task), TENSORS, [1000, -999])
     task.honest_round()
     task.honest_round()
     task.serve("genesis", **spell(genesis))
@@ -362,8 +409,10 @@ def make_missing_manifest() -> Any:
 MAKERS: dict[str, Callable[[], Any]] = {
     "audit/honest.json": make_honest,
     "audit/wrong_model.json": make_wrong_model,
+    "audit/overruled_model.json": make_overruled_model,
     "audit/one_round.json": make_one_round,
     "audit/lying_report.json": make_lying_report,
+    "audit/short_report.json": make_short_report,
     "audit/no_valid_update.json": make_no_valid_update,
     "audit/missing_update.json": make_missing_update,
     "audit/corrupt_update.json": make_corrupt_update,

@@ -30,47 +30,50 @@ def blob_case(
     header = canonical(ref.blob_header(metadata, tensors)).encode()
     width = ref.LANE_NAMES[metadata["kind"]][1]
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    parts = ref.blob_parts(header, data)
+    parts = ref.blob_parts(header, data, ref.header_bytes(tensors))
+    place = {"base_model", "participant", "round"} & set(metadata)
+    fields: dict[str, Any] = {key: metadata[key] for key in sorted({"kind", "task"} | place)}
+    if "round" in place:
+        fields["round"] = int(metadata["round"])
     return {
         "name": name,
-        "header": {
-            "kind": metadata["kind"],
-            "task": metadata["task"],
-            "round": int(metadata["round"]),
-            "base_model": metadata["base_model"],
-            "participant": metadata.get("participant", ""),
-            "layout": [[tensor, tensors[tensor]] for tensor in sorted(tensors)],
-        },
+        "header": fields | {"layout": [[tensor, tensors[tensor]] for tensor in sorted(tensors)]},
         "values": values,
-        "parts": _parts(*parts),
+        "parts": parts_of(*parts),
         "bytes": len(ref.join_parts(*parts)),
         "digest": ref.digest(ref.join_parts(*parts)).hex(),
     }
 
 
-def _parts(prefix: bytes, header: bytes, padding: int, data: bytes) -> dict[str, Any]:
-    return {"prefix": prefix.hex(), "header": _text(header), "padding": padding, "data": data.hex()}
-
-
-def _text(data: bytes) -> str:
-    return data.decode("latin-1")
+def parts_of(prefix: bytes, header: bytes, padding: int, data: bytes) -> dict[str, Any]:
+    """Spell the parts of a blob as JSON can."""
+    text = header.decode("latin-1")
+    return {"prefix": prefix.hex(), "header": text, "padding": padding, "data": data.hex()}
 
 
 def make_blob() -> Any:
     """Return canonical blobs, and blobs each of which breaks one rule."""
-    update = ref.blob_metadata("update", TASK, 3, BASE, ALICE)
-    model = ref.blob_metadata("model", TASK, 3, BASE)
-    genesis = ref.blob_metadata("model", TASK, 0, ref.NO_DIGEST)
+    update = ref.update_metadata(TASK, 3, BASE, ALICE)
+    last = ref.update_metadata(TASK, 2**32 - 1, BASE, ALICE)
+    model = ref.model_metadata(TASK)
     wide = {f"layer.{i:02}.weight": [1, 2] for i in range(40)}
-    exact = _tensors_with_header_of(1024 - 8, update)
+    exact = _tensors_with_header_of(1024 - 8, last)
+    above = _tensors_above_a_chunk()
+    many = _tensors_whose_model_needs_another_chunk()
     return {
         "cases": [
             blob_case("an update", update, TENSORS, LANES),
+            blob_case("an update of the last round", last, TENSORS, LANES),
             blob_case("a model", model, TENSORS, PARAMETERS),
-            blob_case("a genesis model", genesis, TENSORS, PARAMETERS),
             blob_case("a scalar and a tensor of eight dimensions", update, _SHAPES, [5] * 3),
             blob_case("a header of several chunks", update, wide, list(range(80))),
-            blob_case("a header that needs no padding", update, exact, [9, 8, 7]),
+            blob_case("a header that needs no padding", last, exact, [9, 8, 7]),
+            blob_case("a header as long as that of the last round", update, exact, [9, 8, 7]),
+            blob_case("a chunk more for one byte in the last round", last, above, [9, 8, 7]),
+            blob_case("a chunk more in every other round, too", update, above, [9, 8, 7]),
+            blob_case("and in every model", model, above, [9, 8, 7]),
+            blob_case("an update with a chunk more for its models", update, many, _MANY_LANES),
+            blob_case("a model that needs a chunk more than updates", model, many, _MANY_LANES),
             blob_case("names sorted by code unit", update, _NAMES, [1, 2, 3, 4]),
         ],
         "refused": list(make_refused_blobs()),
@@ -87,14 +90,35 @@ def _tensors_with_header_of(size: int, metadata: dict[str, str]) -> dict[str, li
     return {name: [1] for name in [*names, "c" * (1 + size - shortest)]}
 
 
+def _tensors_above_a_chunk() -> dict[str, list[int]]:
+    """Return tensors of which only an update of the last rounds needs two chunks for its header."""
+    return _tensors_with_header_of(1024 - 8 + 1, ref.update_metadata(TASK, 2**32 - 1, BASE, ALICE))
+
+
+_MANY_LANES = [i % 256 for i in range(250 + 100)]
+
+
+def _tensors_whose_model_needs_another_chunk() -> dict[str, list[int]]:
+    """Return tensors whose offsets have a digit more in models, so that these decide the size."""
+    tensors = {"a": [250]} | {f"b{i:02}": [1] for i in range(96)}
+    longest = ref.update_metadata(TASK, 2**32 - 1, BASE, ALICE)
+    metadata = ref.model_metadata(TASK)
+    for length in range(4, 1024):
+        named = tensors | {letter * ((length + i) // 4): [1] for i, letter in enumerate("cdef")}
+        model = ref.chunked_bytes(canonical(ref.blob_header(metadata, named)).encode())
+        if model > ref.chunked_bytes(canonical(ref.blob_header(longest, named)).encode()):
+            return named
+    raise AssertionError("no names are long enough")
+
+
 def make_refused_blobs() -> Iterator[dict[str, Any]]:
     """Yield bytes that no encoder writes, with the reason."""
-    update = ref.blob_metadata("update", TASK, 3, BASE, ALICE)
+    update = ref.update_metadata(TASK, 3, BASE, ALICE)
     good = ref.blob_header(update, TENSORS)
     data = b"".join(lane.to_bytes(2, "little", signed=True) for lane in LANES)
 
     def parts(reason: str, header: bytes, payload: bytes = data) -> dict[str, Any]:
-        return {"reason": reason, "parts": _parts(*ref.blob_parts(header, payload))}
+        return {"reason": reason, "parts": parts_of(*ref.blob_parts(header, payload, 1024))}
 
     def changed(reason: str, change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         header = json.loads(canonical(good))
@@ -103,7 +127,7 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
 
     def raw(reason: str, prefix: int, header: bytes, padding: int, payload: bytes) -> Any:
         length = prefix.to_bytes(8, "little")
-        return {"reason": reason, "parts": _parts(length, header, padding, payload)}
+        return {"reason": reason, "parts": parts_of(length, header, padding, payload)}
 
     text = canonical(good).encode()
     pad = 1016 - len(text)
@@ -116,6 +140,8 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
     yield raw("a chunk of padding too much", 2040, text, 2040 - len(text), data)
     yield raw("a header that ends off the chunk border", 1015, text, 1015 - len(text), data)
     yield raw("a header without padding", len(text), text, 0, data + bytes(2000))
+    above = canonical(ref.blob_header(update, _tensors_above_a_chunk())).encode()
+    yield parts("a header of its own length's chunks, not of the last round's", above, bytes(6))
     yield parts("a trailing byte", text, data + b"\0")
     yield parts("a missing byte", text, data[:-1])
     yield parts("no data", text, b"")
@@ -200,6 +226,11 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
     yield parts("a tensor name beyond ASCII", text.replace(b"bias", "biås".encode()))
     none = ref.blob_header(update, {})
     yield parts("no tensors", canonical(none).encode(), b"")
-    model = ref.blob_metadata("model", TASK, 3, BASE)
-    header = ref.blob_header(model, TENSORS) | {"__metadata__": model | {"participant": ALICE}}
-    yield parts("a participant in a model", canonical(header).encode(), data + data)
+    for key, value in (("base_model", BASE), ("participant", ALICE), ("round", "0")):
+        model = ref.model_metadata(TASK) | {key: value}
+        header = canonical(ref.blob_header(model, TENSORS)).encode()
+        yield parts(f"a {key} in a model", header, data + data)
+    for key in ref.model_metadata(TASK):
+        model = ref.blob_header(ref.model_metadata(TASK), TENSORS)
+        del model["__metadata__"][key]
+        yield parts(f"no {key} in a model", canonical(model).encode(), data + data)

@@ -1,4 +1,4 @@
-"""Vectors of manifests and round reports."""
+"""Vectors of manifests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import rfc8785
 
 from tests import reference as ref
 
-AGGREGATOR = "0x" + "a9" * 20
+AGGREGATOR, SECOND, THIRD = ("0x" + byte * 20 for byte in ("a9", "a2", "a3"))
 
 
 def make_manifest() -> Any:
     """Return manifests with their bytes and task ids, and texts that are none."""
     changes: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         ("the smallest task", lambda m: None),
+        ("one aggregator, whom nobody checks", lambda m: m.update(committee=_ALONE)),
+        ("the largest committee", lambda m: m.update(committee=_LARGEST_COMMITTEE)),
         ("every limit of the rounds", lambda m: m["rounds"].update(_LARGEST_WINDOWS)),
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
@@ -50,8 +52,8 @@ def make_manifest() -> Any:
 def manifest() -> dict[str, Any]:
     """Return a small task."""
     return {
-        "aggregator": AGGREGATOR,
         "chain_id": 31337,
+        "committee": {"aggregators": [AGGREGATOR, SECOND, THIRD], "bond_gwei": 5, "quorum": 2},
         "encoding": {
             "fraction_bits": 15,
             "max_abs": 32767,
@@ -86,14 +88,20 @@ def manifest() -> dict[str, Any]:
     }
 
 
+_ALONE = {"aggregators": [AGGREGATOR], "bond_gwei": 0, "quorum": 0}
+_LARGEST_COMMITTEE = {
+    "aggregators": [f"0x{number:040x}" for number in range(1, 65)],
+    "bond_gwei": 2**53 - 1,
+    "quorum": 33,
+}
 _LARGEST_WINDOWS = {
     "aggregate_seconds": 2**32 - 1,
     "challenge_seconds": 0,
     "collect_seconds": 2**32 - 1,
     "num_rounds": 2**32 - 1,
     "max_weight": 1,
-    "min_updates": 2**32 - 1,
-    "target_updates": 2**32 - 1,
+    "min_updates": 2**24,
+    "target_updates": 2**24,
 }
 _LARGEST_RECIPE = {"batch_size": 2**53 - 1, "num_epochs": 2**53 - 1, "seed": 2**32 - 1}
 # 2^16 updates of weight 2^15 and lanes below 2^15, shifted by 2^16: just below 2^62.
@@ -134,6 +142,11 @@ def _drop(*path: str) -> Callable[[dict[str, Any]], object]:
     return change
 
 
+def _aggregators(*addresses: str) -> Callable[[dict[str, Any]], object]:
+    committee = {"aggregators": list(addresses), "bond_gwei": 0, "quorum": 0}
+    return _set("committee", value=committee)
+
+
 def _headroom_reached(document: dict[str, Any]) -> None:
     document.update(json.loads(json.dumps(_FULL_HEADROOM)))
     document["rounds"]["max_weight"] = 2**15 + 2
@@ -141,7 +154,7 @@ def _headroom_reached(document: dict[str, Any]) -> None:
 
 def _weights_beyond_json(document: dict[str, Any]) -> None:
     document["encoding"].update(max_abs=1, fraction_bits=15, model_fraction_bits=15)
-    document["rounds"].update(target_updates=2**31, max_weight=2**22)
+    document["rounds"].update(target_updates=2**24, max_weight=2**29)
 
 
 _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
@@ -152,7 +165,15 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a salt in upper case", _set("salt", value="5A" * 16)),
     ("a short salt", _set("salt", value="5a" * 15)),
     ("chain id 0", _set("chain_id", value=0)),
-    ("an aggregator with upper-case digits", _set("aggregator", value="0x" + "A9" * 20)),
+    ("an aggregator with upper-case digits", _aggregators("0x" + "A9" * 20)),
+    ("no aggregators", _aggregators()),
+    ("an aggregator twice", _aggregators(AGGREGATOR, SECOND, AGGREGATOR)),
+    ("nobody as an aggregator", _aggregators(AGGREGATOR, "0x" + "00" * 20)),
+    ("65 aggregators", _aggregators(*(f"0x{number:040x}" for number in range(1, 66)))),
+    ("a negative bond", _set("committee", "bond_gwei", value=-1)),
+    ("a quorum of one", _set("committee", "quorum", value=1)),
+    ("a quorum of more than there are", _set("committee", "quorum", value=4)),
+    ("a quorum of half", _set("committee", value=_LARGEST_COMMITTEE | {"quorum": 32})),
     ("an unknown rule", _set("rule", value="median")),
     ("an unknown privacy mode", _set("privacy", value="sealed")),
     ("an unknown rounding", _set("encoding", "rounding", value="up")),
@@ -169,6 +190,10 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("more than 2^30 values", _set("layout", value=[{"name": "w", "shape": [2**30 + 1]}])),
     ("rounds without updates", _set("rounds", "min_updates", value=0)),
     ("a minimum above the target", _set("rounds", "min_updates", value=9)),
+    (
+        "more updates than a report has room for",
+        lambda m: m["rounds"].update(target_updates=2**24 + 1, max_weight=1),
+    ),
     ("no rounds", _set("rounds", "num_rounds", value=0)),
     ("weight 0", _set("rounds", "max_weight", value=0)),
     ("no time to submit", _set("rounds", "collect_seconds", value=0)),
@@ -199,8 +224,17 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
         (f"no {key} of the encoding", _drop("encoding", key))
         for key in sorted(manifest()["encoding"])
     ],
+    *[
+        (f"no {key} of the committee", _drop("committee", key))
+        for key in sorted(manifest()["committee"])
+    ],
     *[(f"no {key} of the recipe", _drop("recipe", key)) for key in sorted(manifest()["recipe"])],
     ("a field too many", _set("note", value="")),
+    ("a field too many in the committee", _set("committee", "note", value=1)),
+    ("an aggregator that is a number", _set("committee", "aggregators", value=[5])),
+    ("aggregators that are a string", _set("committee", "aggregators", value="all")),
+    ("a quorum that is true", _set("committee", "quorum", value=True)),
+    ("a committee that is a list", _set("committee", value=[])),
     ("a field too many in the rounds", _set("rounds", "note", value=1)),
     ("a field too many in the encoding", _set("encoding", "note", value=1)),
     ("a field too many in the recipe", _set("recipe", "note", value=1)),
@@ -234,82 +268,5 @@ def _manifest_case(name: str, change: Callable[[dict[str, Any]], object]) -> dic
 
 def _manifest_text(change: Callable[[dict[str, Any]], object]) -> str:
     document = manifest()
-    change(document)
-    return rfc8785.dumps(document).decode()
-
-
-REASONS = ("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range")
-
-
-def report() -> dict[str, Any]:
-    """Return a report that has one exclusion of every kind."""
-    return {
-        "base_model": "cd" * 32,
-        "excluded": [{"reason": reason, "sequence": 2 * i} for i, reason in enumerate(REASONS)],
-        "format": ref.FORMAT,
-        "included": [1, 3, 5, 4294967295],
-        "kind": "report",
-        "model": "ef" * 32,
-        "round": 3,
-        "task": "ab" * 32,
-        "total_weight": 2**53 - 1,
-    }
-
-
-def make_report() -> Any:
-    """Return reports with their bytes and digests, and texts that are none."""
-    cases: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
-        ("every reason", lambda r: None),
-        ("nothing excluded", _set("excluded", value=[])),
-        ("one update", lambda r: r.update(excluded=[], included=[0], total_weight=1)),
-    ]
-    refused: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
-        *[(f"no {key}", _drop(key)) for key in sorted(report())],
-        ("a field too many", _set("note", value="")),
-        ("another format", _set("format", value="fl_chain/2")),
-        ("another kind", _set("kind", value="manifest")),
-        ("an unknown reason", _set("excluded", value=[{"reason": "late", "sequence": 0}])),
-        ("an exclusion without reason", _set("excluded", value=[{"sequence": 0}])),
-        ("an exclusion with a note", lambda r: r["excluded"][0].update(note="")),
-        ("an exclusion that is a number", _set("excluded", value=[0])),
-        ("exclusions that are an object", _set("excluded", value={})),
-        ("a sequence number that is a string", _set("included", value=["1"])),
-        ("a sequence number that is true", _set("included", value=[True])),
-        ("a negative sequence number", _set("included", value=[-1])),
-        ("a sequence number of 33 bits", _set("included", value=[2**32])),
-        ("sequence numbers out of order", _set("included", value=[3, 1])),
-        ("a repeated sequence number", _set("included", value=[1, 1])),
-        ("exclusions out of order", lambda r: r["excluded"].reverse()),
-        ("an update both included and excluded", _set("included", value=[0, 1])),
-        ("a round that is a string", _set("round", value="3")),
-        ("a round that is true", _set("round", value=True)),
-        ("a negative round", _set("round", value=-1)),
-        ("a task that is a number", _set("task", value=7)),
-        ("a task in upper case", _set("task", value="AB" * 32)),
-        ("a base model that is a list", _set("base_model", value=["cd" * 32])),
-        ("a model of 63 digits", _set("model", value="e" * 63)),
-        ("a total weight that is a string", _set("total_weight", value="1")),
-        ("a negative total weight", _set("total_weight", value=-1)),
-    ]
-    return {
-        "cases": [
-            {
-                "name": name,
-                "report": json.loads(_report_text(change)),
-                "text": _report_text(change),
-                "digest": ref.digest(_report_text(change).encode()).hex(),
-            }
-            for name, change in cases
-        ],
-        "refused": [{"reason": reason, "text": _report_text(change)} for reason, change in refused]
-        + [
-            {"reason": "white space", "text": json.dumps(report(), sort_keys=True)},
-            {"reason": "a JSON array", "text": "[]"},
-        ],
-    }
-
-
-def _report_text(change: Callable[[dict[str, Any]], object]) -> str:
-    document = report()
     change(document)
     return rfc8785.dumps(document).decode()

@@ -11,12 +11,15 @@ from typing import Any
 
 import rfc8785
 
-from scripts.vectors.documents import AGGREGATOR, manifest
+from scripts.vectors.documents import manifest
 from tests import reference as ref
 
 CHAIN_ID = 31337
 LEDGER, REGISTRY = "0x" + "1e" * 20, "0x" + "e1" * 20
 COORDINATOR = "0x" + "c0" * 20
+AGGREGATORS = manifest()["committee"]["aggregators"]
+BOND = 5 * 10**9
+NOBODY = "0x" + "00" * 20
 PARTICIPANTS = ["0x" + f"{n:02x}" * 20 for n in (10, 11, 12)]
 TENSORS = {"w": [2]}
 MAX_ABS = 20000
@@ -42,18 +45,20 @@ class TaskOnRecord:
         self.is_known_creation = True
         self.registry_creation = True
         genesis_values = [1000, -1000]
-        genesis = ref.blob(
-            ref.blob_metadata("model", self.task, 0, ref.NO_DIGEST), TENSORS, genesis_values
-        )
+        genesis = ref.blob(ref.model_metadata(self.task), TENSORS, genesis_values)
         self.models = {0: (ref.digest(genesis).hex(), genesis_values)}
         self.parameters = {
             "registry": REGISTRY,
-            "aggregator": AGGREGATOR,
             "manifest_digest": self.task,
             "manifest_cid_digest": self.pin("manifest", text),
             "genesis_digest": self.models[0][0],
             "genesis_cid_digest": self.pin("genesis", genesis),
-            **{name: self.rounds[name] for name, _ in ref.TASK_PARAMETERS[6:]},
+            **self.rounds,
+            "quorum": 2,
+            "bond": BOND,
+            "header_chunks": 1,
+            "num_values": 2,
+            "fraction_shift": 9,
         }
         self.ledger: list[Record] = []
         self.registry: list[Record] = []
@@ -62,8 +67,12 @@ class TaskOnRecord:
             self.note(self.registry, "ParticipantEnrolled", participant=participant)
         self.now += 10
         self.note(self.ledger, "TaskCreated", coordinator=COORDINATOR, parameters=self.parameters)
+        for seat, aggregator in enumerate(AGGREGATORS, start=1):
+            self.note(self.ledger, "AggregatorAppointed", aggregator=aggregator, seat=seat)
         self.round, self.base_round, self.num_finalized = 0, 0, 0
         self.open_round()
+        for aggregator in AGGREGATORS:
+            self.note(self.ledger, "BondDeposited", aggregator=aggregator, amount=BOND)
         for participant in PARTICIPANTS:
             self.note(self.ledger, "ParticipantAdmitted", participant=participant)
 
@@ -82,7 +91,8 @@ class TaskOnRecord:
     def open_round(self) -> None:
         """Open the next round."""
         self.round += 1
-        self.note(self.ledger, "RoundOpened", round=self.round, base_round=self.base_round)
+        opening = {"round": self.round, "base_round": self.base_round, "opens_at": self.now}
+        self.note(self.ledger, "RoundOpened", **opening)
         self.updates: list[dict[str, Any]] = []
 
     @property
@@ -92,9 +102,7 @@ class TaskOnRecord:
 
     def update(self, number: int, lanes: list[int]) -> bytes:
         """Return the blob that a participant should send in this round."""
-        metadata = ref.blob_metadata(
-            "update", self.task, self.round, self.base[0], PARTICIPANTS[number]
-        )
+        metadata = ref.update_metadata(self.task, self.round, self.base[0], PARTICIPANTS[number])
         return ref.blob(metadata, TENSORS, lanes)
 
     def submit(
@@ -121,47 +129,72 @@ class TaskOnRecord:
         for number in range(3):
             self.submit(number, [10 * self.round + number, -7 * number - 1])
 
-    def propose(self, off_by: int = 0, **lies: Any) -> None:
-        """Propose the model and the report that follow, or others."""
+    def propose(
+        self,
+        off_by: int = 0,
+        statuses: list[int] | None = None,
+        total_weight: int | None = None,
+        turn: int = 0,
+    ) -> None:
+        """Propose the model and the report that follow, or others, when a turn has come."""
         self.now += 10 if len(self.updates) == 3 else 101
-        included = [i for i, u in enumerate(self.updates) if u["outcome"] == "included"]
-        valid = [self.updates[i] for i in included]
-        digest, base = self.base
-        lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
-        values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
-        values[0] += off_by
-        model = ref.blob(ref.blob_metadata("model", self.task, self.round, digest), TENSORS, values)
-        self.models[self.round] = (ref.digest(model).hex(), values)
-        report = {
-            "base_model": digest,
-            "excluded": [
-                {"reason": u["outcome"], "sequence": i}
-                for i, u in enumerate(self.updates)
-                if i not in included
-            ],
-            "format": ref.FORMAT,
-            "included": included,
-            "kind": "report",
-            "model": self.models[self.round][0],
-            "round": self.round,
-            "task": self.task,
-            "total_weight": sum(u["weight"] for u in valid),
-        }
-        text = rfc8785.dumps(report | lies)
+        self.now += turn * self.rounds["aggregate_seconds"]
+        model, report = self.derive(off_by, statuses, total_weight)
         self.note(
             self.ledger,
             "ModelProposed",
             round=self.round,
+            proposer=AGGREGATORS[(self.round - 1 + turn) % len(AGGREGATORS)],
             model_digest=self.models[self.round][0],
             model_cid_digest=self.pin(f"model of round {self.round}", model),
-            report_digest=ref.digest(text).hex(),
-            report_cid_digest=self.pin(f"report of round {self.round}", text),
-            report_bytes=len(text),
+            report_digest=ref.digest(report).hex(),
+            report_cid_digest=self.pin(f"report of round {self.round}", report),
         )
 
-    def finalize(self) -> None:
+    def derive(
+        self,
+        off_by: int = 0,
+        statuses: list[int] | None = None,
+        total_weight: int | None = None,
+    ) -> tuple[bytes, bytes]:
+        """Return the model and the report that follow, or others; the model is then the round's."""
+        valid = [u for u in self.updates if u["outcome"] == "included"]
+        digest, base = self.base
+        lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
+        values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
+        values[0] += off_by
+        model = ref.blob(ref.model_metadata(self.task), TENSORS, values)
+        self.models[self.round] = (ref.digest(model).hex(), values)
+        if statuses is None:
+            statuses = [ref.STATUS[u["outcome"]] for u in self.updates]
+        if total_weight is None:
+            total_weight = sum(weights)
+        metadata = ref.report_metadata(
+            self.task, self.round, digest, self.models[self.round][0], total_weight
+        )
+        return model, ref.report(metadata, statuses)
+
+    def attest(self, *aggregators: str) -> None:
+        """Let aggregators attest to the result that follows."""
+        model, report = self.derive()
+        digests = {
+            "model_digest": ref.digest(model).hex(),
+            "report_digest": ref.digest(report).hex(),
+        }
+        for aggregator in aggregators:
+            attested = {"round": self.round, "aggregator": aggregator, **digests}
+            self.note(self.ledger, "ModelAttested", **attested)
+
+    def reject(self, proposer: str) -> None:
+        """Reject the proposal and take its proposer's bond."""
+        fault = {"fault": 1}
+        self.note(self.ledger, "ProposalRejected", round=self.round, proposer=proposer, **fault)
+        slashed = {"aggregator": proposer, "beneficiary": NOBODY, "amount": BOND, **fault}
+        self.note(self.ledger, "BondSlashed", **slashed)
+
+    def finalize(self, window: int | None = None) -> None:
         """Finalize the round, and open the next unless it was the last."""
-        self.now += self.rounds["challenge_seconds"]
+        self.now += self.rounds["challenge_seconds"] if window is None else window
         digest = self.models[self.round][0]
         self.note(self.ledger, "RoundFinalized", round=self.round, model_digest=digest)
         self.base_round = self.round
@@ -177,7 +210,8 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = b"".join(ref.abi_words("TaskCreated", self.ledger[0][1])[1:14]).hex()
+        arguments = _parameter_words(self.ledger[0]) + _word(18 * 32) + _word(len(AGGREGATORS))
+        arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
             "history_hash": _history_hash(LEDGER, self.ledger),
@@ -233,17 +267,30 @@ def _log(record: Record) -> dict[str, Any]:
     return {"event": record[0], "topics": [topic.hex() for topic in topics], "data": data.hex()}
 
 
+def _parameter_words(created: Record) -> str:
+    return b"".join(ref.abi_words(*created)[1:18]).hex()
+
+
 def _views(records: list[Record]) -> dict[str, Any]:
     """Return what the ledger's views answer, from what each event says about the storage."""
-    current = dict.fromkeys(("round", "base", "updates", "finalized", "opened", "proposed"), 0)
-    is_stopped, proposal = False, ref.NO_DIGEST * 2
-    models = [records[0][1]["parameters"]["genesis_digest"]]
+    names = ("round", "base", "updates", "finalized", "opened", "closed", "paused", "stopped")
+    current: dict[str, int] = dict.fromkeys(names, 0)
+    parameters = records[0][1]["parameters"]
+    proposal = {"round": 0, "proposer": NOBODY, "at": 0, "for": 0, "against": 0, "report": ""}
+    models = [parameters["genesis_digest"]]
     people: dict[str, list[str]] = {}
+    committee: dict[str, dict[str, Any]] = {}
     for event, values in records:
         match event:
+            case "AggregatorAppointed":
+                standing = dict.fromkeys(("seat", "attested", "at", "barred", "bond"), 0)
+                standing |= {"seat": values["seat"]}
+                committee[values["aggregator"]] = standing | {"result": ref.NO_DIGEST}
+            case "BondDeposited":
+                committee[values["aggregator"]]["bond"] += values["amount"]
             case "RoundOpened":
                 current |= {"round": values["round"], "base": values["base_round"]}
-                current |= {"updates": 0, "opened": values["timestamp"], "proposed": 0}
+                current |= {"updates": 0, "opened": values["opens_at"], "closed": 0}
                 models.append(ref.NO_DIGEST)
             case "ParticipantAdmitted":
                 people.setdefault(values["participant"], [_word(0)] * 4)[0] = _word(1)
@@ -254,21 +301,52 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 numbers = [_word(values["round"]), _word(values["sequence"])]
                 people[values["participant"]][1:] = [*numbers, prefix]
                 current["updates"] += 1
+                if current["updates"] == parameters["target_updates"]:
+                    current["closed"] = values["timestamp"]
             case "ModelProposed":
-                proposal = values["model_digest"] + values["report_digest"]
-                current["proposed"] = values["timestamp"]
+                proposal = {"round": values["round"], "proposer": values["proposer"]}
+                proposal |= {"at": values["timestamp"], "for": 1, "against": 0}
+                proposal |= {"report": values["report_digest"], "model": values["model_digest"]}
+                committee[values["proposer"]] |= _attested(values)
+            case "ModelAttested":
+                committee[values["aggregator"]] |= _attested(values)
+                is_for = values["model_digest"] == proposal["model"]
+                proposal["for" if is_for else "against"] += 1
+            case "ProposalRejected":
+                proposal["round"] = 0
+                current["closed"] = values["timestamp"] + 1
+            case "BondSlashed":
+                committee[values["aggregator"]] |= {"bond": 0, "barred": current["round"]}
             case "RoundFinalized":
                 models[values["round"]] = values["model_digest"]
                 current["finalized"] += 1
+                if current["finalized"] == parameters["num_rounds"]:
+                    current["closed"] = values["timestamp"]
+            case "RoundAborted":
+                proposal["round"] = 0 if proposal["round"] == values["round"] else proposal["round"]
             case "TaskStopped":
-                is_stopped = True
+                current |= {"stopped": 1, "closed": values["timestamp"]}
+    words = [_word(n) if isinstance(n, int) else n[2:] for n in list(proposal.values())[:5]]
     return {
-        "parameters": b"".join(ref.abi_words(*records[0])[1:14]).hex(),
-        "current_round": "".join(_word(n) for n in (*current.values(), is_stopped)),
-        "proposal": proposal,
+        "parameters": _parameter_words(records[0]),
+        "current_round": "".join(map(_word, current.values())),
+        "proposal": "".join(word.rjust(64, "0") for word in [*words, str(proposal["report"])]),
+        "dispute": _word(0) * 11,
         "model_digest_of": models,
         "participant_of": {who: "".join(words) for who, words in people.items()},
+        "aggregator_of": {
+            who: "".join(map(_word, list(member.values())[:5])) + str(member["result"])
+            for who, member in committee.items()
+        },
+        "payout_of": {},
     }
+
+
+def _attested(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what an attestation leaves in its aggregator's slots."""
+    digests = values["model_digest"], values["report_digest"]
+    attested = {"attested": values["round"], "at": values["timestamp"]}
+    return attested | {"result": ref.result_hash(values["round"], *digests).hex()}
 
 
 def _word(value: int) -> str:

@@ -1,4 +1,4 @@
-"""Vectors of fixed point, rounding and the mean."""
+"""Vectors of fixed point, rounding, the mean, and the step of one value."""
 
 from __future__ import annotations
 
@@ -72,6 +72,75 @@ def make_fixed_point() -> Any:
             _mean([[1, 2, -3], [2, 2, -2]], [1, 2], 15, 24),
             _mean([[32767, -32767, 1]], [2**32 - 1], 15, 24, [2**31 - 1, -(2**31), 0]),
             _mean([[32767, -32767, 1]] * 3, [1000] * 3, 0, 30, [0, 0, 5]),
+        ],
+    }
+
+
+def make_steps() -> Any:
+    """Return single values with their successors, at every border of rounding and saturation."""
+    high, low = 2**31 - 1, -(2**31)
+    large, heavy = 2**62 - 1, 2**53 - 1
+    steps = [("nothing moves", 5, 0, 9, 1), ("an exact quotient", 100, -12, 0, 4)]
+    steps += [
+        (f"{sign * top} over {bottom}", base, sign * top, 0, bottom)
+        for bottom in (2, 3, 4, 6)
+        for top in range(1, 8)
+        for sign, base in ((1, 0), (-1, 1))
+    ]
+    # The example of docs/spec.md, 8.2.
+    steps += [
+        ("the example of the specification", base, weighted, 9, 1001)
+        for base, weighted in ((0, 849800), (16777216, -1798993), (low, -3306467))
+    ]
+    steps += [
+        ("a shift turns a tie into an integer", 0, 1, 1, 2),
+        ("a tie after the shift, odd below", 0, 3, 1, 4),
+        ("a tie after the shift, even below", 0, 5, 1, 4),
+        ("the largest shift", -7, 3, 30, 1),
+        ("up to the largest integer", high - 1, 1, 0, 1),
+        ("a tie that stays at the largest integer", high, 1, 0, 2),
+        ("a tie past the largest integer", high, 3, 0, 2),
+        ("one past the largest integer", high, 1, 0, 1),
+        ("down to the least integer", low + 1, -1, 0, 1),
+        ("a tie that stays at the least integer", low, -1, 0, 2),
+        ("a tie past the least integer", low, -3, 0, 2),
+        ("one past the least integer", low, -1, 0, 1),
+        ("from the least to the largest integer", low, 2**32 - 1, 0, 1),
+        ("one past the largest from the least", low, 2**32, 0, 1),
+        ("from the largest to the least integer", high, -(2**32) + 1, 0, 1),
+        ("one past the least from the largest", high, -(2**32), 0, 1),
+        ("the largest lane of the heaviest update", 0, 32767 * (2**32 - 1), 14, 2**32 - 1),
+        ("the largest sum", 0, large, 0, 1),
+        ("the least sum", 0, -large, 0, 1),
+        ("the largest sum from the least integer", low, large, 0, 1),
+        ("the least sum from the largest integer", high, -large, 0, 1),
+        ("the largest sum, shifted as far as it goes", 0, 2**32 - 1, 30, 1),
+        ("the least sum, shifted as far as it goes", 0, -(2**32) + 1, 30, 1),
+        ("the largest sum over the largest weight", 0, large, 0, heavy),
+        ("the least sum over the largest weight", 0, -large, 0, heavy),
+        ("the largest shifted sum over the largest weight", 3, 2**32 - 1, 30, heavy),
+        ("the least shifted sum over the largest weight", 3, -(2**32) + 1, 30, heavy),
+        ("just below half of the largest weight", 0, (heavy - 1) // 2, 0, heavy),
+        ("just above half of the largest weight", 0, (heavy + 1) // 2, 0, heavy),
+        ("just above minus half of the largest weight", 0, -((heavy - 1) // 2), 0, heavy),
+        ("just below minus half of the largest weight", 0, -((heavy + 1) // 2), 0, heavy),
+        ("a tie of large numbers, odd below", 0, 3 * 2**51, 0, 2**52),
+        ("a tie of large numbers, even below", 0, 5 * 2**51, 0, 2**52),
+        ("a negative tie of large numbers, odd above", 0, -3 * 2**51, 0, 2**52),
+        ("a negative tie of large numbers, even above", 0, -5 * 2**51, 0, 2**52),
+    ]
+    return {
+        "count": len(steps),
+        "cases": [
+            {
+                "name": name,
+                "base": base,
+                "sum": weighted,
+                "shift": shift,
+                "weight": weight,
+                "next": ref.next_value(base, weighted, shift, weight),
+            }
+            for name, base, weighted, shift, weight in steps
         ],
     }
 

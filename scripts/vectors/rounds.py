@@ -19,30 +19,19 @@ def make_aggregate() -> Any:
     document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
     task = ref.digest(rfc8785.dumps(document)).hex()
     base_values = [0, 1000, -1000, 2**31 - 1, -(2**31), 5, -5, 123456789]
-    base = ref.blob(ref.blob_metadata("model", task, 2, "11" * 32), TENSORS, base_values)
+    base = ref.blob(ref.model_metadata(task), TENSORS, base_values)
     base_digest = ref.digest(base).hex()
     updates = list(_updates(task, base_digest))
     valid = [entry for entry in updates if entry["outcome"] == "included"]
     values = ref.next_model(
         base_values, [e["lanes"] for e in valid], [e["weight"] for e in valid], 15, 24
     )
-    model = ref.blob(ref.blob_metadata("model", task, 3, base_digest), TENSORS, values)
-    report = {
-        "base_model": base_digest,
-        "excluded": [
-            {"reason": entry["outcome"], "sequence": entry["sequence"]}
-            for entry in updates
-            if entry["outcome"] != "included"
-        ],
-        "format": ref.FORMAT,
-        "included": [entry["sequence"] for entry in valid],
-        "kind": "report",
-        "model": ref.digest(model).hex(),
-        "round": 3,
-        "task": task,
-        "total_weight": sum(entry["weight"] for entry in valid),
-    }
-    text = rfc8785.dumps(report)
+    model = ref.blob(ref.model_metadata(task), TENSORS, values)
+    total_weight = sum(entry["weight"] for entry in valid)
+    report = ref.report(
+        ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight),
+        [ref.STATUS[entry["outcome"]] for entry in updates],
+    )
     return {
         "manifest": document,
         "task_id": task,
@@ -53,8 +42,8 @@ def make_aggregate() -> Any:
         "model": model.hex(),
         "model_values": values,
         "model_digest": ref.digest(model).hex(),
-        "report": text.decode(),
-        "report_digest": ref.digest(text).hex(),
+        "report": report.hex(),
+        "report_digest": ref.digest(report).hex(),
     }
 
 
@@ -72,7 +61,7 @@ def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
     def blob(sequence: int, values: list[int], **changes: Any) -> bytes:
         fields = {"task": task, "round_number": 3, "base_model": base}
         fields |= {"participant": participant(sequence)} | changes
-        return ref.blob(ref.blob_metadata("update", **fields), TENSORS, values)
+        return ref.blob(ref.update_metadata(**fields), TENSORS, values)
 
     def entry(sequence: int, data: bytes | None, outcome: str, recorded: bytes) -> dict[str, Any]:
         return {
@@ -117,7 +106,6 @@ def make_history() -> Any:
     registry, ledger = "0x" + "e1" * 20, "0x" + "1e" * 20
     parameters = {
         "registry": registry,
-        "aggregator": AGGREGATOR,
         "manifest_digest": word[1],
         "manifest_cid_digest": word[2],
         "genesis_digest": word[3],
@@ -129,21 +117,33 @@ def make_history() -> Any:
         "collect_seconds": 100,
         "aggregate_seconds": 50,
         "challenge_seconds": 0,
+        "quorum": 2,
+        "bond": 2**96 - 1,
+        "header_chunks": 1,
+        "num_values": 8,
+        "fraction_shift": 9,
     }
+    second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
     proposed = {
         "model_digest": word[7],
         "model_cid_digest": word[8],
         "report_digest": word[9],
         "report_cid_digest": word[255],
-        "report_bytes": 341,
     }
+    attested = {"model_digest": word[7], "report_digest": word[9]}
+    bond = {"amount": 2**96 - 1}
+    parts = [2**256 - 1 - number for number in range(31)] + [0]
     ledger_records: list[tuple[str, dict[str, Any]]] = [
         (
             "TaskCreated",
             {"coordinator": "0x" + "c0" * 20, "parameters": parameters, "timestamp": start},
         ),
-        ("RoundOpened", {"round": 1, "base_round": 0, "timestamp": start}),
+        ("AggregatorAppointed", {"aggregator": AGGREGATOR, "seat": 1, "timestamp": start}),
+        ("AggregatorAppointed", {"aggregator": second, "seat": 2, "timestamp": start}),
+        ("RoundOpened", {"round": 1, "base_round": 0, "opens_at": start, "timestamp": start}),
+        ("BondDeposited", {"aggregator": AGGREGATOR, **bond, "timestamp": start}),
+        ("BondDeposited", {"aggregator": second, **bond, "timestamp": start + 1}),
         ("ParticipantAdmitted", {"participant": alice, "timestamp": start + 1}),
         ("ParticipantAdmitted", {"participant": bob, "timestamp": start + 1}),
         (
@@ -151,13 +151,64 @@ def make_history() -> Any:
             {"round": 1, "participant": alice, "sequence": 0, **submitted, "timestamp": start + 2},
         ),
         ("ParticipantRemoved", {"participant": bob, "timestamp": start + 3}),
-        ("ModelProposed", {"round": 1, **proposed, "timestamp": start + 101}),
+        ("TaskPaused", {"until": start + 110, "timestamp": start + 100}),
+        (
+            "ModelProposed",
+            {"round": 1, "proposer": AGGREGATOR, **proposed, "timestamp": start + 101},
+        ),
+        (
+            "ModelAttested",
+            {"round": 1, "aggregator": second, **attested, "timestamp": start + 101},
+        ),
         ("RoundFinalized", {"round": 1, "model_digest": word[7], "timestamp": start + 101}),
-        ("RoundOpened", {"round": 2, "base_round": 1, "timestamp": start + 101}),
-        ("RoundAborted", {"round": 2, "timestamp": start + 202}),
-        ("RoundOpened", {"round": 3, "base_round": 1, "timestamp": start + 202}),
+        (
+            "RoundOpened",
+            {"round": 2, "base_round": 1, "opens_at": start + 110, "timestamp": start + 101},
+        ),
+        (
+            "ModelProposed",
+            {"round": 2, "proposer": second, **proposed, "timestamp": start + 211},
+        ),
+        (
+            "ProposalChallenged",
+            {"round": 2, "challenger": bob, "question": 2, "position": 2**32 - 1}
+            | {"timestamp": start + 211},
+        ),
+        (
+            "ValueAnswered",
+            {"round": 2, "base_value": -(2**31), "proposed_value": 2**31 - 1}
+            | {"parts": parts, "timestamp": start + 211},
+        ),
+        ("PartSelected", {"round": 2, "part": 31, "timestamp": start + 211}),
+        ("PartSplit", {"round": 2, "parts": parts[::-1], "timestamp": start + 211}),
+        (
+            "ChallengeFailed",
+            {"round": 2, "challenger": bob, "beneficiary": second, **bond, "fault": 5}
+            | {"timestamp": start + 212},
+        ),
+        (
+            "ProposalRejected",
+            {"round": 2, "proposer": second, "fault": 1, "timestamp": start + 212},
+        ),
+        (
+            "BondSlashed",
+            {
+                "aggregator": second,
+                "beneficiary": "0x" + "00" * 20,
+                **bond,
+                "fault": 1,
+                "timestamp": start + 212,
+            },
+        ),
+        ("RoundAborted", {"round": 2, "timestamp": start + 313}),
+        (
+            "RoundOpened",
+            {"round": 3, "base_round": 1, "opens_at": start + 313, "timestamp": start + 313},
+        ),
         ("RoundAborted", {"round": 3, "timestamp": 2**40 - 1}),
         ("TaskStopped", {"timestamp": 2**40 - 1}),
+        ("BondWithdrawn", {"aggregator": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
+        ("PayoutClaimed", {"account": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
     ]
     registry_records: list[tuple[str, dict[str, Any]]] = [
         ("RegistryCreated", {"registrar": "0x" + "c0" * 20, "timestamp": start - 1}),
@@ -204,43 +255,56 @@ def _history(
     }
 
 
-PHASES = ("COLLECTING", "AGGREGATING", "PROPOSED", "FINALIZED", "EXPIRED", "ABORTED")
-ACTIONS = ("submit", "propose", "finalize", "abort", "stop")
+NAMES = (
+    *("NONE", "COLLECTING", "AGGREGATING", "PROPOSED", "FINALIZED"),
+    *("EXPIRED", "ABORTED", "CHALLENGED", "SCHEDULED"),
+)
+"""Phases by number."""
 _NEEDS = {
     "submit": "COLLECTING",
     "propose": "AGGREGATING",
+    "attest": "PROPOSED",
+    "challenge": "PROPOSED",
+    "move": "CHALLENGED",
+    "prove_omission": "PROPOSED",
     "finalize": "PROPOSED",
     "abort": "EXPIRED",
 }
-_LEADS_TO = {
-    "submit": ["COLLECTING", "AGGREGATING"],
-    "propose": ["PROPOSED"],
-    "finalize": ["FINALIZED"],
-    "abort": ["ABORTED"],
-    "stop": ["ABORTED"],
+"""Action to the phase that a refusal names."""
+_ALLOWED = {
+    ("COLLECTING", "submit"): ["COLLECTING", "AGGREGATING"],
+    ("AGGREGATING", "propose"): ["PROPOSED"],
+    ("PROPOSED", "attest"): ["PROPOSED", "FINALIZED", "AGGREGATING"],
+    ("PROPOSED", "challenge"): ["CHALLENGED"],
+    ("PROPOSED", "prove_omission"): ["AGGREGATING"],
+    ("PROPOSED", "finalize"): ["FINALIZED"],
+    ("CHALLENGED", "attest"): ["CHALLENGED", "FINALIZED", "AGGREGATING"],
+    ("CHALLENGED", "move"): ["CHALLENGED", "PROPOSED", "AGGREGATING"],
+    ("EXPIRED", "abort"): ["ABORTED"],
+    **{
+        (phase, "stop"): ["ABORTED"] for phase in NAMES[1:] if phase not in ("FINALIZED", "ABORTED")
+    },
 }
 
 
 def make_transitions() -> Any:
     """Return every phase with every action: where it leads, or the contract's error."""
     cells = []
-    for phase in PHASES:
-        for action in ACTIONS:
-            over = phase in ("FINALIZED", "ABORTED")
-            allowed = not over if action == "stop" else _NEEDS[action] == phase
+    for phase in NAMES[1:]:
+        for action in (*_NEEDS, "stop"):
+            leads_to = _ALLOWED.get((phase, action), [])
+            refusal = "TaskOver" if action == "stop" else "UnexpectedPhase"
             cells.append(
                 {
                     "phase": phase,
                     "action": action,
-                    "allowed": allowed,
-                    "leads_to": _LEADS_TO[action] if allowed else [],
-                    "error": ""
-                    if allowed
-                    else ("TaskOver" if action == "stop" else "UnexpectedPhase"),
-                    "expected": "" if allowed else _NEEDS.get(action, ""),
+                    "allowed": bool(leads_to),
+                    "leads_to": leads_to,
+                    "error": "" if leads_to else refusal,
+                    "expected": "" if leads_to else _NEEDS.get(action, ""),
                 }
             )
-    return {"phases": ["NONE", *PHASES], "count": len(cells), "cells": cells}
+    return {"phases": list(NAMES), "count": len(cells), "cells": cells}
 
 
 def make_phases() -> Any:
@@ -248,6 +312,8 @@ def make_phases() -> Any:
     opened = 1_700_000_000
     usual = {"num_rounds": 2, "min_updates": 2, "target_updates": 3}
     usual |= {"collect_seconds": 100, "aggregate_seconds": 50, "challenge_seconds": 20}
+    usual |= {"num_aggregators": 1}
+    three = usual | {"num_aggregators": 3}
     single = usual | {"min_updates": 1, "target_updates": 1}
     short = usual | {"collect_seconds": 1, "aggregate_seconds": 1}
     long = usual | {"collect_seconds": 2**32 - 1, "aggregate_seconds": 2**32 - 1}
@@ -261,13 +327,11 @@ def make_phases() -> Any:
         *[(usual, 2, s, "COLLECTING") for s in (0, 99, 100)],
         *[(usual, 2, s, "AGGREGATING") for s in (101, 149, 150)],
         *[(usual, 2, s, "EXPIRED") for s in (151, 152, 10**6)],
-        *[(usual, 3, s, "AGGREGATING") for s in (0, 99, 100, 101, 149, 150)],
-        *[(usual, 3, s, "EXPIRED") for s in (151, 10**6)],
+        *[(three, 1, s, "EXPIRED") for s in (101, 250, 251)],
+        *[(three, 2, s, "AGGREGATING") for s in (101, 150, 151, 250)],
+        *[(three, 2, s, "EXPIRED") for s in (251, 10**6)],
         (single, 0, 100, "COLLECTING"),
         (single, 0, 101, "EXPIRED"),
-        (single, 1, 0, "AGGREGATING"),
-        (single, 1, 150, "AGGREGATING"),
-        (single, 1, 151, "EXPIRED"),
         (short, 2, 1, "COLLECTING"),
         (short, 2, 2, "AGGREGATING"),
         (short, 2, 3, "EXPIRED"),
@@ -286,15 +350,35 @@ def make_phases() -> Any:
         _phase_case(usual, 2, latest, latest + 101, "AGGREGATING"),
         _phase_case(usual, 2, latest, latest + 151, "EXPIRED"),
     ]
+    # Closed before its time, by the target or by a rejection: the turns begin then.
+    for parameters, updates, closed, seconds, phase in (
+        *[(usual, 3, 0, s, "AGGREGATING") for s in (0, 1, 49, 50)],
+        *[(usual, 3, 0, s, "EXPIRED") for s in (51, 100, 101, 150)],
+        *[(three, 3, 7, s, "AGGREGATING") for s in (7, 57, 107, 157)],
+        *[(three, 3, 7, s, "EXPIRED") for s in (158, 10**6)],
+        *[(three, 2, 300, s, "AGGREGATING") for s in (300, 450)],
+        (three, 2, 300, 451, "EXPIRED"),
+        (single, 1, 0, 0, "AGGREGATING"),
+        (single, 1, 0, 50, "AGGREGATING"),
+        (single, 1, 0, 51, "EXPIRED"),
+    ):
+        at = {"closed_at": opened + closed}
+        cases.append(_phase_case(parameters, updates, opened, opened + seconds, phase, **at))
+    # Paused: the round opens later.
+    for seconds, phase in ((-(10**6), "SCHEDULED"), (-1, "SCHEDULED"), (0, "COLLECTING")):
+        cases.append(_phase_case(usual, 0, opened, opened + seconds, phase))
+    cases.append(_phase_case(usual, 0, opened, opened - 1, "ABORTED", is_stopped=True))
     for seconds in (10, 29, 30, 31, 151, 10**6):  # a proposal never expires
-        now = opened + seconds
-        cases.append(_phase_case(usual, 3, opened, now, "PROPOSED", proposed_at=opened + 10))
+        standing = {"closed_at": opened, "proposal_round": 3}
+        cases.append(_phase_case(usual, 3, opened, opened + seconds, "PROPOSED", **standing))
+    # The proposal of an earlier round is none of this one.
+    cases.append(_phase_case(usual, 0, opened, opened, "COLLECTING", proposal_round=2))
     for seconds in (0, 100, 101, 151):
         now = opened + seconds
-        finished = {"num_finalized": 2, "proposed_at": opened}
+        finished = {"num_finalized": 2, "proposal_round": 3}
         cases.append(_phase_case(usual, 3, opened, now, "FINALIZED", **finished))
         cases.append(_phase_case(usual, 1, opened, now, "ABORTED", is_stopped=True))
-    stopped = {"is_stopped": True, "proposed_at": opened + 1}
+    stopped = {"is_stopped": True, "closed_at": opened + 2}
     cases.append(_phase_case(usual, 3, opened, opened + 2, "ABORTED", **stopped))
     cases.append(_phase_case(usual, 0, opened, opened, "COLLECTING", num_finalized=1))
     return {"count": len(cases), "cases": cases}
@@ -314,7 +398,8 @@ def _phase_case(
             "num_updates": num_updates,
             "num_finalized": 0,
             "opened_at": opened_at,
-            "proposed_at": 0,
+            "closed_at": 0,
+            "proposal_round": 0,
             "is_stopped": False,
         }
         | current,

@@ -14,7 +14,7 @@ import pytest
 from fl_chain.audit.findings import EXIT_CODES, compute_verdict
 from fl_chain.errors import BlobTooLarge
 from fl_chain.protocol.cid import RAW, Cid
-from fl_chain.protocol.report import ExclusionReason, decode_report, encode_report
+from fl_chain.protocol.report import INCLUDED, ExclusionReason, decode_report, encode_report
 from fl_chain.storage.store import ContentStore
 from tests.world import Federation, World, problems
 
@@ -26,10 +26,9 @@ def censored(world: World) -> Federation:
     federation.submit_honestly()
     records = federation.task.rounds[1].updates
     derived = federation.derive(records[:-1])
-    report = replace(
-        decode_report(derived.report),
-        excluded=((records[-1].sequence, ExclusionReason.UNAVAILABLE),),
-    )
+    told = decode_report(derived.report)
+    claim = bytes([ExclusionReason.UNAVAILABLE.status])
+    report = replace(told, statuses=told.statuses + claim)
     federation.propose(derived.model, encode_report(report))
     federation.finalize()
     federation.run_round()
@@ -56,11 +55,8 @@ def test_a_wrong_sum_is_not_excused_by_a_claim_of_absence(world: World) -> None:
     federation.submit_honestly()
     records = federation.task.rounds[1].updates
     derived = federation.derive(records[:1])
-    report = replace(
-        decode_report(derived.report),
-        included=(0, 1),
-        excluded=((2, ExclusionReason.UNAVAILABLE),),
-    )
+    statuses = bytes([INCLUDED, INCLUDED, ExclusionReason.UNAVAILABLE.status])
+    report = replace(decode_report(derived.report), statuses=statuses)
     federation.propose(derived.model, encode_report(report))
     federation.finalize()
     assert problems(federation.audit()) == [
@@ -92,10 +88,9 @@ def test_aggregator_and_node_together_cannot_pass_an_update_off_as_oversized(
     federation.submit_honestly()
     records = federation.task.rounds[1].updates
     derived = federation.derive(records[:-1])
-    report = replace(
-        decode_report(derived.report),
-        excluded=((records[-1].sequence, ExclusionReason.OVERSIZED),),
-    )
+    told = decode_report(derived.report)
+    claim = bytes([ExclusionReason.OVERSIZED.status])
+    report = replace(told, statuses=told.statuses + claim)
     federation.propose(derived.model, encode_report(report))
     federation.finalize()
     accomplice = StuffedStore(federation.store, Cid(RAW, records[-1].cid_digest))

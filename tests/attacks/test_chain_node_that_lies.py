@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fl_chain.aggregation.derive import DerivedRound
 from fl_chain.audit.audit import run_audit
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Verdict, compute_verdict
+from fl_chain.protocol.actions import Abort, ClaimPayout, Pause, WithdrawBond
 from fl_chain.protocol.records import (
     LEDGER_RECORDS,
     WORD_BYTES,
@@ -26,20 +28,57 @@ from fl_chain.protocol.records import (
     decode_log,
     encode_log,
 )
-from tests.world import Recorded, World, problems, record
+from fl_chain.roles.defence import Defender
+from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.progress import ignore_progress
+from tests.world import Federation, Recorded, World, problems, record
 
 CONTRACTS = ("ledger", "registry")
 
 
 @pytest.fixture(scope="module")
 def recorded(world: World) -> Recorded:
-    """Two rounds, an aborted one between them, and two participants."""
-    federation = world.federation(2, num_rounds=2, min_updates=1)
-    federation.run_round()
+    """Two rounds, an aborted one between them; a proposal that was overruled; money that moved."""
+    federation = world.federation(
+        2, aggregators=3, quorum=2, bond_gwei=1, num_rounds=2, min_updates=1
+    )
+    federation.deposit_bonds()
+    federation.submit_honestly()
+    derived = federation.derive()
+    federation.propose(b"no model", derived.report)
+    for aggregator in (1, 2):
+        federation.attest(federation.sign(aggregator, derived.model, derived.report))
+    world.advance_clock(federation.task.parameters.aggregate_seconds + 1)
+    finish_round(federation, derived)
+    coordinator = federation.ledger(federation.coordinator)
+    coordinator.send(Pause(0))
     world.advance_clock(federation.task.parameters.collect_seconds + 1)
-    federation.aggregate()
-    federation.run_round()
+    coordinator.send(Abort(2))
+    federation.submit_honestly()
+    world.advance_clock(federation.task.parameters.aggregate_seconds * 2)
+    finish_round(federation, federation.derive(), is_disputed=True)
+    world.advance_clock(federation.task.parameters.challenge_seconds)
+    richer = federation.ledger(federation.aggregators[1])
+    richer.send(WithdrawBond())
+    richer.send(ClaimPayout())
     return record(federation)
+
+
+def finish_round(
+    federation: Federation, derived: DerivedRound, *, is_disputed: bool = False
+) -> None:
+    """The second aggregator proposes and perhaps wins a dispute, the third agrees."""
+    federation.propose(derived.model, derived.report, by=1)
+    if is_disputed:
+        follower = TaskFollower(federation.ledger(federation.aggregators[1]), federation.store)
+        defender = Defender(follower, federation.store, ignore_progress, patience_seconds=5)
+        federation.challenge(position=3)
+        follower.refresh()
+        assert defender.move()
+        federation.select(part=1)
+        follower.refresh()
+        assert defender.move()
+    federation.attest(federation.sign(2, derived.model, derived.report))
 
 
 def with_logs(evidence: Evidence, contract: str, logs: list[Log]) -> Evidence:
@@ -76,6 +115,7 @@ def test_every_record_type_of_a_running_task_is_tampered_with(recorded: Recorded
     kinds = {type(decode_log(log)) for log in recorded.evidence.ledger.logs}
     assert {kind.__name__ for kind in set(LEDGER_RECORDS) - kinds} == {
         "ParticipantRemoved",
+        "PartSplit",  # takes more than 32 updates
         "TaskStopped",
     }
     assert problems(run_audit(recorded.evidence)) == []

@@ -6,13 +6,14 @@ must all agree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.derive import genesis_header, model_header
+from fl_chain.aggregation.derive import model_header, update_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
@@ -28,19 +29,23 @@ from tests.world import Federation, World, problems
 
 @pytest.fixture(scope="module")
 def honest(world: World) -> Federation:
-    return world.federation(num_rounds=1)
+    return world.federation(num_rounds=1, aggregators=4, quorum=3, bond_gwei=5)
 
 
 def genesis_of(manifest: Manifest, value: int = 0) -> bytes:
     values = np.full(count_values(manifest.layout), value, np.int32)
-    return encode_blob(genesis_header(manifest), values)
+    return encode_blob(model_header(manifest), values)
 
 
-def deploy(honest: Federation, **changes: Any) -> tuple[list[tuple[int | None, str, str]], str]:
-    """Deploy a ledger that is the honest one but for some parameters, and audit it."""
+def deploy(
+    honest: Federation, aggregators: Sequence[str] | None = None, **changes: Any
+) -> tuple[list[tuple[int | None, str, str]], str]:
+    """Deploy a ledger that is the honest one but for aggregators or parameters, and audit it."""
     world = honest.world
+    if aggregators is None:
+        aggregators = tuple(honest.task.committee.members)
     address = Deployer(world.connection, honest.coordinator).deploy_ledger(
-        replace(honest.task.parameters, **changes)
+        replace(honest.task.parameters, **changes), aggregators
     )
     return problems(run_audit(collect_evidence(world.connection, address, world.store))), address
 
@@ -76,8 +81,25 @@ def test_a_contract_that_disagrees_with_its_manifest_fails(honest: Federation, e
         ledger = EthereumLedger(honest.world.connection, address)
         with pytest.raises(InvalidManifest, match=entry):
             _ = TaskFollower(ledger, honest.store).manifest
-    elif entry == "aggregator":
-        assert deploy(honest, aggregator=honest.address_of(0))[0] == [(None, "manifest", "FAIL")]
+
+
+@pytest.mark.parametrize("change", ["another", "one less", "one more", "the other way round"])
+def test_a_contract_with_other_aggregators_than_its_manifest_fails(
+    honest: Federation, change: str
+) -> None:
+    listed = honest.manifest.committee.aggregators
+    other = honest.address_of(0)
+    aggregators = {
+        "another": (*listed[:-1], other),
+        "one less": listed[:-1],
+        "one more": (*listed, other),
+        "the other way round": listed[::-1],
+    }[change]
+    found, address = deploy(honest, aggregators)
+    assert found == [(None, "manifest", "FAIL")]
+    ledger = EthereumLedger(honest.world.connection, address)
+    with pytest.raises(InvalidManifest, match="aggregators"):
+        _ = TaskFollower(ledger, honest.store).manifest
 
 
 def test_a_manifest_for_another_chain_fails(honest: Federation) -> None:
@@ -104,6 +126,13 @@ def test_a_manifest_that_is_none_fails(honest: Federation, data: bytes) -> None:
         (b'"max_abs":32767', b'"max_abs":"32767"'),
         (b'"kind":"manifest"', b'"kind":"manifest","more":1'),
         (b'"name":"miniature"', b'"name":["miniature"]'),
+        (b'"bond_gwei":5', b'"bond_gwei":-5'),
+        (b'"bond_gwei":5', b'"bond_gwei":5,"more":1'),
+        (b'"quorum":3', b'"quorum":2'),
+        (b'"quorum":3', b'"quorum":5'),
+        (b'"aggregators":[', b'"aggregators":["0x' + b"00" * 20 + b'",'),
+        (b'"aggregators":[', b'"aggregators":[5,'),
+        (b'"committee":{', b'"committee":5,"committee2":{'),
         (b'"shape":[10]', b'"shape":10'),
         (b'"shape":[10]', b'"shape":[0]'),
         (b'"environment":{', b'"environment":{"a":[1],'),
@@ -127,13 +156,15 @@ def test_a_genesis_model_by_cid_and_another_by_digest_fail(honest: Federation) -
     assert found == [(None, "genesis_model", "FAIL")]
 
 
-def test_a_genesis_model_of_another_task_or_round_fails(honest: Federation) -> None:
+def test_a_genesis_model_of_another_task_or_layout_or_kind_fails(honest: Federation) -> None:
     other = replace(honest.manifest, salt="ab" * 16)
-    values = np.zeros(count_values(other.layout), np.int32)
+    count = count_values(other.layout)
+    flat = replace(model_header(honest.manifest), layout=(("a", (count,)),))
+    update = update_header(honest.manifest, 0, "0" * 64, honest.address_of(0))
     for blob in (
         genesis_of(other),
-        encode_blob(model_header(honest.manifest, 1, "0" * 64), values),
-        encode_blob(model_header(honest.manifest, 0, "1" * 64), values),
+        encode_blob(flat, np.zeros(count, np.int32)),
+        encode_blob(update, np.zeros(count, np.int16)),
     ):
         changes = pin(honest, blob, "genesis_digest", "genesis_cid_digest")
         assert deploy(honest, **changes)[0] == [(None, "genesis_model", "FAIL")]

@@ -114,7 +114,8 @@ def test_a_ledger_on_a_foreign_registry_fails_the_registry_code(
     world = honest.world
     registry = deploy(world, creation_of(runtime))
     parameters = replace(honest.task.parameters, registry=registry)
-    address = Deployer(world.connection, honest.coordinator).deploy_ledger(parameters)
+    deployer = Deployer(world.connection, honest.coordinator)
+    address = deployer.deploy_ledger(parameters, tuple(honest.task.committee.members))
     findings = run_audit(collect_evidence(world.connection, address, world.store))
     assert problems(findings) == [
         (None, "registry_history", "FAIL"),
@@ -136,4 +137,6 @@ def test_a_contract_that_only_claims_to_be_a_task_is_not_listed(world: World) ->
 def test_the_creation_code_is_the_artifacts(honest: Federation) -> None:
     evidence = honest.evidence()
     assert evidence.ledger_creation_code == bytes.fromhex(load_artifact(LEDGER)["bytecode"][2:])
-    assert evidence.ledger.creation_input == encode_creation(LEDGER, honest.task.parameters)
+    aggregators = tuple(honest.task.committee.members)
+    creation = encode_creation(LEDGER, honest.task.parameters, aggregators)
+    assert evidence.ledger.creation_input == creation

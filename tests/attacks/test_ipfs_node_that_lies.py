@@ -112,13 +112,13 @@ def test_no_more_is_read_than_the_protocol_allows(
 def test_an_update_that_arrives_corrupt_is_left_out_as_unavailable(
     world: World, liar: tuple[IpfsStore, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    federation = world.federation(num_rounds=1, min_updates=2, aggregate_seconds=2)
+    federation = world.federation(num_rounds=1, min_updates=2)
     federation.submit_honestly()
     store, lies = liar
     lies[str(Cid(RAW, federation.task.rounds[1].updates[2].cid_digest))] = b"corrupt"
     monkeypatch.setattr(store, "put", world.store.put)  # the liar passes no uploads on
     federation.store = store
-    world.advance_clock(federation.task.parameters.collect_seconds + 1)
+    world.advance_clock(federation.task.parameters.aggregate_seconds // 2)
     federation.aggregate()
     assert federation.exclusions() == [(2, "unavailable")]
     # To an auditor who asks the same node the claim still holds; to any other it is undecidable.

@@ -17,7 +17,7 @@ from tests.world import Federation, World
 
 @pytest.fixture
 def federation(world: World) -> Federation:
-    federation = world.federation(num_rounds=1, min_updates=2, aggregate_seconds=2)
+    federation = world.federation(num_rounds=1, min_updates=2)
     federation.submit_honestly(0, 1)
     return federation
 
@@ -52,7 +52,7 @@ def test_the_plain_hash_in_place_of_the_digest_is_a_wrong_digest(federation: Fed
 
 def test_a_cid_that_leads_nowhere_is_unavailable(federation: Federation) -> None:
     federation.submit(2, federation.update(2), cid_digest=b"\x07" * 32)
-    federation.world.advance_clock(federation.task.parameters.collect_seconds + 1)
+    federation.world.advance_clock(federation.task.parameters.aggregate_seconds // 2)
     federation.assert_left_out("unavailable")
 
 

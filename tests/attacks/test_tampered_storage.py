@@ -8,10 +8,19 @@ from __future__ import annotations
 import pytest
 from eth_hash.auto import keccak
 
+from fl_chain.chain.contracts import LEDGER, load_artifact
 from tests.world import Federation, World, problems
 
-SLOTS = {"current": 0, "history": 1, "model": 2, "report": 3}
-MODELS_SLOT, PARTICIPANTS_SLOT = 4, 5
+LAYOUT = {name: slot for name, slot, _ in load_artifact(LEDGER)["storage"]}
+SLOTS = {
+    "current": LAYOUT["_current"],
+    "history": LAYOUT["historyHash"],
+    "proposal": LAYOUT["_proposal"],
+    "report": LAYOUT["_proposal"] + 1,
+    "dispute": LAYOUT["_dispute"],
+    "claims": LAYOUT["_dispute"] + 3,
+}
+OTHERS = ("genesis", "model 1", "model 2", "participant", "aggregator", "its result")
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +32,22 @@ def finished(world: World) -> Federation:
 
 
 def slots(federation: Federation) -> dict[str, int]:
-    def entry(key: int, mapping: int) -> int:
-        return int.from_bytes(keccak(key.to_bytes(32) + mapping.to_bytes(32)))
+    def entry(key: int, mapping: str) -> int:
+        return int.from_bytes(keccak(key.to_bytes(32) + LAYOUT[mapping].to_bytes(32)))
 
+    aggregator = entry(int(federation.aggregator_address(0), 16), "_aggregators")
     return {
         **SLOTS,
-        "genesis": entry(0, MODELS_SLOT),
-        "model 1": entry(1, MODELS_SLOT),
-        "model 2": entry(2, MODELS_SLOT),
-        "participant": entry(int(federation.address_of(1), 16), PARTICIPANTS_SLOT),
+        "genesis": entry(0, "_models"),
+        "model 1": entry(1, "_models"),
+        "model 2": entry(2, "_models"),
+        "participant": entry(int(federation.address_of(1), 16), "_participants"),
+        "aggregator": aggregator,
+        "its result": aggregator + 1,
     }
 
 
-@pytest.mark.parametrize("name", [*SLOTS, "genesis", "model 1", "model 2", "participant"])
+@pytest.mark.parametrize("name", [*SLOTS, *OTHERS])
 @pytest.mark.parametrize("bit", [0, 77, 200])
 def test_a_bit_flipped_in_storage_is_located(finished: Federation, name: str, bit: int) -> None:
     connection = finished.ledger().connection

@@ -13,11 +13,19 @@ import numpy as np
 import pytest
 
 from fl_chain.aggregation.derive import DerivedRound, model_header
+from fl_chain.audit.audit import run_audit
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Propose
 from fl_chain.protocol.blob import decode_blob, encode_blob
+from fl_chain.protocol.cid import Cid, compute_cid
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.report import ExclusionReason, RoundReport, decode_report, encode_report
+from fl_chain.protocol.report import (
+    ExclusionReason,
+    RoundReport,
+    compute_report_bytes,
+    decode_report,
+    encode_report,
+)
 from tests.world import Federation, World, assert_passes, problems
 
 
@@ -59,12 +67,21 @@ def test_wrong_bytes_of_a_model_fail_the_aggregate(federation: Federation) -> No
     assert finish(federation) == [(1, "aggregate", "FAIL")]
 
 
-def test_an_omitted_update_fails_the_exclusions_and_the_aggregate(federation: Federation) -> None:
+def test_an_omitted_update_fails_the_report_and_the_aggregate(federation: Federation) -> None:
     records = federation.task.rounds[1].updates
     derived = federation.derive(records[:-1])
     federation.propose(derived.model, derived.report)
-    # The report does not mention the update at all: neither included nor excluded.
-    assert finish(federation) == [(1, "exclusions", "FAIL"), (1, "aggregate", "FAIL")]
+    # The report has no status for the update, so it is too short to be the round's.
+    assert finish(federation) == [(1, "report", "FAIL"), (1, "aggregate", "FAIL")]
+
+
+def test_an_omitted_update_that_is_given_as_included_fails_the_aggregate(
+    federation: Federation,
+) -> None:
+    records = federation.task.rounds[1].updates
+    derived = federation.derive(records[:-1])
+    federation.propose(*lie(derived, statuses=bytes(len(records))))
+    assert finish(federation) == [(1, "aggregate", "FAIL")]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +92,8 @@ def test_an_invented_reason_to_exclude_fails_the_exclusions(
 ) -> None:
     records = federation.task.rounds[1].updates
     derived = federation.derive(records[:-1])
-    federation.propose(*lie(derived, excluded=((records[-1].sequence, reason),)))
+    told = decode_report(derived.report)
+    federation.propose(*lie(derived, statuses=told.statuses + bytes([reason.status])))
     assert finish(federation) == [(1, "exclusions", "FAIL"), (1, "aggregate", "FAIL")]
 
 
@@ -99,9 +117,8 @@ def test_a_report_that_admits_what_was_left_out_as_malformed_fails(federation: F
     """All updates are in the model, and the report says that one is not."""
     derived = federation.derive()
     told = decode_report(derived.report)
-    federation.propose(
-        *lie(derived, included=told.included[1:], excluded=((0, ExclusionReason.MALFORMED),))
-    )
+    claim = bytes([ExclusionReason.MALFORMED.status])
+    federation.propose(*lie(derived, statuses=claim + told.statuses[1:]))
     assert finish(federation) == [(1, "exclusions", "FAIL"), (1, "aggregate", "FAIL")]
 
 
@@ -130,27 +147,68 @@ def test_the_report_of_another_round_fails_the_report(federation: Federation) ->
 
 
 @pytest.mark.parametrize(
-    "report", [b"{}", b"not json", b"", b"[" * 5000], ids=["object", "text", "nothing", "bomb"]
+    "report",
+    [b"{}", b"not json", b"", b"[" * 5000, b"{}".ljust(1027), b"[" * 1027, bytes(1027)],
+    ids=["object", "text", "nothing", "bomb", "object in size", "bomb in size", "zeros in size"],
 )
 def test_a_report_that_is_none_fails_the_report(federation: Federation, report: bytes) -> None:
     derived = federation.derive()
+    assert len(derived.report) == 1027
     federation.propose(derived.model, report)
     assert finish(federation) == [(1, "report", "FAIL")]
 
 
-@pytest.mark.parametrize("change", [-1, 1, 5000])
-def test_a_report_of_another_size_than_recorded_fails_the_report(
-    federation: Federation, change: int
+def test_a_status_that_no_reason_has_fails_the_report(federation: Federation) -> None:
+    derived = federation.derive()
+    federation.propose(derived.model, derived.report[:-1] + b"\7")
+    assert finish(federation) == [(1, "report", "FAIL")]
+
+
+@pytest.mark.parametrize("num_statuses", [1, 2, 4, 5003])
+def test_a_report_with_a_status_too_few_or_too_many_fails_the_report(
+    federation: Federation, num_statuses: int
+) -> None:
+    """Each is a canonical report, as long as it says itself."""
+    derived = federation.derive()
+    statuses = bytes(num_statuses)
+    model, report = lie(derived, statuses=statuses)
+    assert decode_report(report).statuses == statuses
+    federation.propose(model, report)
+    assert finish(federation) == [(1, "report", "FAIL")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 1026, 1028])
+def test_a_report_that_is_cut_or_padded_fails_the_report(federation: Federation, size: int) -> None:
+    """Its header speaks of as many updates as there are; its bytes are others."""
+    derived = federation.derive()
+    federation.propose(derived.model, derived.report.ljust(size, b"\0")[:size])
+    assert finish(federation) == [(1, "report", "FAIL")]
+
+
+@pytest.mark.parametrize("num_statuses", [4, 2**18, 2**21])
+def test_of_a_report_no_more_is_read_than_the_round_has_updates(
+    federation: Federation, num_statuses: int
 ) -> None:
     derived = federation.derive()
-    federation.propose(derived.model, derived.report, report_bytes=len(derived.report) + change)
-    assert finish(federation) == [(1, "report", "FAIL")]
+    model, report = lie(derived, statuses=bytes(num_statuses))
+    federation.propose(model, report)
+    federation.finalize()
+    evidence = federation.evidence()
+    received: dict[bytes, int] = {}
+    caps: dict[bytes, int] = {}
 
+    def fetch(cid: Cid, max_bytes: int) -> bytes:
+        caps[cid.digest] = max_bytes
+        data = evidence.fetch_blob(cid, max_bytes)
+        received[cid.digest] = len(data)
+        return data
 
-def test_a_report_too_large_for_the_protocol_fails_unfetched(federation: Federation) -> None:
-    derived = federation.derive()
-    federation.propose(derived.model, derived.report, report_bytes=2**32 - 1)
-    assert finish(federation) == [(1, "report", "FAIL")]
+    findings = run_audit(replace(evidence, fetch_blob=fetch))
+    assert problems(findings) == [(1, "report", "FAIL")]
+    pinned = compute_cid(report).digest
+    assert caps[pinned] == compute_report_bytes(3) == 1027
+    assert received.get(pinned, 0) <= 1027  # at most the root of a tree whose leaves nobody reads
+    assert compute_cid(model).digest in received
 
 
 def test_a_model_digest_that_the_pinned_model_does_not_have_fails_both_checks(
@@ -172,11 +230,10 @@ def test_a_model_cid_of_another_blob_fails_both_checks(federation: Federation) -
     assert problems(federation.audit()) == [(1, "aggregate", "FAIL"), (1, "model_blob", "FAIL")]
 
 
-def test_a_model_bound_to_another_round_fails_the_aggregate(federation: Federation) -> None:
+def test_a_model_bound_to_another_task_fails_the_aggregate(federation: Federation) -> None:
     derived = federation.derive()
     _, values = decode_blob(derived.model)
-    base = federation.task.base_digest.hex()
-    blob = encode_blob(model_header(federation.manifest, 2, base), values)
+    blob = encode_blob(model_header(replace(federation.manifest, salt="00" * 16)), values)
     federation.propose(*lie(derived, blob))
     federation.finalize()
     assert problems(federation.audit()) == [(1, "aggregate", "FAIL")]
@@ -192,9 +249,22 @@ def test_a_model_that_is_no_blob_fails_there_and_as_a_base(federation: Federatio
 def test_the_unchanged_base_model_fails_the_aggregate(federation: Federation) -> None:
     derived = federation.derive()
     base = federation.follower.base_model()
-    header = model_header(federation.manifest, 1, federation.task.base_digest.hex())
-    federation.propose(*lie(derived, encode_blob(header, base.astype(np.int32))))
+    blob = encode_blob(model_header(federation.manifest), base.astype(np.int32))
+    assert compute_digest(blob) == federation.task.base_digest
+    federation.propose(*lie(derived, blob))
     assert finish(federation) == [(1, "aggregate", "FAIL")]
+
+
+def test_the_model_of_an_earlier_round_proposed_again_fails_the_aggregate(
+    federation: Federation,
+) -> None:
+    """A model names no round: what is wrong with an old one is its numbers."""
+    first = federation.derive().model
+    federation.aggregate()
+    federation.submit_honestly()
+    federation.propose(*lie(federation.derive(), first))
+    federation.finalize()
+    assert problems(federation.audit()) == [(2, "aggregate", "FAIL")]
 
 
 def test_only_the_audit_of_the_wrong_round_fails(federation: Federation) -> None:
@@ -210,7 +280,7 @@ def test_only_the_audit_of_the_wrong_round_fails(federation: Federation) -> None
 def test_nobody_but_the_aggregator_proposes(federation: Federation) -> None:
     outsider = federation.ledger(federation.participants[0])
     with pytest.raises(TransactionRejected) as refused:
-        outsider.send(Propose(1, b"\1" * 32, b"\1" * 32, b"\1" * 32, b"\1" * 32, 1))
+        outsider.send(Propose(1, b"\1" * 32, b"\1" * 32, b"\1" * 32, b"\1" * 32))
     assert refused.value.error == "NotAggregator"
 
 

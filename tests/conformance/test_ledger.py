@@ -20,35 +20,54 @@ from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import (
     Abort,
     Admit,
+    Attest,
+    ClaimPayout,
+    DepositBond,
     Enrol,
     Finalize,
     LedgerAction,
+    Pause,
     Propose,
+    ProveEquivocation,
     Remove,
     Revoke,
     Stop,
     SubmitUpdate,
+    WithdrawBond,
 )
+from fl_chain.protocol.attestation import Attestation, compute_result
+from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
+    BondDeposited,
+    BondSlashed,
+    BondWithdrawn,
+    Fault,
     LedgerRecord,
+    ModelAttested,
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    PayoutClaimed,
+    ProposalRejected,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
     TaskCreated,
     TaskParameters,
+    TaskPaused,
     TaskStopped,
     UpdateSubmitted,
     decode_log,
 )
-from fl_chain.protocol.round import Phase, Task
-from tests.world import World
+from fl_chain.protocol.round import Task
+from tests.world import World, make_account
 
-COORDINATOR, AGGREGATOR, ALICE, BOB, STRANGER = range(5)
+COORDINATOR, AGGREGATOR, ALICE, BOB, STRANGER, SECOND, THIRD = range(7)
+COMMITTEE = (AGGREGATOR, SECOND, THIRD)
 COLLECT, AGGREGATE, CHALLENGE = 1000, 2000, 300
-DIGEST = b"\1" * 32
+DIGEST, OTHER = b"\1" * 32, b"\2" * 32
+BOND = 10**15
 
 
 @dataclass
@@ -73,13 +92,26 @@ class Deployment:
     def submit(self, who: int, round_number: int = 1, **changes: Any) -> Receipt:
         return self.act(who, replace(SubmitUpdate(round_number, DIGEST, DIGEST, 5), **changes))
 
-    def propose(self, round_number: int = 1) -> Receipt:
-        return self.act(AGGREGATOR, Propose(round_number, DIGEST, DIGEST, DIGEST, DIGEST, 9))
+    def propose(self, round_number: int = 1, who: int = AGGREGATOR) -> Receipt:
+        return self.act(who, Propose(round_number, DIGEST, DIGEST, DIGEST, DIGEST))
+
+    def sign(self, who: int, model_digest: bytes = DIGEST, round_number: int = 1) -> Attestation:
+        result = compute_result(round_number, model_digest, DIGEST)
+        signature = self.open_ledger(who).sign(result)
+        return Attestation(round_number, model_digest, DIGEST, signature)
+
+    def attest(self, *whos: int, model_digest: bytes = DIGEST) -> Attest:
+        signatures = tuple(self.sign(who, model_digest).signature for who in whos)
+        return Attest(1, model_digest, DIGEST, signatures)
+
+    def deposit_bonds(self) -> None:
+        for who in COMMITTEE:
+            self.act(who, DepositBond(BOND))
 
     def finish_round(self, round_number: int) -> None:
         self.submit(ALICE, round_number)
         self.submit(BOB, round_number)
-        self.propose(round_number)
+        self.propose(round_number, COMMITTEE[(round_number - 1) % 3])
         self.advance_clock(CHALLENGE)
         self.act(STRANGER, Finalize(round_number))
 
@@ -99,8 +131,8 @@ class Deployment:
         return task
 
 
-def parameters(registry: str, aggregator: str, **changes: int) -> TaskParameters:
-    rounds = {
+def parameters(registry: str, **changes: int) -> TaskParameters:
+    values = {
         "num_rounds": 2,
         "min_updates": 1,
         "target_updates": 2,
@@ -108,21 +140,28 @@ def parameters(registry: str, aggregator: str, **changes: int) -> TaskParameters
         "collect_seconds": COLLECT,
         "aggregate_seconds": AGGREGATE,
         "challenge_seconds": CHALLENGE,
+        "quorum": 2,
+        "bond": BOND,
+        "header_chunks": 1,
+        "num_values": 8,
+        "fraction_shift": 9,
         **changes,
     }
-    return TaskParameters(registry, aggregator, DIGEST, DIGEST, DIGEST, DIGEST, **rounds)
+    return TaskParameters(registry, DIGEST, DIGEST, DIGEST, DIGEST, **values)
 
 
 Deploy = Callable[..., Deployment]
 
 
 def memory_deploy(**changes: int) -> Deployment:
-    addresses = [f"0x{i:040x}" for i in range(1, 6)]
+    accounts = [make_account(index) for index in range(7)]
+    addresses = [str(account.address).lower() for account in accounts]
     lead = [0.0]
     enrolled = set(addresses[:4])
     chain = MemoryChain(
         addresses[COORDINATOR],
-        parameters("0x" + "ee" * 20, addresses[AGGREGATOR], **changes),
+        parameters("0x" + "ee" * 20, **changes),
+        [addresses[who] for who in COMMITTEE],
         enrolled,
         lambda: time.time() + lead[0],
     )
@@ -130,12 +169,12 @@ def memory_deploy(**changes: int) -> Deployment:
     def advance(seconds: int) -> None:
         lead[0] += seconds
 
-    return Deployment(
-        addresses,
-        lambda who: MemoryLedger(chain, "" if who is None else addresses[who]),
-        advance,
-        lambda who: enrolled.discard(addresses[who]),
-    )
+    def open_ledger(who: int | None) -> Ledger:
+        if who is None:
+            return MemoryLedger(chain)
+        return MemoryLedger(chain, addresses[who], accounts[who])
+
+    return Deployment(addresses, open_ledger, advance, lambda who: enrolled.discard(addresses[who]))
 
 
 def ethereum_deploy(
@@ -145,7 +184,8 @@ def ethereum_deploy(
     deployer = Deployer(connection, accounts[COORDINATOR])
     registry = deployer.deploy_registry()
     deployer.send(registry, Enrol(tuple(addresses[:4])))
-    ledger = deployer.deploy_ledger(parameters(registry, addresses[AGGREGATOR], **changes))
+    committee = [addresses[who] for who in COMMITTEE]
+    ledger = deployer.deploy_ledger(parameters(registry, **changes), committee)
 
     def advance(seconds: int) -> None:
         connection.call("evm_increaseTime", seconds)
@@ -179,7 +219,7 @@ def deploy(request: pytest.FixtureRequest) -> Deploy:
     if request.param == "memory":
         return memory_deploy
     world: World = request.getfixturevalue("world")
-    accounts = [world.account(i) for i in range(5)]
+    accounts = [world.account(i) for i in range(7)]
     connection = world.connection
     if request.param == "hardhat":
         connection = request.getfixturevalue("hardhat")
@@ -190,8 +230,9 @@ def deploy(request: pytest.FixtureRequest) -> Deploy:
 
 @pytest.fixture
 def task(deploy: Deploy) -> Deployment:
-    """A task with Alice and Bob admitted, in its first round."""
+    """A task with Alice and Bob admitted and all bonds deposited, in its first round."""
     made = deploy()
+    made.deposit_bonds()
     made.act(COORDINATOR, Admit((made.addresses[ALICE], made.addresses[BOB])))
     return made
 
@@ -201,19 +242,22 @@ def task(deploy: Deploy) -> Deployment:
 
 def test_a_task_begins_with_its_creation_and_a_round(deploy: Deploy) -> None:
     made = deploy()
-    created, opened = made.records()
+    created, *appointed, opened = made.records()
     assert isinstance(created, TaskCreated)
     assert created.coordinator == made.addresses[COORDINATOR]
-    assert created.parameters.aggregator == made.addresses[AGGREGATOR]
-    assert opened == RoundOpened(1, 0, created.timestamp)
+    assert appointed == [
+        AggregatorAppointed(made.addresses[who], seat, created.timestamp)
+        for seat, who in enumerate(COMMITTEE, start=1)
+    ]
+    assert opened == RoundOpened(1, 0, created.timestamp, created.timestamp)
 
 
 def test_a_whole_task_is_the_records_that_the_state_machine_accepts(task: Deployment) -> None:
     task.finish_round(1)
     task.finish_round(2)
     assert task.kinds() == [
-        TaskCreated,
-        RoundOpened,
+        *(TaskCreated, AggregatorAppointed, AggregatorAppointed, AggregatorAppointed),
+        *(RoundOpened, BondDeposited, BondDeposited, BondDeposited),
         *(ParticipantAdmitted, ParticipantAdmitted),
         *(UpdateSubmitted, UpdateSubmitted, ModelProposed, RoundFinalized, RoundOpened),
         *(UpdateSubmitted, UpdateSubmitted, ModelProposed, RoundFinalized),
@@ -235,13 +279,14 @@ def test_a_round_without_enough_updates_is_aborted_by_anybody(task: Deployment) 
     task.advance_clock(COLLECT + 1)
     task.act(STRANGER, Abort(1))
     assert task.kinds()[-2:] == [RoundAborted, RoundOpened]
-    assert task.records()[-1] == RoundOpened(2, 0, task.records()[-1].timestamp)
+    now = task.records()[-1].timestamp
+    assert task.records()[-1] == RoundOpened(2, 0, now, now)
 
 
 def test_a_round_without_a_proposal_is_aborted_by_anybody(task: Deployment) -> None:
     task.submit(ALICE)
     task.submit(BOB)
-    task.advance_clock(COLLECT + AGGREGATE + 2)
+    task.advance_clock(3 * AGGREGATE + 2)
     task.act(STRANGER, Abort(1))
     assert task.kinds()[-2:] == [RoundAborted, RoundOpened]
 
@@ -269,6 +314,119 @@ def test_a_revoked_participant_is_removed_by_anybody(task: Deployment) -> None:
     assert task.task().admitted == {task.addresses[ALICE]}
 
 
+# ---------------------------------------------------------------- the committee
+
+
+@pytest.fixture
+def proposed(task: Deployment) -> Deployment:
+    """A task whose first round has a proposal."""
+    task.submit(ALICE)
+    task.submit(BOB)
+    task.propose()
+    return task
+
+
+def test_a_quorum_makes_a_model_final_at_once(proposed: Deployment) -> None:
+    proposed.act(STRANGER, proposed.attest(SECOND))
+    assert proposed.kinds()[-3:] == [ModelAttested, RoundFinalized, RoundOpened]
+
+
+def test_a_quorum_against_takes_the_bond_and_the_next_in_turn_proposes(
+    proposed: Deployment,
+) -> None:
+    proposed.act(STRANGER, proposed.attest(SECOND, THIRD, model_digest=OTHER))
+    last = [ModelAttested, ModelAttested, ProposalRejected, BondSlashed]
+    assert proposed.kinds()[-4:] == last
+    slashed = proposed.records()[-1]
+    assert isinstance(slashed, BondSlashed)
+    assert slashed.aggregator == proposed.addresses[AGGREGATOR]
+    assert (slashed.amount, slashed.fault) == (BOND, Fault.OVERRULED)
+    good = Propose(1, OTHER, DIGEST, DIGEST, DIGEST)
+    assert proposed.refused(AGGREGATOR, good) == "AggregatorBarred"
+    assert proposed.refused(SECOND, good) == "OutOfTurn"
+    proposed.advance_clock(AGGREGATE + 1)
+    assert proposed.refused(SECOND, replace(good, model_digest=DIGEST)) == "AlreadyAttested"
+    proposed.act(SECOND, good)
+    proposed.act(STRANGER, proposed.attest(THIRD, model_digest=OTHER))
+    assert proposed.kinds()[-2:] == [RoundFinalized, RoundOpened]
+
+
+def test_two_results_cost_the_bond_whoever_shows_them(proposed: Deployment) -> None:
+    one, other = proposed.sign(SECOND), proposed.sign(SECOND, OTHER)
+    proposed.act(BOB, ProveEquivocation(one, other))
+    slashed = proposed.records()[-1]
+    assert isinstance(slashed, BondSlashed)
+    assert slashed.beneficiary == proposed.addresses[BOB]
+    assert slashed.fault == Fault.EQUIVOCATION
+    assert proposed.refused(BOB, ProveEquivocation(one, other)) == "AggregatorBarred"
+    assert proposed.refused(SECOND, DepositBond(1)) == "AggregatorBarred"
+    assert proposed.refused(BOB, proposed.attest(SECOND)) == "AggregatorBarred"
+    proposed.act(BOB, ClaimPayout())
+    paid = proposed.records()[-1]
+    assert isinstance(paid, PayoutClaimed)
+    assert (paid.account, paid.amount) == (proposed.addresses[BOB], BOND // 2)
+    assert proposed.refused(BOB, ClaimPayout()) == "NothingToPay"
+
+
+def test_a_second_result_handed_in_as_an_attestation_is_shown_as_well(
+    proposed: Deployment,
+) -> None:
+    proposed.act(STRANGER, proposed.attest(AGGREGATOR, model_digest=OTHER))
+    assert proposed.kinds()[-1] is BondSlashed
+    assert proposed.task().proposal.num_for == 0
+
+
+def test_attestations_are_refused_by_the_first_rule_they_break(proposed: Deployment) -> None:
+    good = proposed.attest(SECOND)
+    assert proposed.refused(STRANGER, replace(good, round=2)) == "UnexpectedRound"
+    assert proposed.refused(STRANGER, proposed.attest(STRANGER)) == "NotAggregator"
+    assert proposed.refused(STRANGER, replace(good, report_digest=OTHER)) == "NotAggregator"
+    assert proposed.refused(STRANGER, proposed.attest(AGGREGATOR)) == "AlreadyAttested"
+    same = ProveEquivocation(proposed.sign(SECOND), proposed.sign(SECOND))
+    assert proposed.refused(STRANGER, same) == "NoEquivocation"
+    others = ProveEquivocation(proposed.sign(SECOND), proposed.sign(THIRD, OTHER))
+    assert proposed.refused(STRANGER, others) == "NoEquivocation"
+
+
+def test_without_a_bond_nobody_proposes_or_attests(deploy: Deploy) -> None:
+    task = deploy(target_updates=1)
+    task.act(COORDINATOR, Admit((task.addresses[ALICE],)))
+    task.submit(ALICE)
+    good = Propose(1, DIGEST, DIGEST, DIGEST, DIGEST)
+    assert task.refused(AGGREGATOR, good) == "BondTooLow"
+    assert task.refused(AGGREGATOR, DepositBond(0)) == "ParameterOutOfRange"
+    assert task.refused(STRANGER, DepositBond(1)) == "NotAggregator"
+    task.act(AGGREGATOR, DepositBond(BOND))
+    task.propose()
+    assert task.refused(STRANGER, task.attest(SECOND)) == "BondTooLow"
+
+
+def test_bonds_are_free_a_window_after_the_end(task: Deployment) -> None:
+    assert task.refused(AGGREGATOR, WithdrawBond()) == "BondLocked"
+    task.act(COORDINATOR, Stop())
+    assert task.refused(AGGREGATOR, WithdrawBond()) == "BondLocked"
+    task.advance_clock(CHALLENGE)
+    task.act(AGGREGATOR, WithdrawBond())
+    task.act(AGGREGATOR, ClaimPayout())
+    assert task.kinds()[-2:] == [BondWithdrawn, PayoutClaimed]
+    assert task.refused(AGGREGATOR, WithdrawBond()) == "NothingToPay"
+
+
+def test_a_pause_delays_the_next_round(task: Deployment) -> None:
+    assert task.refused(STRANGER, Pause(5)) == "NotCoordinator"
+    task.act(COORDINATOR, Pause(2 * COLLECT))
+    task.submit(ALICE)
+    assert task.kinds()[-2:] == [TaskPaused, UpdateSubmitted]
+    task.submit(BOB)
+    task.propose()
+    task.act(STRANGER, task.attest(SECOND))
+    assert task.refused(ALICE, SubmitUpdate(2, DIGEST, DIGEST, 5)) == "UnexpectedPhase"
+    task.act(COORDINATOR, Pause(0))
+    task.submit(ALICE, 2)
+    task.act(COORDINATOR, Stop())
+    assert task.refused(COORDINATOR, Pause(5)) == "TaskOver"
+
+
 # ---------------------------------------------------------------- what is refused
 
 
@@ -287,12 +445,13 @@ def test_submissions_are_refused_by_the_first_rule_they_break(task: Deployment) 
 
 
 def test_proposals_are_refused_by_the_first_rule_they_break(task: Deployment) -> None:
-    good = Propose(1, DIGEST, DIGEST, DIGEST, DIGEST, 9)
+    good = Propose(1, DIGEST, DIGEST, DIGEST, DIGEST)
     assert task.refused(STRANGER, replace(good, round=7)) == "NotAggregator"
     assert task.refused(AGGREGATOR, replace(good, round=2)) == "UnexpectedRound"
     assert task.refused(AGGREGATOR, replace(good, model_digest=bytes(32))) == "UnexpectedPhase"
     task.submit(ALICE)
     task.submit(BOB)
+    assert task.refused(SECOND, replace(good, model_digest=bytes(32))) == "OutOfTurn"
     for field in ("model_digest", "model_cid_digest", "report_digest", "report_cid_digest"):
         assert task.refused(AGGREGATOR, replace(good, **{field: bytes(32)})) == "ZeroDigest"
     task.propose()
@@ -335,6 +494,7 @@ def test_nothing_but_admissions_follows_the_end_of_a_task(task: Deployment) -> N
 
 def test_a_finished_task_cannot_be_stopped(deploy: Deploy) -> None:
     task = deploy(num_rounds=1)
+    task.deposit_bonds()
     task.act(COORDINATOR, Admit((task.addresses[ALICE], task.addresses[BOB])))
     task.finish_round(1)
     assert task.refused(COORDINATOR, Stop()) == "TaskOver"
@@ -376,14 +536,15 @@ def test_a_page_tells_the_time_of_its_latest_block(task: Deployment) -> None:
 
 
 def test_pages_miss_nothing_and_repeat_nothing_while_others_write(deploy: Deploy) -> None:
-    task = deploy(min_updates=1, target_updates=1, num_rounds=1000, challenge_seconds=0)
+    task = deploy(target_updates=1, num_rounds=1000, challenge_seconds=0, bond=0, quorum=0)
     task.act(COORDINATOR, Admit((task.addresses[ALICE],)))
-    alice, aggregator = task.open_ledger(ALICE), task.open_ledger(AGGREGATOR)
+    alice, *committee = (task.open_ledger(who) for who in (ALICE, *COMMITTEE))
 
     def write() -> None:
         for number in range(1, 16):
             alice.send(SubmitUpdate(number, DIGEST, DIGEST, 5))
-            aggregator.send(Propose(number, DIGEST, DIGEST, DIGEST, DIGEST, 9))
+            aggregator = committee[(number - 1) % len(committee)]
+            aggregator.send(Propose(number, DIGEST, DIGEST, DIGEST, DIGEST))
             aggregator.send(Finalize(number))
 
     reader = task.open_ledger(None)

@@ -83,7 +83,6 @@ abstract contract LedgerTest is Assertions {
     bytes32 internal constant MODEL_CID = keccak256("model cid");
     bytes32 internal constant REPORT = keccak256("report");
     bytes32 internal constant REPORT_CID = keccak256("report cid");
-    uint32 internal constant REPORT_BYTES = 341;
 
     ParticipantRegistry internal registry;
     RoundLedger internal ledger;
@@ -98,7 +97,6 @@ abstract contract LedgerTest is Assertions {
     function parameters() internal view returns (IRoundLedger.TaskParameters memory) {
         return IRoundLedger.TaskParameters({
             registry: address(registry),
-            aggregator: AGGREGATOR,
             manifestDigest: keccak256("manifest"),
             manifestCidDigest: keccak256("manifest cid"),
             genesisDigest: keccak256("genesis"),
@@ -109,13 +107,23 @@ abstract contract LedgerTest is Assertions {
             maxWeight: MAX_WEIGHT,
             collectSeconds: COLLECT,
             aggregateSeconds: AGGREGATE,
-            challengeSeconds: CHALLENGE
+            challengeSeconds: CHALLENGE,
+            quorum: 0,
+            bond: 0,
+            headerChunks: 1,
+            numValues: 8,
+            fractionShift: 9
         });
+    }
+
+    /// The aggregators, in the order of their seats.
+    function committee() internal pure virtual returns (address[] memory) {
+        return one(AGGREGATOR);
     }
 
     /// Deploys a task and admits everybody.
     function create(IRoundLedger.TaskParameters memory p) internal returns (RoundLedger created) {
-        created = new RoundLedger(p);
+        created = new RoundLedger(p, committee());
         created.admit(everybody());
     }
 
@@ -160,7 +168,12 @@ abstract contract LedgerTest is Assertions {
     }
 
     function aggregateUntil() internal view returns (uint256) {
-        return collectUntil() + AGGREGATE;
+        uint40 closedAt = ledger.currentRound().closedAt;
+        return (closedAt == 0 ? collectUntil() : closedAt) + committee().length * AGGREGATE;
+    }
+
+    function proposedAt() internal view returns (uint40) {
+        return ledger.proposal().proposedAt;
     }
 
     function submit(uint256 i) internal {
@@ -175,10 +188,10 @@ abstract contract LedgerTest is Assertions {
         }
     }
 
-    function propose() internal {
+    function propose() internal virtual {
         uint32 current = round();
         vm.prank(AGGREGATOR);
-        ledger.propose(current, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES);
+        ledger.propose(current, MODEL, MODEL_CID, REPORT, REPORT_CID);
     }
 
     function finalize() internal {
@@ -216,6 +229,11 @@ abstract contract LedgerTest is Assertions {
         } else if (target == Phase.ABORTED) {
             submit(0);
             ledger.stop();
+        } else if (target == Phase.SCHEDULED) {
+            ledger.pause(1000);
+            submit(0);
+            vm.warp(collectUntil() + 1);
+            ledger.abort(round());
         }
         eq(phase(), target);
     }

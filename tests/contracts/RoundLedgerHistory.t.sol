@@ -16,6 +16,10 @@ contract RoundLedgerHistoryTest is LedgerTest {
 
     function test_The_History_Of_A_Whole_Task_Follows_From_Its_Logs() public {
         submit(0);
+        vm.deal(AGGREGATOR, 1);
+        vm.prank(AGGREGATOR);
+        ledger.depositBond{value: 1}();
+        ledger.pause(1);
         registry.revoke(one(participant(7)));
         ledger.remove(participant(7));
         vm.warp(collectUntil() + 1);
@@ -70,8 +74,11 @@ contract RoundLedgerHistoryTest is LedgerTest {
     }
 
     function _expectEveryEventOnce(Vm.Log[] memory logs) private view {
-        bytes32[9] memory events = [
+        bytes32[12] memory events = [
             IRoundLedger.TaskCreated.selector,
+            IRoundLedger.AggregatorAppointed.selector,
+            IRoundLedger.BondDeposited.selector,
+            IRoundLedger.TaskPaused.selector,
             IRoundLedger.ParticipantAdmitted.selector,
             IRoundLedger.ParticipantRemoved.selector,
             IRoundLedger.RoundOpened.selector,

@@ -53,14 +53,14 @@ contract Handler is LedgerTest {
         uint32 number = _roundWithLag(lag);
         _try(
             isAggregator ? AGGREGATOR : ANYBODY,
-            abi.encodeCall(IRoundLedger.propose, (number, model, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES))
+            abi.encodeCall(IRoundLedger.propose, (number, model, MODEL_CID, REPORT, REPORT_CID))
         );
     }
 
     function tryFinalize(uint8 lag) external {
         uint32 number = _roundWithLag(lag);
-        (bytes32 model,) = ledger.proposal();
         if (_try(ANYBODY, abi.encodeCall(IRoundLedger.finalize, (number)))) {
+            bytes32 model = ledger.modelDigestOf(number);
             isOrderly = isOrderly && finalModel[number] == 0 && model != 0;
             finalModel[number] = model;
             _enterRound();

@@ -13,7 +13,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
 
     function setUp() public override {
         super.setUp();
-        fresh = new RoundLedger(parameters());
+        fresh = new RoundLedger(parameters(), committee());
     }
 
     function test_Whom_The_Registry_Lists_Can_Be_Admitted() public {
@@ -137,7 +137,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
         submit(0);
         Vm.Log memory log = vm.getRecordedLogs()[0];
         bytes32 record = keccak256(bytes.concat(log.topics[0], log.topics[1], log.topics[2], log.data));
-        uint256 slot = uint256(vm.load(address(ledger), keccak256(abi.encode(participant(0), uint256(5)))));
+        uint256 slot = uint256(vm.load(address(ledger), keccak256(abi.encode(participant(0), uint256(9)))));
         eq(slot & 0xff, 1);
         eq(uint32(slot >> 8), 1);
         eq(uint32(slot >> 40), 1);

@@ -3,7 +3,10 @@ pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
+import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
+import {Question} from "../../contracts/libraries/Questions.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
 
@@ -13,6 +16,20 @@ contract RoundLedgerPhasesTest is LedgerTest {
     string private constant TRANSITIONS = "./tests/vectors/round/transitions.json";
     /// A member of the group whose update `enter` does not submit.
     uint256 private constant UNHEARD = 7;
+    /// Key of the aggregator that attests.
+    uint256 private constant KEY = 77;
+
+    function committee() internal pure override returns (address[] memory members) {
+        members = new address[](2);
+        (members[0], members[1]) = (AGGREGATOR, vm.addr(KEY));
+    }
+
+    function propose() internal override {
+        uint32 number = round();
+        bytes32 reportDigest = _reportDigest();
+        vm.prank(number % 2 == 1 ? AGGREGATOR : vm.addr(KEY));
+        ledger.propose(number, MODEL, MODEL_CID, reportDigest, REPORT_CID);
+    }
 
     function test_Phase_Names_Have_The_Numbers_Of_The_Vectors() public view {
         string[] memory names = vm.parseJsonStringArray(vm.readFile(TRANSITIONS), ".phases");
@@ -24,12 +41,14 @@ contract RoundLedgerPhasesTest is LedgerTest {
         eq(bytes(names[uint8(Phase.FINALIZED)]), "FINALIZED");
         eq(bytes(names[uint8(Phase.EXPIRED)]), "EXPIRED");
         eq(bytes(names[uint8(Phase.ABORTED)]), "ABORTED");
+        eq(bytes(names[uint8(Phase.CHALLENGED)]), "CHALLENGED");
+        eq(bytes(names[uint8(Phase.SCHEDULED)]), "SCHEDULED");
     }
 
     function test_Every_Action_In_Every_Phase_Is_Allowed_Or_Refused_As_The_Table_Says() public {
         string memory json = vm.readFile(TRANSITIONS);
         uint256 count = vm.parseJsonUint(json, ".count");
-        eq(count, 6 * 5);
+        eq(count, 8 * 9);
         for (uint256 i = 0; i < count; ++i) {
             _checkCell(json, string.concat(".cells[", vm.toString(i), "]"));
         }
@@ -52,10 +71,10 @@ contract RoundLedgerPhasesTest is LedgerTest {
         eq(
             vm.load(address(ledger), 0),
             _pack(current.round, current.baseRound, current.numUpdates, current.numFinalized, current.openedAt)
-                | bytes32(uint256(current.proposedAt) << 168)
+                | bytes32(uint256(current.closedAt) << 168 | uint256(current.pausedUntil) << 208)
         );
         ledger.stop();
-        eq(uint256(vm.load(address(ledger), 0)) >> 208, 1);
+        eq(uint256(vm.load(address(ledger), 0)) >> 248, 1);
     }
 
     function test_Rounds_Without_A_Number_Are_In_No_Phase(uint32 number) public {
@@ -113,8 +132,16 @@ contract RoundLedgerPhasesTest is LedgerTest {
         Phase from = _phase(vm.parseJsonString(json, string.concat(path, ".phase")));
         bytes32 action = keccak256(bytes(vm.parseJsonString(json, string.concat(path, ".action"))));
         vm.warp(START);
-        ledger = create(parameters());
-        enter(from);
+        ledger = create(_disputable());
+        _deposit(AGGREGATOR);
+        _deposit(vm.addr(KEY));
+        if (from == Phase.CHALLENGED) {
+            enter(Phase.PROPOSED);
+            _challenge();
+            vm.warp(vm.getBlockTimestamp() + CHALLENGE + 1);
+        } else {
+            enter(from);
+        }
         uint32 number = round();
         bytes32 history = ledger.historyHash();
         (bool isAllowed, bytes memory answer) = _act(action, number);
@@ -136,9 +163,80 @@ contract RoundLedgerPhasesTest is LedgerTest {
                 Phase expected = _phase(vm.parseJsonString(json, string.concat(path, ".expected")));
                 eq(answer, unexpectedPhase(from, expected));
             }
+            if (action == keccak256("move")) _refuseAllMoves(number, answer);
             eq(phase(), from);
             eq(ledger.historyHash(), history);
         }
+    }
+
+    function _refuseAllMoves(uint32 number, bytes memory expected) private {
+        bytes[7] memory moves = _moves(number);
+        for (uint256 i = 0; i < 7; ++i) {
+            (bool isAllowed, bytes memory answer) = address(ledger).call(moves[i]);
+            ok(!isAllowed, "a move without a dispute");
+            eq(answer, expected);
+        }
+    }
+
+    function _sign(uint32 number) private view returns (Signature memory) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("fl_chain"),
+                keccak256("1"),
+                block.chainid,
+                address(ledger)
+            )
+        );
+        bytes32 result = Attestations.resultOf(number, MODEL, _reportDigest());
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(KEY, keccak256(bytes.concat(hex"1901", domain, result)));
+        return Signature(r, bytes32(uint256(s) | uint256(v - 27) << 255));
+    }
+
+    /// A task with a bond, without which nothing is disputed.
+    function _disputable() private view returns (IRoundLedger.TaskParameters memory p) {
+        p = parameters();
+        p.bond = 1;
+    }
+
+    function _deposit(address aggregator) private {
+        vm.deal(aggregator, 1);
+        vm.prank(aggregator);
+        ledger.depositBond{value: 1}();
+    }
+
+    function _challenge() private {
+        uint32 number = round();
+        vm.deal(ANYBODY, 1);
+        vm.prank(ANYBODY);
+        ledger.challenge{value: 1}(number, Question.VALUE, 0);
+    }
+
+    /// A report whose last chunk has a status for the first update and none for the others.
+    function _shortReport() private pure returns (Opening memory opening, bytes32 digest) {
+        opening = Opening(hex"00", new bytes32[](1));
+        opening.proof[0] = keccak256("first chunk");
+        digest = sha256(bytes.concat(hex"01", opening.proof[0], sha256(hex"0000")));
+    }
+
+    function _reportDigest() private pure returns (bytes32 digest) {
+        (, digest) = _shortReport();
+    }
+
+    /// All moves of a dispute, of which the first needs nothing but the time.
+    function _moves(uint32 number) private pure returns (bytes[7] memory) {
+        Opening memory none;
+        uint256[32] memory parts;
+        IRoundLedger.UpdateRecord memory record;
+        return [
+            abi.encodeCall(IRoundLedger.concludeDispute, (number)),
+            abi.encodeCall(IRoundLedger.answerHeader, (number, none, none)),
+            abi.encodeCall(IRoundLedger.answerStatus, (number, none)),
+            abi.encodeCall(IRoundLedger.answerValue, (number, none, none, parts)),
+            abi.encodeCall(IRoundLedger.selectPart, (number, 0, parts)),
+            abi.encodeCall(IRoundLedger.splitPart, (number, parts)),
+            abi.encodeCall(IRoundLedger.decideUpdate, (number, record, none, none))
+        ];
     }
 
     function _act(bytes32 action, uint32 number) private returns (bool, bytes memory) {
@@ -150,8 +248,22 @@ contract RoundLedgerPhasesTest is LedgerTest {
         } else if (action == keccak256("propose")) {
             sender = AGGREGATOR;
             call = abi.encodeCall(
-                IRoundLedger.propose, (number, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES)
+                IRoundLedger.propose, (number, MODEL, MODEL_CID, _reportDigest(), REPORT_CID)
             );
+        } else if (action == keccak256("attest")) {
+            Signature[] memory signatures = new Signature[](1);
+            signatures[0] = _sign(number);
+            call = abi.encodeCall(IRoundLedger.attest, (number, MODEL, _reportDigest(), signatures));
+        } else if (action == keccak256("challenge")) {
+            vm.deal(ANYBODY, 1);
+            call = abi.encodeCall(IRoundLedger.challenge, (number, Question.HEADER, 0));
+            vm.prank(ANYBODY);
+            return address(ledger).call{value: 1}(call);
+        } else if (action == keccak256("move")) {
+            call = _moves(number)[0];
+        } else if (action == keccak256("prove_omission")) {
+            (Opening memory report,) = _shortReport();
+            call = abi.encodeCall(IRoundLedger.proveOmission, (number, 1, report));
         } else if (action == keccak256("finalize")) {
             call = abi.encodeCall(IRoundLedger.finalize, (number));
         } else if (action == keccak256("abort")) {
@@ -174,7 +286,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         p.collectSeconds = _number(json, from, "collect_seconds");
         p.aggregateSeconds = _number(json, from, "aggregate_seconds");
         p.challengeSeconds = _number(json, from, "challenge_seconds");
-        RoundLedger task = new RoundLedger(p);
+        RoundLedger task = new RoundLedger(p, _members(_number(json, from, "num_aggregators")));
 
         from = string.concat(path, ".current.");
         uint256 word = uint256(
@@ -186,11 +298,19 @@ contract RoundLedgerPhasesTest is LedgerTest {
                 uint40(vm.parseJsonUint(json, string.concat(from, "opened_at")))
             )
         );
-        word |= vm.parseJsonUint(json, string.concat(from, "proposed_at")) << 168;
-        if (vm.parseJsonBool(json, string.concat(from, "is_stopped"))) word |= 1 << 208;
+        word |= vm.parseJsonUint(json, string.concat(from, "closed_at")) << 168;
+        if (vm.parseJsonBool(json, string.concat(from, "is_stopped"))) word |= 1 << 248;
         vm.store(address(task), 0, bytes32(word));
+        vm.store(address(task), bytes32(uint256(2)), bytes32(uint256(_number(json, from, "proposal_round"))));
         vm.warp(vm.parseJsonUint(json, string.concat(path, ".now")));
         eq(bytes(_name(task.phaseOf(3))), bytes(vm.parseJsonString(json, string.concat(path, ".phase"))));
+    }
+
+    function _members(uint256 count) private pure returns (address[] memory members) {
+        members = new address[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            members[i] = address(uint160(i + 1));
+        }
     }
 
     function _number(string memory json, string memory path, string memory key) private pure returns (uint32) {
@@ -222,6 +342,8 @@ contract RoundLedgerPhasesTest is LedgerTest {
         if (p == Phase.PROPOSED) return "PROPOSED";
         if (p == Phase.FINALIZED) return "FINALIZED";
         if (p == Phase.EXPIRED) return "EXPIRED";
+        if (p == Phase.CHALLENGED) return "CHALLENGED";
+        if (p == Phase.SCHEDULED) return "SCHEDULED";
         return "ABORTED";
     }
 }

@@ -12,13 +12,16 @@ contract RoundLedgerProposeTest is LedgerTest {
         enter(Phase.AGGREGATING);
         vm.expectEmit(address(ledger));
         emit IRoundLedger.ModelProposed(
-            1, MODEL, MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES, uint40(vm.getBlockTimestamp())
+            1, AGGREGATOR, MODEL, MODEL_CID, REPORT, REPORT_CID, uint40(vm.getBlockTimestamp())
         );
         propose();
-        (bytes32 model, bytes32 report) = ledger.proposal();
-        eq(model, MODEL);
-        eq(report, REPORT);
-        eq(ledger.currentRound().proposedAt, vm.getBlockTimestamp());
+        IRoundLedger.Proposal memory standing = ledger.proposal();
+        eq(standing.round, 1);
+        eq(standing.proposer, AGGREGATOR);
+        eq(standing.reportDigest, REPORT);
+        eq(standing.proposedAt, vm.getBlockTimestamp());
+        eq(standing.numFor, 1);
+        eq(standing.numAgainst, 0);
         eq(ledger.modelDigestOf(1), bytes32(0));
         eq(phase(), Phase.PROPOSED);
     }
@@ -26,9 +29,9 @@ contract RoundLedgerProposeTest is LedgerTest {
     function test_Nobody_But_The_Aggregator_Proposes(address sender) public {
         vm.assume(sender != AGGREGATOR);
         enter(Phase.AGGREGATING);
-        _expectRefusal(refusal(IRoundLedger.NotAggregator.selector, sender, AGGREGATOR), sender, 1);
+        _expectRefusal(refusal(IRoundLedger.NotAggregator.selector, sender), sender, 1);
         _expectRefusal(
-            refusal(IRoundLedger.NotAggregator.selector, address(this), AGGREGATOR), address(this), 1
+            refusal(IRoundLedger.NotAggregator.selector, address(this)), address(this), 1
         );
     }
 
@@ -48,7 +51,7 @@ contract RoundLedgerProposeTest is LedgerTest {
     function test_A_Full_Round_Needs_No_Waiting() public {
         submitFirst(TARGET_UPDATES);
         propose();
-        eq(ledger.currentRound().proposedAt, START);
+        eq(proposedAt(), START);
     }
 
     function test_A_Model_Can_Be_Proposed_Until_The_Last_Second() public {
@@ -84,7 +87,7 @@ contract RoundLedgerProposeTest is LedgerTest {
             d[i] = 0;
             vm.expectRevert(abi.encodeWithSelector(IRoundLedger.ZeroDigest.selector));
             vm.prank(AGGREGATOR);
-            ledger.propose(1, d[0], d[1], d[2], d[3], REPORT_BYTES);
+            ledger.propose(1, d[0], d[1], d[2], d[3]);
         }
         eq(phase(), Phase.AGGREGATING);
     }
@@ -93,10 +96,11 @@ contract RoundLedgerProposeTest is LedgerTest {
         bytes32 history = ledger.historyHash();
         vm.expectRevert(expected);
         vm.prank(sender);
-        ledger.propose(number, keccak256("other"), MODEL_CID, REPORT, REPORT_CID, REPORT_BYTES);
+        ledger.propose(number, keccak256("other"), MODEL_CID, REPORT, REPORT_CID);
         eq(ledger.historyHash(), history);
-        (bytes32 model,) = ledger.proposal();
-        ok(model != keccak256("other"), "a refused model leaves no trace");
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
+        if (phase() == Phase.PROPOSED) finalize();
+        ok(ledger.modelDigestOf(number) != keccak256("other"), "a refused model leaves no trace");
     }
 }
 
@@ -107,7 +111,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         vm.expectEmit(address(ledger));
         emit IRoundLedger.RoundFinalized(1, MODEL, timestamp);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 1, timestamp);
+        emit IRoundLedger.RoundOpened(2, 1, timestamp, timestamp);
         vm.prank(sender);
         ledger.finalize(1);
         eq(ledger.modelDigestOf(1), MODEL);
@@ -118,13 +122,13 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         eq(current.numUpdates, 0);
         eq(current.numFinalized, 1);
         eq(current.openedAt, timestamp);
-        eq(current.proposedAt, 0);
+        eq(current.closedAt, 0);
         eq(phase(), Phase.COLLECTING);
     }
 
     function test_A_Model_Is_Not_Final_A_Second_Too_Early() public {
         enter(Phase.PROPOSED);
-        uint40 until = ledger.currentRound().proposedAt + CHALLENGE;
+        uint40 until = proposedAt() + CHALLENGE;
         vm.warp(until - 1);
         vm.expectRevert(refusal(IRoundLedger.ChallengeWindowOpen.selector, 1, until));
         ledger.finalize(1);
@@ -187,7 +191,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         finishRound();
         submitFirst(TARGET_UPDATES);
         vm.prank(AGGREGATOR);
-        ledger.propose(2, keccak256("second"), MODEL_CID, REPORT, REPORT_CID, 1);
+        ledger.propose(2, keccak256("second"), MODEL_CID, REPORT, REPORT_CID);
         vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         finalize();
         eq(ledger.modelDigestOf(0), parameters().genesisDigest);
@@ -203,7 +207,7 @@ contract RoundLedgerAbortTest is LedgerTest {
         vm.expectEmit(address(ledger));
         emit IRoundLedger.RoundAborted(1, timestamp);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 0, timestamp);
+        emit IRoundLedger.RoundOpened(2, 0, timestamp, timestamp);
         vm.prank(sender);
         ledger.abort(1);
         eq(ledger.phaseOf(1), Phase.ABORTED);
@@ -250,8 +254,9 @@ contract RoundLedgerAbortTest is LedgerTest {
         eq(round(), 2);
     }
 
-    function test_A_Full_Round_Has_The_Same_Deadline() public {
+    function test_A_Full_Round_Has_Its_Deadline_Earlier() public {
         submitFirst(TARGET_UPDATES);
+        eq(aggregateUntil(), START + AGGREGATE);
         vm.warp(aggregateUntil());
         vm.expectRevert(unexpectedPhase(Phase.AGGREGATING, Phase.EXPIRED));
         ledger.abort(1);
@@ -277,7 +282,6 @@ contract RoundLedgerAbortTest is LedgerTest {
     function test_A_Proposal_Of_An_Aborted_Round_Does_Not_Leak_Into_The_Next() public {
         finishRound(); // leaves its proposal behind
         submitFirst(TARGET_UPDATES);
-        eq(ledger.currentRound().proposedAt, 0);
         vm.expectRevert(unexpectedPhase(Phase.AGGREGATING, Phase.PROPOSED));
         ledger.finalize(2);
     }
@@ -298,6 +302,14 @@ contract RoundLedgerStopTest is LedgerTest {
 
     function test_The_Coordinator_Stops_An_Expired_Round() public {
         _stopFrom(Phase.EXPIRED);
+    }
+
+    function test_The_Coordinator_Stops_Before_A_Round_Has_Opened() public {
+        enter(Phase.SCHEDULED);
+        ledger.stop();
+        eq(phase(), Phase.ABORTED);
+        vm.warp(vm.getBlockTimestamp() + 2000);
+        eq(phase(), Phase.ABORTED);
     }
 
     function test_Nobody_But_The_Coordinator_Stops(address sender) public {
@@ -354,6 +366,7 @@ contract RoundLedgerStopTest is LedgerTest {
         eq(logs[1].data, abi.encode(vm.getBlockTimestamp()));
         eq(phase(), Phase.ABORTED);
         before.isStopped = true;
+        before.closedAt = uint40(vm.getBlockTimestamp());
         eq(abi.encode(ledger.currentRound()), abi.encode(before));
         eq(ledger.modelDigestOf(1), bytes32(0));
         eq(ledger.phaseOf(2), Phase.NONE);

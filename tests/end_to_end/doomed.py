@@ -17,7 +17,15 @@ from eth_account import Account
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import EthereumLedger
 from fl_chain.chain.ledger import Receipt
-from fl_chain.protocol.actions import Finalize, LedgerAction, Propose, SubmitUpdate
+from fl_chain.protocol.actions import (
+    Attest,
+    DepositBond,
+    Finalize,
+    LedgerAction,
+    Propose,
+    SubmitUpdate,
+)
+from fl_chain.protocol.attestation import Signature
 from fl_chain.protocol.cid import Cid
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.journal import Journal, JournalEntry
@@ -41,6 +49,18 @@ AGGREGATOR_POINTS = (
     "after the proposal",
     "after the finalization",
 )
+COMMITTEE_POINTS = (
+    "after the deposit",
+    "while it collects",
+    "after the result is in the journal",
+    "before the pin",
+    "after the report is pinned",
+    "after the transaction is signed",
+    "after the proposal",
+    "before the signature",
+    "after the attestation",
+)
+"""Of an aggregator that proposes in one round and attests in the other."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +97,11 @@ def run(orders: Orders) -> None:
     connection = ChainConnection(orders.rpc_url)
     with IpfsStore(orders.ipfs, timeout_seconds=30) as ipfs:
         store = _Store(ipfs, reach)
+        journal = _Journal(reach, orders.directory)
+        ledger = _Ledger(reach, connection, orders.task, account, journal)
         if orders.role == "aggregator":
-            ledger = _Ledger(reach, connection, orders.task, account)
-            AggregatorRole(ledger, store).run()
+            AggregatorRole(ledger, store, journal).run()
         else:
-            journal = _Journal(reach, orders.directory)
-            ledger = _Ledger(reach, connection, orders.task, account, journal)
             trainer: Any = _Trainer(reach)
             ParticipantRole(ledger, store, trainer, journal).run()
 
@@ -122,9 +141,15 @@ class _Ledger(EthereumLedger):
             SubmitUpdate: "after the submission",
             Propose: "after the proposal",
             Finalize: "after the finalization",
+            DepositBond: "after the deposit",
+            Attest: "after the attestation",
         }
         self._reach(points.get(type(action), ""))
         return receipt
+
+    def sign(self, result: bytes) -> Signature:
+        self._reach("before the signature")
+        return super().sign(result)
 
 
 class _Journal(Journal):
@@ -135,6 +160,10 @@ class _Journal(Journal):
     def write_update(self, entry: JournalEntry) -> None:
         super().write_update(entry)
         self._reach("after the update is in the journal")
+
+    def write_result(self, round_number: int, result: bytes) -> None:
+        super().write_result(round_number, result)
+        self._reach("after the result is in the journal")
 
     def write_transaction(self, raw: bytes) -> None:
         super().write_transaction(raw)

@@ -17,12 +17,14 @@ from fl_chain.protocol.actions import SubmitUpdate
 from fl_chain.protocol.cid import RAW, Cid
 from fl_chain.protocol.records import RoundOpened, UpdateSubmitted
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.history import replay
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.training.models import build_model
 from tests.end_to_end.commands import TIMEOUT_SECONDS, Site
 
 PASSWORD = ("--password-file", "password")
 HONEST = ("alice", "bob")
+COMMITTEE = ("coordinator", "carol", "dave")
 
 
 @dataclass
@@ -75,14 +77,17 @@ def do_everything(site: Site) -> Work:
     assert [row["service"] for row in services] == ["chain", "ipfs-0", "ipfs-1"]
     assert all(row["is_running"] for row in services)
     rpc, *ipfs = (row["address"] for row in services)
-    names = ("coordinator", *HONEST, "mallory")
+    names = (*COMMITTEE, *HONEST, "mallory")
     addresses = {name: site.run("key", "new", name, *PASSWORD).strip() for name in names}
     assert {row["name"]: row["address"] for row in site.rows("key", "list")} == addresses
-    site.run("devnet", "fund", "coordinator", *HONEST, addresses["mallory"])
+    site.run("devnet", "fund", *COMMITTEE, *HONEST, addresses["mallory"])
     (site.directory / "task.toml").write_text(
         f"""name = "by hand"
 participants = {json.dumps([*HONEST, addresses["mallory"]])}
-aggregator = "coordinator"
+[committee]
+aggregators = {json.dumps([*COMMITTEE[:2], addresses["dave"]])}
+quorum = 2
+bond_gwei = 1_000_000_000
 [recipe]
 model = "digits_mlp"
 data = "digits"
@@ -102,9 +107,10 @@ min_updates = 2
         )
         for index, name in enumerate(HONEST)
     ]
-    processes.append(
-        site.start("aggregator", "run", *common, "--key", "coordinator", "--ipfs", ipfs[1])
-    )
+    processes += [
+        site.start("aggregator", "run", *common, "--key", name, "--ipfs", ipfs[index % 2])
+        for index, name in enumerate(COMMITTEE, start=1)
+    ]
     keystore = json.loads((site.directory / ".fl-chain/keys/mallory.json").read_text())
     copy_updates(rpc, ipfs[0], task, Account.decrypt(keystore, "correct horse"))
     for process in processes:
@@ -140,7 +146,7 @@ def test_the_history_answers_for_people_and_for_machines(work: Work) -> None:
     site, of_task = work.site, ("--task", work.task)
     (task,) = site.rows("history", "tasks")
     assert (task["task"], task["name"], task["rounds_finalized"]) == (work.task, "by hand", 2)
-    assert task["coordinator"] == task["aggregator"] == work.addresses["coordinator"]
+    assert (task["coordinator"], task["aggregators"]) == (work.addresses["coordinator"], 3)
     rounds = site.rows("history", "rounds", *of_task)
     assert [(row["round"], row["updates"]) for row in rounds] == [(0, 0), (1, 3), (2, 3)]
     updates = site.ask_rows("history", "updates", *of_task)
@@ -155,6 +161,20 @@ def test_the_history_answers_for_people_and_for_machines(work: Work) -> None:
         assert len(table) == len(rows) + 1
         assert table[0].split()[0] == next(iter(rows[0]))
     assert work.task in site.ask("history", "tasks")
+
+
+def test_the_committee_took_turns_and_agreed(work: Work) -> None:
+    ledger = EthereumLedger(ChainConnection(work.rpc), work.task)
+    state, _ = replay(ledger)
+    first, second = (state.rounds[number] for number in (1, 2))
+    assert first.proposal is not None
+    assert second.proposal is not None
+    assert first.proposal.proposer == work.addresses["coordinator"]
+    assert second.proposal.proposer == work.addresses["carol"]
+    for history in (first, second):
+        assert len(history.attestations) == 1  # of somebody else: with it there are two of three
+        assert history.rejected == []
+    assert {member.bond for member in state.committee.members.values()} == {10**18}
 
 
 def test_an_exported_model_opens_in_any_safetensors_reader(work: Work) -> None:

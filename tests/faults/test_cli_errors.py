@@ -109,6 +109,11 @@ def task_file(tmp_path: Path, text: str) -> str:
 GOOD_TASK = '[recipe]\nmodel = "digits_mlp"\ndata = "digits"\n'
 
 
+def committee(line: str) -> str:
+    """Return a good task but for one line of its committee."""
+    return f"{GOOD_TASK}[committee]\n{line}\n"
+
+
 # ---------------------------------------------------------------- chain
 
 
@@ -177,7 +182,7 @@ def test_who_cannot_pay_is_told_before_the_work(
     poor = str(POOR.address).lower()
     description = {
         "participants": [poor],
-        "aggregator": poor,
+        "committee": {"aggregators": [poor]},
         "recipe": {"model": "digits_mlp", "data": "digits"},
     }
     task = create_task(parse_task(description), deployer, world.store).ledger
@@ -231,7 +236,9 @@ def test_the_wrong_key_for_a_role(
     fresh = world.federation(num_rounds=1)
     options = ["--task", fresh.address, *endpoints, *keys[2:], "--key", "stranger"]
     assert_error(cli("participant", "run", *options), 10, "is not admitted", "fl-chain task admit")
-    assert_error(cli("aggregator", "run", *options), 10, "this task's aggregator is", "--key")
+    aggregator = fresh.aggregator_address(0)
+    told = "is no aggregator of this task"
+    assert_error(cli("aggregator", "run", *options), 10, told, f"--key: {aggregator}")
 
 
 # ---------------------------------------------------------------- IPFS
@@ -363,10 +370,18 @@ def test_a_key_is_never_overwritten(cli: Cli, keys: list[str], tmp_path: Path) -
         ("participants = 'alice'\n" + GOOD_TASK, "participants is a list", ""),
         ("participants = ['alcie']\n" + GOOD_TASK, "participants: 'alcie' is", "mean alice?"),
         ("participants = ['']\n" + GOOD_TASK, "participants: '' is neither", "key list"),
-        ("aggregator = '0x12'\n" + GOOD_TASK, "aggregator: '0x12' is neither", "40 digits"),
+        (committee("aggregators = ['0x12']"), "committee.aggregators: '0x12' is", "40 digits"),
+        (committee("aggregators = ['alcie']"), "committee.aggregators: 'alcie'", "mean alice?"),
+        (committee("aggregators = 'alice'"), "committee.aggregators is a list", ""),
+        (committee(f"aggregators = ['alice', '{ALICE}']"), f"{ALICE} is listed twice", ""),
+        (committee("quorum = '2'"), "committee.quorum is '2'", ""),
+        (committee("bond_gwei = 0.5"), "committee.bond_gwei is", ""),
+        (committee("bond = 1"), "unknown field committee.bond", "mean committee.bond_gwei"),
+        ("committee = ['alice']\n" + GOOD_TASK, "committee is a table", ""),
+        ("aggregator = 'alice'\n" + GOOD_TASK, "unknown field aggregator", "known: "),
         ("registry = 'alice'\n" + GOOD_TASK, "registry: 'alice' is no address", "40 digits"),
         (GOOD_TASK + "[rounds]\ntarget_updates = 'two'", "rounds.target_updates is 'two'", ""),
-        ("aggregator = 5\n" + GOOD_TASK, "aggregator is 5", ""),
+        (committee("aggregators = [5]"), "committee.aggregators is a list", ""),
         (f"participants = ['{NOBODY}', '{NOBODY}']\n" + GOOD_TASK, "listed twice", ""),
         (f"participants = ['alice', '{ALICE}']\n" + GOOD_TASK, f"{ALICE} is listed twice", ""),
     ],
@@ -399,6 +414,10 @@ def test_a_malformed_task_file(
             "rounds.target_updates * rounds.max_weight * encoding.max_abs",
         ),
         (GOOD_TASK + "[encoding]\nmax_abs = 40000", 11, "encoding.max_abs is 1 to 32767"),
+        (committee("quorum = 2"), 11, "committee.quorum is 0, or 2 to 1 and more than half"),
+        (committee(f"aggregators = ['alice', '{NOBODY}']\nquorum = 1"), 11, "committee.quorum is"),
+        (committee(f"aggregators = ['{'0x' + '00' * 20}']"), 11, "committee.aggregators does not"),
+        (committee("bond_gwei = -1"), 11, "committee.bond_gwei is 0 to 2^53 - 1"),
         (GOOD_TASK + "seed = -1", 11, "recipe.seed is 0 to"),
         ("name = 'ä'\n" + GOOD_TASK, 11, "task.toml: name is 1 to"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,21 @@ from fl_chain.protocol.blob import (
     UPDATE,
     BlobHeader,
     Layout,
+    compute_header_bytes,
     decode_blob,
     encode_blob,
+    encode_header,
 )
 from fl_chain.protocol.canonical_json import decode_json, encode_json
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import decode_manifest, encode_manifest
-from fl_chain.protocol.report import ExclusionReason, RoundReport, decode_report, encode_report
+from fl_chain.protocol.report import RoundReport, decode_report, encode_report
 from tests import golden
 from tests import reference as ref
 
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda data: "0x" + data.hex())
+ROUNDS = st.integers(0, 2**32 - 1) | st.sampled_from([10**i - 1 for i in range(10)])
 KEYS = st.text(st.characters(max_codepoint=127), max_size=8)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 INTEGERS = st.integers(-(2**53) + 1, 2**53 - 1)
@@ -50,17 +54,19 @@ LAYOUTS: st.SearchStrategy[Layout] = (
 
 
 @st.composite
-def blobs(draw: st.DrawFn) -> tuple[BlobHeader, list[int]]:
+def headers(draw: st.DrawFn, layouts: st.SearchStrategy[Layout]) -> BlobHeader:
     kind = draw(st.sampled_from([UPDATE, MODEL]))
-    header = BlobHeader(
-        kind,
-        draw(DIGESTS),
-        draw(st.integers(0, 2**32 - 1)),
-        draw(DIGESTS),
-        draw(ADDRESSES) if kind == UPDATE else "",
-        draw(LAYOUTS),
-    )
-    bits = 15 if kind == UPDATE else 31
+    header = BlobHeader(kind, draw(DIGESTS), draw(layouts))
+    if kind == MODEL:
+        return header
+    place = {"round": draw(ROUNDS), "base_model": draw(DIGESTS), "participant": draw(ADDRESSES)}
+    return replace(header, **place)
+
+
+@st.composite
+def blobs(draw: st.DrawFn) -> tuple[BlobHeader, list[int]]:
+    header = draw(headers(LAYOUTS))
+    bits = 15 if header.kind == UPDATE else 31
     count = sum(math.prod(shape) for _, shape in header.layout)
     lanes = st.integers(-(2**bits), 2**bits - 1)
     return header, draw(st.lists(lanes, min_size=count, max_size=count))
@@ -149,12 +155,38 @@ def test_mutated_canonical_json_is_refused_or_canonical(value: Any, data: st.Dat
 @given(blobs())
 def test_blobs_are_those_of_the_format(blob: tuple[BlobHeader, list[int]]) -> None:
     header, values = blob
-    metadata = ref.blob_metadata(
-        header.kind, header.task, header.round, header.base_model, header.participant
-    )
+    metadata = ref.model_metadata(header.task)
+    if header.kind == UPDATE:
+        place = (header.round, header.base_model, header.participant)
+        metadata = ref.update_metadata(header.task, *place)
     tensors = {name: list(shape) for name, shape in header.layout}
     data = encode_blob(header, np.array(values, DTYPES[header.kind][1]))
     assert data == ref.blob(metadata, tensors, values)
+
+
+WIDE_LAYOUTS: st.SearchStrategy[Layout] = st.builds(
+    lambda first, count, length: (
+        ("a", (first,)),
+        *((f"b{i:03}".ljust(length, "b"), (1,)) for i in range(count)),
+    ),
+    st.sampled_from([1, 50, 250, 2500, 25_000]),
+    st.integers(0, 200),
+    st.integers(4, 60),
+)
+
+
+@given(st.data(), LAYOUTS | WIDE_LAYOUTS)
+def test_all_blobs_of_a_layout_have_headers_of_one_size_and_some_round_needs_it(
+    data: st.DataObject, layout: Layout
+) -> None:
+    size = compute_header_bytes(layout)
+    assert size == ref.header_bytes({name: list(shape) for name, shape in layout})
+    for _ in range(3):
+        assert len(encode_header(data.draw(headers(st.just(layout))))) == size
+    longest = BlobHeader(UPDATE, "ab" * 32, layout, 2**32 - 1, "cd" * 32, "0x" + "0a" * 20)
+    model = BlobHeader(MODEL, "ab" * 32, layout)
+    needed = max(len(encode_header(header).rstrip(b" ")) for header in (longest, model))
+    assert size - 1024 < needed <= size
 
 
 @given(blobs())
@@ -174,13 +206,18 @@ def test_arbitrary_bytes_raise_nothing_but_malformed_blob(start: bytes, zeros: i
 @given(VALUES, st.binary(max_size=16))
 def test_arbitrary_headers_raise_nothing_but_malformed_blob(value: Any, payload: bytes) -> None:
     with pytest.raises(MalformedBlob):
-        decode_blob(ref.join_parts(*ref.blob_parts(rfc8785.dumps(value), payload)))
+        decode_blob(_framed(rfc8785.dumps(value), payload))
+
+
+def _framed(header: bytes, payload: bytes) -> bytes:
+    """Return a file with as small a header of whole chunks as holds the text."""
+    return ref.join_parts(*ref.blob_parts(header, payload, ref.chunked_bytes(header)))
 
 
 @st.composite
 def headers_with_a_foreign_part(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a good header in which one field holds something else."""
-    metadata = ref.blob_metadata("update", "ab" * 32, 3, "cd" * 32, "0x" + "0a" * 20)
+    metadata = ref.update_metadata("ab" * 32, 3, "cd" * 32, "0x" + "0a" * 20)
     header = ref.blob_header(metadata, {"bias": [2], "weight": [2, 3]})
     part = draw(st.sampled_from([header["__metadata__"], header["weight"], header]))
     key = draw(st.sampled_from(sorted(part)))
@@ -194,7 +231,7 @@ def _differs(value: Any, other: Any) -> bool:
 
 @given(headers_with_a_foreign_part())
 def test_a_foreign_value_anywhere_in_a_header_is_refused(header: dict[str, Any]) -> None:
-    data = ref.join_parts(*ref.blob_parts(rfc8785.dumps(header), bytes(16)))
+    data = _framed(rfc8785.dumps(header), bytes(16))
     try:
         decoded, _ = decode_blob(data)
     except MalformedBlob:
@@ -254,26 +291,85 @@ def test_a_foreign_value_anywhere_in_a_manifest_is_refused_or_canonical(
 
 @st.composite
 def reports(draw: st.DrawFn) -> RoundReport:
-    sequences = sorted(draw(st.sets(st.integers(0, 2**32 - 1), max_size=20)))
-    reasons = {
-        sequence: draw(st.sampled_from(ExclusionReason))
-        for sequence in sequences
-        if draw(st.booleans())
-    }
     return RoundReport(
         task=draw(DIGESTS),
-        round=draw(st.integers(0, 2**32 - 1)),
+        round=draw(ROUNDS),
         base_model=draw(DIGESTS),
         model=draw(DIGESTS),
         total_weight=draw(st.integers(0, 2**53 - 1)),
-        included=tuple(sequence for sequence in sequences if sequence not in reasons),
-        excluded=tuple(sorted(reasons.items())),
+        statuses=bytes(draw(st.lists(st.integers(0, 6), min_size=1, max_size=20))),
     )
 
 
 @given(reports())
+def test_reports_are_those_of_the_format(report: RoundReport) -> None:
+    place = (report.task, report.round, report.base_model, report.model)
+    metadata = ref.report_metadata(*place, report.total_weight)
+    assert encode_report(report) == ref.report(metadata, list(report.statuses))
+
+
+@given(reports())
 def test_reports_decode_to_themselves(report: RoundReport) -> None:
-    assert decode_report(encode_report(report)) == report
+    data = encode_report(report)
+    assert decode_report(data) == report
+    assert len(data) == 1024 + len(report.statuses)
+
+
+@given(reports(), st.data())
+def test_a_report_with_a_status_above_six_anywhere_is_refused(
+    report: RoundReport, data: st.DataObject
+) -> None:
+    changed = bytearray(encode_report(report))
+    changed[data.draw(st.integers(1024, len(changed) - 1))] = data.draw(st.integers(7, 255))
+    with pytest.raises(MalformedBlob, match="a status is"):
+        decode_report(bytes(changed))
+
+
+@given(reports(), st.data())
+@settings(max_examples=200)
+def test_a_report_with_any_one_byte_flipped_is_refused_or_another(
+    report: RoundReport, data: st.DataObject
+) -> None:
+    original = encode_report(report)
+    changed = bytearray(original)
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    assert compute_digest(bytes(changed)) != compute_digest(original)
+    try:
+        decoded = decode_report(bytes(changed))
+    except MalformedBlob:
+        return
+    assert decoded != report
+
+
+@given(VALUES, st.binary(min_size=1, max_size=16))
+def test_arbitrary_headers_of_reports_raise_nothing_but_malformed_blob(
+    value: Any, payload: bytes
+) -> None:
+    with pytest.raises(MalformedBlob):
+        decode_report(_framed(rfc8785.dumps(value), payload))
+
+
+@st.composite
+def report_headers_with_a_foreign_part(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a good header of a report in which one field holds something else."""
+    header = ref.report_header(ref.report_metadata("ab" * 32, 3, "cd" * 32, "ef" * 32, 1001), 4)
+    part = draw(st.sampled_from([header["__metadata__"], header["status"], header]))
+    key = draw(st.sampled_from(sorted(part)))
+    part[key] = draw(VALUES.filter(lambda value: _differs(value, part[key])))
+    return header
+
+
+@given(report_headers_with_a_foreign_part())
+def test_a_foreign_value_anywhere_in_a_report_is_refused_or_canonical(
+    header: dict[str, Any],
+) -> None:
+    data = _framed(rfc8785.dumps(header), bytes(4))
+    try:
+        report = decode_report(data)
+    except MalformedBlob:
+        return
+    # Another round or total weight is another report, and as canonical as the first.
+    assert encode_report(report) == data
 
 
 @given(reports(), st.data())

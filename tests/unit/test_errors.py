@@ -13,6 +13,8 @@ from eth_hash.auto import keccak
 
 from fl_chain import errors
 from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
+from fl_chain.protocol import committee as committee_module
+from fl_chain.protocol import dispute as dispute_module
 from fl_chain.protocol import round as round_module
 
 CLASSES = {
@@ -25,8 +27,11 @@ REPLAY_ONLY = {
     "MissingRecord",
     "NoModel",
     "TimeReversed",
+    "UnexpectedAmount",
     "UnexpectedModel",
+    "UnexpectedProposal",
     "UnexpectedSequence",
+    "UnexpectedTime",
 }
 """Refusals of a replay that the contract has no error for, since it cannot get there."""
 
@@ -103,19 +108,29 @@ def test_both_contracts_mean_the_same_by_the_same_error() -> None:
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     used = set()
-    for node in ast.walk(ast.parse(inspect.getsource(round_module))):
+    modules = (round_module, committee_module, dispute_module)
+    sources = "".join(map(inspect.getsource, modules))
+    for node in ast.walk(ast.parse(sources)):
         text = str(node.value) if isinstance(node, ast.Constant) else ""
         if re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)+", text):
             used.add(text)
     assert used - REPLAY_ONLY <= set(_contract_errors(LEDGER))
     assert used >= REPLAY_ONLY
-    # What is left is about senders, creation or the registry, which no record shows.
+    # What is left is about senders, signatures, content or the registry, which no record shows.
     assert set(_contract_errors(LEDGER)) - used == {
-        "NotAggregator",
+        "BeyondEnd",
+        "MoveNotOver",
+        "NoEquivocation",
+        "NoOmission",
+        "NotChallenger",
         "NotCoordinator",
         "NotEnrolled",
-        "ParameterOutOfRange",
+        "NotProposer",
+        "PayoutRefused",
         "StillEnrolled",
+        "UnexpectedDeposit",
+        "UnknownRecord",
+        "WrongOpening",
     }
 
 

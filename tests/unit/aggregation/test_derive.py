@@ -16,12 +16,11 @@ from fl_chain.aggregation.derive import (
     RoundAggregation,
     compute_blob_bytes,
     decode_model_blob,
-    genesis_header,
     model_header,
     update_header,
 )
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
-from fl_chain.protocol.blob import encode_blob
+from fl_chain.protocol.blob import compute_header_bytes, encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.records import UpdateSubmitted
@@ -30,7 +29,7 @@ from tests import golden
 
 ROUND = golden.load("aggregate/round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
-BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST, 2, "11" * 32))
+BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
 
 
 def record_of(update: dict[str, Any]) -> UpdateSubmitted:
@@ -83,10 +82,10 @@ def test_model_and_report_are_the_golden_bytes() -> None:
     derived = derive(ROUND["updates"])
     assert derived.model.hex() == ROUND["model"]
     assert derived.model_digest.hex() == ROUND["model_digest"]
-    assert derived.report.decode() == ROUND["report"]
+    assert derived.report.hex() == ROUND["report"]
     assert derived.report_digest.hex() == ROUND["report_digest"]
-    header = model_header(MANIFEST, ROUND["round"], ROUND["base_digest"])
-    assert decode_model_blob(derived.model, header).tolist() == ROUND["model_values"]
+    model = decode_model_blob(derived.model, model_header(MANIFEST))
+    assert model.tolist() == ROUND["model_values"]
 
 
 def test_updates_in_any_order_give_the_same_bytes() -> None:
@@ -94,19 +93,36 @@ def test_updates_in_any_order_give_the_same_bytes() -> None:
     others = [update for update in ROUND["updates"] if update["outcome"] != "included"]
     for order in itertools.permutations(valid):
         assert derive([*others, *order]) == derive([*reversed(order), *reversed(others)])
-        assert derive([*order, *others]).report.decode() == ROUND["report"]
+        assert derive([*order, *others]).report.hex() == ROUND["report"]
 
 
 def test_every_update_on_record_is_accounted_for_once() -> None:
     report = decode_report(derive(ROUND["updates"]).report)
     sequences = sorted([*report.included, *(sequence for sequence, _ in report.excluded)])
     assert sequences == list(range(len(ROUND["updates"])))
+    for update in ROUND["updates"]:
+        assert (report.reason_of(update["sequence"]) or "included") == update["outcome"]
+
+
+def test_nothing_is_derived_while_an_update_is_passed_over() -> None:
+    with pytest.raises(ValueError, match="neither added nor excluded"):
+        derive([update for update in ROUND["updates"] if update["sequence"] != 5])
+
+
+def test_models_that_hold_the_same_numbers_are_the_same_bytes_in_every_round() -> None:
+    """Genesis included: which round has which model is on chain, and not in the model."""
+    derived = derive(ROUND["updates"])
+    genesis = encode_blob(model_header(MANIFEST), np.array(ROUND["model_values"], np.int32))
+    assert genesis == derived.model
+    base = bytes.fromhex(ROUND["base_model"])
+    header_bytes = compute_header_bytes(MANIFEST.layout)
+    assert base[:header_bytes] == derived.model[:header_bytes]
 
 
 def test_a_round_with_too_few_valid_updates_has_no_model() -> None:
     valid = [update for update in ROUND["updates"] if update["outcome"] == "included"]
     total = aggregation()
-    for update in [*valid[: MANIFEST.rounds.min_updates - 1], ROUND["updates"][1]]:
+    for update in [*valid[: MANIFEST.rounds.min_updates - 1], *ROUND["updates"][1:4]]:
         take(total, update)
     with pytest.raises(ValueOutOfRange, match="1 valid updates of 2"):
         total.derive(BASE)
@@ -114,8 +130,8 @@ def test_a_round_with_too_few_valid_updates_has_no_model() -> None:
 
 def test_sizes_are_known_before_anything_is_fetched() -> None:
     update = ROUND["updates"][0]
-    assert aggregation().update_bytes(update["participant"]) == len(update["blob"]) // 2
-    assert compute_blob_bytes(genesis_header(MANIFEST)) == len(ROUND["base_model"]) // 2
+    assert aggregation().update_bytes == len(update["blob"]) // 2
+    assert compute_blob_bytes(model_header(MANIFEST)) == len(ROUND["base_model"]) // 2
 
 
 @pytest.mark.parametrize(
@@ -125,7 +141,7 @@ def test_sizes_are_known_before_anything_is_fetched() -> None:
         {"round": 4},
         {"base_model": "00" * 32},
         {"participant": "0x" + "ee" * 20},
-        {"kind": "model", "participant": ""},
+        {"kind": "model", "round": 0, "base_model": "", "participant": ""},
         {"layout": (("bias", (2,)), ("weight", (3, 2)))},
     ],
     ids=lambda change: next(iter(change)),
@@ -162,10 +178,9 @@ def test_lanes_beyond_the_bound_are_left_out(lane: int, reason: ExclusionReason 
 def test_a_model_bound_to_another_place_is_refused() -> None:
     data = bytes.fromhex(ROUND["base_model"])
     for header in (
-        model_header(MANIFEST, 1, "11" * 32),
-        model_header(MANIFEST, 2, "12" * 32),
-        genesis_header(MANIFEST),
-        model_header(replace(MANIFEST, salt="00" * 16), 2, "11" * 32),
+        model_header(replace(MANIFEST, salt="00" * 16)),
+        replace(model_header(MANIFEST), layout=(("bias", (2,)), ("weight", (3, 2)))),
+        update_header(MANIFEST, 2, "11" * 32, "0x" + "0a" * 20),
     ):
         with pytest.raises(MalformedBlob, match="another place"):
             decode_model_blob(data, header)

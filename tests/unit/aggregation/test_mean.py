@@ -12,6 +12,7 @@ from fl_chain.errors import ValueOutOfRange
 from tests import golden
 
 VECTORS = golden.load("fixed_point/fixed_point.json")["mean"]
+STEPS = golden.load("aggregate/steps.json")
 
 
 def sum_of(updates: list[list[int]], weights: list[int]) -> WeightedSum:
@@ -30,6 +31,19 @@ def test_sums_and_models_are_the_golden_ones(case: dict[str, Any]) -> None:
     model = apply_mean(base, total, case["fraction_bits"], case["model_fraction_bits"])
     assert model.dtype == np.int32
     assert model.tolist() == case["model"]
+
+
+@pytest.mark.parametrize("case", **golden.named(STEPS["cases"], "name"))
+def test_every_step_of_the_vectors_is_taken(case: dict[str, Any]) -> None:
+    total = WeightedSum(1)
+    total.values[0] = case["sum"]
+    total.weight = case["weight"]
+    model = apply_mean(np.array([case["base"]], np.int32), total, 0, case["shift"])
+    assert model.tolist() == [case["next"]]
+
+
+def test_the_steps_are_whole() -> None:
+    assert len(STEPS["cases"]) == STEPS["count"]
 
 
 def test_the_published_example_is_among_the_vectors() -> None:

@@ -85,13 +85,19 @@ def store_of(case: dict[str, Any]) -> Callable[[Cid, int], bytes]:
 
 
 def state_of(views: dict[str, Any]) -> LedgerState:
-    participants = views["participant_of"]
+    accounts = [
+        {who: bytes.fromhex(words) for who, words in views[name].items()}
+        for name in ("participant_of", "aggregator_of", "payout_of")
+    ]
     return LedgerState(
         parameters=bytes.fromhex(views["parameters"]),
         current_round=bytes.fromhex(views["current_round"]),
         proposal=bytes.fromhex(views["proposal"]),
+        dispute=bytes.fromhex(views["dispute"]),
         model_digests=[bytes.fromhex(word) for word in views["model_digest_of"]],
-        participants={who: bytes.fromhex(words) for who, words in participants.items()},
+        participants=accounts[0],
+        aggregators=accounts[1],
+        payouts=accounts[2],
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fl_chain
 from fl_chain.cli.history import (
     ROUNDS_OPTIONAL,
     TASKS_OPTIONAL,
     UPDATES_OPTIONAL,
     summarize_tasks,
 )
-from fl_chain.cli.output import format_finding, format_table, print_progress, print_rows
+from fl_chain.cli.output import _SENTENCES, format_finding, format_table, print_progress, print_rows
 
 TERMINAL = 80
 TIME = 1_795_425_044  # 2026-11-23 09:10:44 UTC
@@ -29,7 +32,7 @@ def task_row(**changed: Any) -> dict[str, Any]:
         "name": "digits_mlp on digits",
         "task_id": DIGEST,
         "coordinator": ADDRESS,
-        "aggregator": ADDRESS,
+        "aggregators": 3,
         "registry": ADDRESS,
         "block": 7,
         "participants": 10,
@@ -51,8 +54,11 @@ ROUND = {
     "finished_at": TIME + 1,
     "model": DIGEST,
     "report": DIGEST,
+    "proposer": ADDRESS,
+    "rejected": 1,
 }
-GENESIS = ROUND | {"base_round": None, "opened_at": None, "finished_at": None, "report": None}
+NOT_AT_GENESIS = ("base_round", "opened_at", "finished_at", "report", "proposer", "rejected")
+GENESIS = ROUND | dict.fromkeys(NOT_AT_GENESIS)
 UPDATE = {
     "round": 300,
     "sequence": 1000,
@@ -203,6 +209,12 @@ def test_what_was_expected_and_found_is_whole_on_a_terminal(found: str) -> None:
             {"round": 2, "model": DIGEST, "included": 1, "updates": 1},
             f"round 2: model {DIGEST[:12]}… proposed from 1 of 1 update",
         ),
+        (
+            "attested",
+            {"round": 2, "proposer": ADDRESS, "agrees": False, "model": DIGEST},
+            f"round 2: attested to model {DIGEST[:12]}…; {ADDRESS} proposed the same: no",
+        ),
+        ("deposited", {"wei": 10**18, "bond": "1 ether"}, "bond of 1 ether deposited"),
     ],
 )
 def test_sentences_count_properly(
@@ -212,3 +224,23 @@ def test_sentences_count_properly(
     time, _, rest = capsys.readouterr().out.rstrip("\n").partition("  ")
     assert time.endswith("Z")
     assert rest == sentence
+
+
+def events_of(call: ast.Call) -> list[str]:
+    """Return the names of events that a call of a progress callback has in the open."""
+    name = ast.unparse(call.func)
+    if not call.args or not name.endswith(("progress", "_report")):
+        return []
+    first = call.args[0]
+    choices = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+    return [str(c.value) for c in choices if isinstance(c, ast.Constant)]
+
+
+def test_every_event_that_a_role_reports_has_a_sentence() -> None:
+    reported = {"finalized", "rejected", "aborted", "over", "stopped", "resumed", "missed"}
+    reported |= {"challenged", "selected", "decided", "omission", "concluded"}
+    for path in (Path(fl_chain.__file__).parent / "roles").glob("*.py"):
+        calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        reported |= {event for call in calls for event in events_of(call)}
+    assert {"attested", "examined", "excluded", "training", "waiting"} <= reported
+    assert reported == set(_SENTENCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import operator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from fl_chain.protocol.blob import (
     BlobHeader,
     Layout,
     check_layout,
+    compute_header_bytes,
     count_values,
     decode_blob,
     encode_blob,
@@ -83,8 +85,36 @@ def test_every_prefix_of_a_blob_is_refused(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
-def test_the_data_of_a_blob_starts_on_a_chunk_border(case: dict[str, Any]) -> None:
-    assert len(encode_header(_header(case))) % 1024 == 0
+def test_the_data_of_a_blob_starts_on_the_chunk_border_of_its_layout(case: dict[str, Any]) -> None:
+    header = _header(case)
+    assert compute_header_bytes(header.layout) % 1024 == 0
+    assert len(encode_header(header)) == compute_header_bytes(header.layout)
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_a_header_of_another_size_is_refused(case: dict[str, Any]) -> None:
+    data = golden.blob_of(case["parts"])
+    size = compute_header_bytes(_header(case).layout)
+    text = case["parts"]["header"].encode()
+    fitting = 1024 * -(-(8 + len(text)) // 1024)
+    for other in {fitting, size - 1024, size - 1, size + 1, size + 1024} - {size}:
+        if other >= 8 + len(text):
+            frame = (other - 8).to_bytes(8, "little") + text.ljust(other - 8)
+            with pytest.raises(MalformedBlob):
+                decode_blob(frame + data[size:])
+
+
+def test_one_byte_more_in_the_last_round_is_a_chunk_more_in_all_blobs_of_the_layout() -> None:
+    """A header that followed the digits of its own round would grow in the middle of a task."""
+    cases = {case["name"]: case for case in VECTORS["cases"]}
+    names = (
+        "a chunk more for one byte in the last round",
+        "a chunk more in every other round, too",
+    )
+    last, other = (_header(cases[name]) for name in names)
+    assert other == replace(last, round=3)
+    assert len(cases[names[1]]["parts"]["header"]) <= 1024 - 8
+    assert len(encode_header(last)) == len(encode_header(other)) == 2048
 
 
 def test_decoded_integers_cannot_be_changed() -> None:
@@ -161,16 +191,43 @@ def test_every_layout_that_is_accepted_has_blobs_that_are_accepted() -> None:
     """The header of many long names would pass its cap, so the layout must be refused."""
     for length in (150, 180, 190, 195, 200, 256):
         layout: Layout = tuple((f"{i:0{length}}", (1,)) for i in range(MAX_TENSORS))
-        header = BlobHeader(UPDATE, "ab" * 32, 2**32 - 1, "cd" * 32, "0x" + "0a" * 20, layout)
+        update = BlobHeader(UPDATE, "ab" * 32, layout, 2**32 - 1, "cd" * 32, "0x" + "0a" * 20)
+        model = BlobHeader(MODEL, "ab" * 32, layout)
         try:
             check_layout(layout)
         except MalformedBlob:
-            assert len(encode_header(header)) > MAX_HEADER_BYTES - 1024
+            assert compute_header_bytes(layout) > MAX_HEADER_BYTES
         else:
-            data = encode_blob(header, np.zeros(MAX_TENSORS, np.int16))
-            assert decode_blob(data)[0] == header
+            for header in (update, replace(update, round=0), model):
+                zeros = np.zeros(MAX_TENSORS, DTYPES[header.kind][1])
+                assert decode_blob(encode_blob(header, zeros))[0] == header
 
 
-def test_a_model_names_no_participant() -> None:
-    header = BlobHeader(MODEL, "ab" * 32, 1, "cd" * 32, "", (("a", (1,)),))
-    assert b"participant" not in encode_header(header)
+def test_a_layout_is_refused_from_the_first_byte_on_that_its_header_has_no_room_for() -> None:
+    def stretched(more: int) -> Layout:
+        """Return a layout of as many tensors as there may be, with so many characters more."""
+        each, rest = divmod(more, MAX_TENSORS)
+        return tuple(
+            (f"{i:04}".ljust(4 + each + (i < rest), "x"), (1,)) for i in range(MAX_TENSORS)
+        )
+
+    longest = bisect.bisect_right(
+        range(200 * MAX_TENSORS),
+        MAX_HEADER_BYTES,
+        key=lambda more: compute_header_bytes(stretched(more)),
+    )
+    check_layout(stretched(longest - 1))
+    assert compute_header_bytes(stretched(longest - 1)) == MAX_HEADER_BYTES
+    with pytest.raises(MalformedBlob, match="header of this layout"):
+        check_layout(stretched(longest))
+
+
+@pytest.mark.parametrize(
+    "place", [{"round": 1}, {"base_model": "cd" * 32}, {"participant": "0x" + "0a" * 20}]
+)
+def test_a_model_names_its_task_and_no_other_place(place: dict[str, Any]) -> None:
+    header = BlobHeader(MODEL, "ab" * 32, (("a", (1,)),))
+    for name in (b"participant", b"round", b"base_model"):
+        assert name not in encode_header(header)
+    with pytest.raises(MalformedBlob, match="a model names no"):
+        encode_header(replace(header, **place))

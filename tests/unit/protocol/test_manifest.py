@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
+from fl_chain.protocol.committee import NOBODY
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import (
     Manifest,
@@ -31,8 +32,12 @@ def test_manifests_have_their_golden_bytes_and_task_id(case: dict[str, Any]) -> 
     manifest = decode_manifest(case["text"].encode())
     assert encode_manifest(manifest) == case["text"].encode()
     assert manifest.task_id == case["task_id"]
-    for name in ("name", "salt", "chain_id", "aggregator", "rule", "privacy"):
+    for name in ("name", "salt", "chain_id", "rule", "privacy"):
         assert getattr(manifest, name) == case["manifest"][name]
+    committee = case["manifest"]["committee"]
+    assert list(manifest.committee.aggregators) == committee["aggregators"]
+    assert manifest.committee.bond_gwei == committee["bond_gwei"]
+    assert manifest.committee.quorum == committee["quorum"]
     for part in ("rounds", "encoding"):
         for name, value in case["manifest"][part].items():
             assert getattr(getattr(manifest, part), name) == value
@@ -65,49 +70,54 @@ def test_the_salt_keeps_two_equal_tasks_apart() -> None:
 
 
 def test_a_contract_made_for_the_manifest_agrees_with_it() -> None:
-    manifest = smallest()
-    check_agreement(manifest, _parameters(manifest), manifest.chain_id)
+    check(smallest(), parameters_of(smallest()))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"num_rounds": 3},
-        {"min_updates": 1},
-        {"target_updates": 9},
-        {"max_weight": 999},
-        {"collect_seconds": 99},
-        {"aggregate_seconds": 49},
-        {"challenge_seconds": 21},
-        {"aggregator": "0x" + "00" * 20},
-    ],
-    ids=lambda change: next(iter(change)),
-)
+@pytest.mark.parametrize("name", [field.name for field in fields(TaskParameters)][5:])
 def test_a_contract_made_for_another_task_is_named_with_the_first_difference(
-    change: dict[str, Any],
+    name: str,
 ) -> None:
+    parameters = parameters_of(smallest())
+    with pytest.raises(InvalidManifest, match=name):
+        check(smallest(), replace(parameters, **{name: getattr(parameters, name) + 1}))
+
+
+def test_a_contract_with_other_aggregators_or_another_order_is_not_the_tasks() -> None:
     manifest = smallest()
-    with pytest.raises(InvalidManifest, match=next(iter(change))):
-        check_agreement(manifest, replace(_parameters(manifest), **change), manifest.chain_id)
+    first, *others = manifest.committee.aggregators
+    for aggregators in ([first], [*others, first], [first, *others, NOBODY]):
+        with pytest.raises(InvalidManifest, match="aggregators"):
+            check_agreement(manifest, parameters_of(manifest), aggregators, manifest.chain_id)
 
 
 def test_a_contract_on_another_chain_is_not_the_tasks() -> None:
     manifest = smallest()
+    aggregators = manifest.committee.aggregators
     with pytest.raises(InvalidManifest, match="chain 31337, not 1"):
-        check_agreement(manifest, _parameters(manifest), 1)
+        check_agreement(manifest, parameters_of(manifest), aggregators, 1)
 
 
-def _parameters(manifest: Manifest) -> TaskParameters:
-    rounds = manifest.rounds
+def check(manifest: Manifest, parameters: TaskParameters) -> None:
+    aggregators = manifest.committee.aggregators
+    check_agreement(manifest, parameters, aggregators, manifest.chain_id)
+
+
+def parameters_of(manifest: Manifest) -> TaskParameters:
+    """Written out by hand for the smallest task of the vectors."""
+    assert manifest == smallest()
     return TaskParameters(
         "0x" + "e1" * 20,
-        manifest.aggregator,
         *(bytes([i]) * 32 for i in range(1, 5)),
-        num_rounds=rounds.num_rounds,
-        min_updates=rounds.min_updates,
-        target_updates=rounds.target_updates,
-        max_weight=rounds.max_weight,
-        collect_seconds=rounds.collect_seconds,
-        aggregate_seconds=rounds.aggregate_seconds,
-        challenge_seconds=rounds.challenge_seconds,
+        num_rounds=2,
+        min_updates=2,
+        target_updates=8,
+        max_weight=1000,
+        collect_seconds=100,
+        aggregate_seconds=50,
+        challenge_seconds=20,
+        quorum=2,
+        bond=5 * 10**9,
+        header_chunks=1,
+        num_values=8,
+        fraction_shift=9,
     )

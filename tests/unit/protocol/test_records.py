@@ -47,7 +47,9 @@ def build(event: str, values: dict[str, Any]) -> Any:
 
 def _plain(values: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: bytes.fromhex(value) if kinds[name] == "bytes32" else value
+        name: bytes.fromhex(value)
+        if kinds[name] == "bytes32"
+        else (tuple(value) if isinstance(value, list) else value)
         for name, value in values.items()
     }
 

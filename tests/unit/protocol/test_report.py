@@ -1,44 +1,113 @@
-"""Round reports: one encoding, every reason, nothing else."""
+"""Round reports: one encoding, a status for every update, readable by any safetensors reader."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import safetensors.numpy
 
 from fl_chain.errors import MalformedBlob
-from fl_chain.protocol.constants import MAX_REPORT_BYTES
+from fl_chain.protocol.constants import MAX_UPDATES
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.report import ExclusionReason, decode_report, encode_report
+from fl_chain.protocol.report import (
+    INCLUDED,
+    REPORT_HEADER_BYTES,
+    STATUSES,
+    ExclusionReason,
+    RoundReport,
+    compute_report_bytes,
+    decode_report,
+    encode_report,
+)
 from tests import golden
 
 VECTORS = golden.load("report/report.json")
 
 
+def _report(case: dict[str, Any]) -> RoundReport:
+    return RoundReport(**case["report"] | {"statuses": bytes(case["report"]["statuses"])})
+
+
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
 def test_reports_have_their_golden_bytes(case: dict[str, Any]) -> None:
-    report = decode_report(case["text"].encode())
-    assert encode_report(report) == case["text"].encode()
-    assert compute_digest(encode_report(report)).hex() == case["digest"]
-    for name in ("task", "round", "base_model", "model", "total_weight"):
-        assert getattr(report, name) == case["report"][name]
-    assert list(report.included) == case["report"]["included"]
-    assert [{"reason": reason, "sequence": number} for number, reason in report.excluded] == case[
-        "report"
-    ]["excluded"]
+    data = golden.blob_of(case["parts"])
+    assert encode_report(_report(case)) == data
+    assert decode_report(data) == _report(case)
+    assert len(data) == case["bytes"]
+    assert compute_digest(data).hex() == case["digest"]
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_any_safetensors_reader_opens_a_report(case: dict[str, Any]) -> None:
+    tensors = safetensors.numpy.load(golden.blob_of(case["parts"]))
+    assert set(tensors) == {"status"}
+    assert tensors["status"].dtype == "uint8"
+    assert tensors["status"].tolist() == case["report"]["statuses"]
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_the_status_of_an_update_is_found_by_its_sequence_number_alone(
+    case: dict[str, Any],
+) -> None:
+    data = golden.blob_of(case["parts"])
+    statuses = case["report"]["statuses"]
+    assert len(data) == compute_report_bytes(len(statuses)) == REPORT_HEADER_BYTES + len(statuses)
+    assert [data[REPORT_HEADER_BYTES + i] for i in range(len(statuses))] == statuses
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_every_update_is_included_or_excluded_once(case: dict[str, Any]) -> None:
+    report = decode_report(golden.blob_of(case["parts"]))
+    named = {sequence: str(reason) for sequence, reason in report.excluded}
+    named |= dict.fromkeys(report.included, "included")
+    expected = [VECTORS["reasons"][status] for status in case["report"]["statuses"]]
+    assert [named[sequence] for sequence in range(len(expected))] == expected
+    assert len(report.included) + len(report.excluded) == len(expected)
+    for sequence, name in enumerate(expected):
+        assert (report.reason_of(sequence) or "included") == name
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["refused"], "reason"))
-def test_other_texts_are_refused(case: dict[str, Any]) -> None:
+def test_bytes_that_no_encoder_writes_are_refused(case: dict[str, Any]) -> None:
     with pytest.raises(MalformedBlob):
-        decode_report(case["text"].encode())
+        decode_report(golden.blob_of(case["parts"]))
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", bytes(1024), bytes(1025), b"[" * 5000])
+def test_what_is_no_report_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedBlob):
+        decode_report(data)
+
+
+def test_every_prefix_of_a_report_is_refused() -> None:
+    data = golden.blob_of(VECTORS["cases"][0]["parts"])
+    for length in range(len(data)):
+        with pytest.raises(MalformedBlob):
+            decode_report(data[:length])
 
 
 def test_a_report_above_the_cap_is_refused_unread() -> None:
-    with pytest.raises(MalformedBlob, match="at most"):
-        decode_report(b" " * (MAX_REPORT_BYTES + 1))
+    with pytest.raises(MalformedBlob, match="no report, which has"):
+        decode_report(bytes(compute_report_bytes(MAX_UPDATES) + 1))
 
 
-def test_the_vectors_know_every_reason_in_the_order_of_the_checks() -> None:
-    known = [entry["reason"] for entry in VECTORS["cases"][0]["report"]["excluded"]]
-    assert known == [reason.value for reason in ExclusionReason]
+def test_the_largest_report_is_accepted() -> None:
+    report = replace(_report(VECTORS["cases"][3]), statuses=bytes(MAX_UPDATES - 1) + b"\6")
+    data = encode_report(report)
+    assert len(data) == compute_report_bytes(MAX_UPDATES)
+    assert decode_report(data) == report
+
+
+@pytest.mark.parametrize("statuses", [b"", b"\7", b"\0\xff", bytes(MAX_UPDATES + 1)], ids=len)
+def test_statuses_that_are_none_are_not_encoded(statuses: bytes) -> None:
+    with pytest.raises(MalformedBlob):
+        encode_report(replace(_report(VECTORS["cases"][0]), statuses=statuses))
+
+
+def test_reasons_have_their_numbers_in_the_order_of_the_checks() -> None:
+    assert VECTORS["reasons"] == [reason or "included" for reason in STATUSES]
+    assert VECTORS["reasons"][1:] == [reason.value for reason in ExclusionReason]
+    assert [reason.status for reason in ExclusionReason] == [1, 2, 3, 4, 5, 6]
+    assert STATUSES[INCLUDED] is None

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from fl_chain.errors import InvalidTransition
+from fl_chain.protocol.dispute import Dispute, Stage
+from fl_chain.protocol.phases import EXPECTED_PHASE, TRANSITIONS, Action, Phase
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
     LedgerRecord,
     ModelProposed,
     ParticipantAdmitted,
@@ -21,15 +24,8 @@ from fl_chain.protocol.records import (
     TaskStopped,
     UpdateSubmitted,
 )
-from fl_chain.protocol.round import (
-    EXPECTED_PHASE,
-    TRANSITIONS,
-    Action,
-    CurrentRound,
-    Phase,
-    Task,
-    compute_phase,
-)
+from fl_chain.protocol.round import Task
+from fl_chain.protocol.state import CurrentRound, Proposal
 from tests import golden
 
 CELLS = golden.load("round/transitions.json")
@@ -38,17 +34,16 @@ CASES = golden.load("round/phases.json")["cases"]
 START = 1_700_000_000
 WORD = [bytes([i]) * 32 for i in range(16)]
 ALICE, BOB, CAROL = ("0x" + f"{i:02x}" * 20 for i in (10, 11, 12))
-PARAMETERS = TaskParameters(
-    "0x" + "e1" * 20, "0x" + "a9" * 20, *WORD[1:5], 2, 2, 3, 1000, 100, 50, 20
-)
+AGGREGATOR = "0x" + "a9" * 20
+PARAMETERS = TaskParameters("0x" + "e1" * 20, *WORD[1:5], 2, 2, 3, 1000, 100, 50, 20, 0, 0, 1, 8, 9)
 COLLECT_UNTIL = START + 100
-AGGREGATE_UNTIL = COLLECT_UNTIL + 50
 
 
 def created(**changes: Any) -> Task:
     """Return a task whose first round is open, with three participants."""
     task = Task(TaskCreated("0x" + "c0" * 20, replace(PARAMETERS, **changes), START))
-    task.apply(RoundOpened(1, 0, START))
+    task.apply(AggregatorAppointed(AGGREGATOR, 1, START))
+    task.apply(RoundOpened(1, 0, START, START))
     for participant in (ALICE, BOB, CAROL):
         task.apply(ParticipantAdmitted(participant, START))
     return task
@@ -59,7 +54,7 @@ def submitted(who: str, sequence: int, at: int = START, **changes: Any) -> Updat
 
 
 def proposed(at: int, **changes: Any) -> ModelProposed:
-    return replace(ModelProposed(1, *WORD[7:11], 341, at), **changes)
+    return replace(ModelProposed(1, AGGREGATOR, *WORD[7:11], at), **changes)
 
 
 def in_phase(phase: Phase) -> tuple[Task, int]:
@@ -82,6 +77,11 @@ def in_phase(phase: Phase) -> tuple[Task, int]:
             steps, now = full[:1], COLLECT_UNTIL + 1
         case Phase.ABORTED:
             steps = [RoundAborted(1, START), TaskStopped(START)]
+        case Phase.SCHEDULED:
+            task.current = replace(task.current, opened_at=START + 1)
+        case Phase.CHALLENGED:
+            steps = [*full, proposed(START)]
+            task.dispute = Dispute(round=1, stage=Stage.ASKED, until=START)
     for record in steps:
         task.apply(record)
     assert task.phase(now) == phase
@@ -136,20 +136,25 @@ def test_actions_on_another_round_are_refused(action: Action, number: int) -> No
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_phase_at_every_boundary_second_is_as_the_table_says(case: dict[str, Any]) -> None:
-    current = CurrentRound(round=3, base_round=2, **case["current"])
-    parameters = replace(PARAMETERS, **case["parameters"])
-    assert compute_phase(current, parameters, case["now"]).name == case["phase"]
+    state, parameters = dict(case["current"]), dict(case["parameters"])
+    num_aggregators = parameters.pop("num_aggregators")
+    task = Task(TaskCreated("0x" + "c0" * 20, replace(PARAMETERS, **parameters), START))
+    for seat in range(1, num_aggregators + 1):
+        task.committee.appoint(f"0x{seat:040x}", seat)
+    task.proposal = Proposal(round=state.pop("proposal_round"))
+    task.current = CurrentRound(round=3, base_round=2, **state)
+    assert task.phase(case["now"]).name == case["phase"]
 
 
 def test_a_task_runs_to_its_end_over_an_aborted_round() -> None:
     task = created()
     for record in [
         RoundAborted(1, COLLECT_UNTIL + 1),
-        RoundOpened(2, 0, COLLECT_UNTIL + 1),
+        RoundOpened(2, 0, COLLECT_UNTIL + 1, COLLECT_UNTIL + 1),
         *[submitted(w, i, COLLECT_UNTIL + 1, round=2) for i, w in enumerate((CAROL, BOB, ALICE))],
         proposed(COLLECT_UNTIL + 2, round=2),
         RoundFinalized(2, WORD[7], COLLECT_UNTIL + 22),
-        RoundOpened(3, 2, COLLECT_UNTIL + 22),
+        RoundOpened(3, 2, COLLECT_UNTIL + 22, COLLECT_UNTIL + 22),
     ]:
         task.apply(record)
     now = COLLECT_UNTIL + 22
@@ -184,7 +189,7 @@ def test_a_task_runs_to_its_end_over_an_aborted_round() -> None:
         (proposed(COLLECT_UNTIL + 1), "UnexpectedPhase"),
         (RoundFinalized(1, WORD[7], START), "UnexpectedPhase"),
         (RoundAborted(2, START), "UnexpectedRound"),
-        (RoundOpened(2, 0, START), "UnexpectedRound"),
+        (RoundOpened(2, 0, START, START), "UnexpectedRound"),
         (TaskStopped(START), "MissingRecord"),
         (ParticipantAdmitted(ALICE, START), "AlreadyAdmitted"),
         (ParticipantRemoved("0x" + "dd" * 20, START), "NotAdmitted"),
@@ -213,7 +218,7 @@ def test_nobody_submits_after_removal() -> None:
 def test_a_proposal_without_one_of_its_digests_is_refused(position: int) -> None:
     task, now = in_phase(Phase.AGGREGATING)
     digests = [bytes(32) if i == position else WORD[7] for i in range(4)]
-    assert refused(task, ModelProposed(1, *digests, 341, now)) == "ZeroDigest"
+    assert refused(task, ModelProposed(1, AGGREGATOR, *digests, now)) == "ZeroDigest"
 
 
 def test_a_model_is_not_final_a_second_too_early() -> None:
@@ -234,14 +239,15 @@ def test_nothing_follows_the_end_of_a_task_but_admissions(phase: Phase) -> None:
     assert refused(task, submitted(ALICE, 0, now)) == "UnexpectedPhase"
     assert refused(task, proposed(now)) == "UnexpectedPhase"
     assert refused(task, RoundFinalized(1, WORD[7], now)) == "UnexpectedPhase"
-    assert refused(task, RoundOpened(2, 1, now)) == "UnexpectedRound"
+    assert refused(task, RoundOpened(2, 1, now, now)) == "UnexpectedRound"
     assert refused(task, TaskStopped(now)) == "MissingRecord"
     assert refused(task, RoundAborted(1, now)) in ("UnexpectedPhase", "TaskOver")
     task.apply(ParticipantAdmitted("0x" + "dd" * 20, now))
 
 
 @pytest.mark.parametrize(
-    "phase", [Phase.COLLECTING, Phase.AGGREGATING, Phase.PROPOSED, Phase.EXPIRED]
+    "phase",
+    [Phase.COLLECTING, Phase.AGGREGATING, Phase.PROPOSED, Phase.EXPIRED, Phase.SCHEDULED],
 )
 def test_an_unfinished_task_can_be_stopped_in_any_phase(phase: Phase) -> None:
     task, now = in_phase(phase)
@@ -254,7 +260,7 @@ def test_an_unfinished_task_can_be_stopped_in_any_phase(phase: Phase) -> None:
 def test_a_round_that_is_not_expired_is_aborted_by_a_stop_only() -> None:
     task = created()
     task.apply(RoundAborted(1, START))
-    assert refused(task, RoundOpened(2, 0, START)) == "MissingRecord"
+    assert refused(task, RoundOpened(2, 0, START, START)) == "MissingRecord"
 
 
 @pytest.mark.parametrize(
@@ -275,23 +281,24 @@ def test_a_final_model_is_followed_at_once_by_the_next_round() -> None:
     task.apply(proposed(START))
     task.apply(RoundFinalized(1, WORD[7], START + 20))
     assert refused(task, ParticipantAdmitted("0x" + "dd" * 20, START + 20)) == "MissingRecord"
-    assert refused(task, RoundOpened(2, 0, START + 20)) == "UnexpectedRound"
-    assert refused(task, RoundOpened(3, 1, START + 20)) == "UnexpectedRound"
-    task.apply(RoundOpened(2, 1, START + 20))
+    assert refused(task, RoundOpened(2, 0, START + 20, START + 20)) == "UnexpectedRound"
+    assert refused(task, RoundOpened(3, 1, START + 20, START + 20)) == "UnexpectedRound"
+    task.apply(RoundOpened(2, 1, START + 20, START + 20))
 
 
 def test_records_of_one_transaction_have_one_time() -> None:
     """What one transaction emits carries one block time; anything else was not emitted."""
     task, now = in_phase(Phase.EXPIRED)
     task.apply(RoundAborted(1, now))
-    assert refused(task, RoundOpened(2, 0, now + 1)) == "MissingRecord"
+    assert refused(task, RoundOpened(2, 0, now + 1, now + 1)) == "MissingRecord"
     assert refused(task, TaskStopped(now + 1)) == "MissingRecord"
-    task.apply(RoundOpened(2, 0, now))
+    task.apply(RoundOpened(2, 0, now, now))
 
 
 def test_a_ledger_without_its_first_round_takes_nothing_else() -> None:
     task = Task(TaskCreated("0x" + "c0" * 20, PARAMETERS, START))
+    task.apply(AggregatorAppointed(AGGREGATOR, 1, START))
     assert refused(task, ParticipantAdmitted(ALICE, START)) == "MissingRecord"
-    assert refused(task, RoundOpened(1, 0, START + 1)) == "MissingRecord"
-    task.apply(RoundOpened(1, 0, START))
+    assert refused(task, RoundOpened(1, 0, START + 1, START + 1)) == "MissingRecord"
+    task.apply(RoundOpened(1, 0, START, START))
     assert task.phase(START) == Phase.COLLECTING

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
-from fl_chain.errors import InvalidManifest
-from fl_chain.protocol.manifest import Encoding, Recipe, RoundParameters
+from fl_chain.errors import InvalidManifest, UsageError
+from fl_chain.protocol.manifest import CommitteeParameters, Encoding, Recipe, RoundParameters
 from fl_chain.roles.task_file import parse_task, read_task_file
 
 RECIPE = {"model": "digits_mlp", "data": "digits"}
 ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
-TABLES: dict[str, Any] = {"rounds": RoundParameters, "recipe": Recipe, "encoding": Encoding}
+TABLES: dict[str, Any] = {
+    "committee": CommitteeParameters,
+    "rounds": RoundParameters,
+    "recipe": Recipe,
+    "encoding": Encoding,
+}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,11 @@ TABLES: dict[str, Any] = {"rounds": RoundParameters, "recipe": Recipe, "encoding
         ("name", "n" * 101),
         ("rule", "median"),
         ("privacy", "sealed"),
+        ("committee.aggregators", ["0x" + "00" * 20]),
+        ("committee.aggregators", [f"0x{number:040x}" for number in range(1, 66)]),
+        ("committee.bond_gwei", -1),
+        ("committee.bond_gwei", 2**53),
+        ("committee.quorum", 1),
         *((f"rounds.{entry.name}", -1) for entry in fields(RoundParameters)),
         *((f"rounds.{entry.name}", 2**32) for entry in fields(RoundParameters)),
         ("rounds.min_updates", 3),
@@ -43,9 +53,9 @@ TABLES: dict[str, Any] = {"rounds": RoundParameters, "recipe": Recipe, "encoding
     ],
 )
 def test_a_broken_rule_names_the_key_of_the_file(key: str, value: Any) -> None:
-    contents: dict[str, Any] = {"recipe": dict(RECIPE), "rounds": {}, "encoding": {}}
+    contents: dict[str, Any] = {"recipe": dict(RECIPE)}
     table, _, name = key.rpartition(".")
-    (contents[table] if table else contents)[name] = value
+    (contents.setdefault(table, {}) if table else contents)[name] = value
     with pytest.raises(InvalidManifest) as error:
         parse_task(contents)
     assert re.search(rf"(?<![\w.]){re.escape(key)}\b", error.value.message)
@@ -63,8 +73,32 @@ def test_a_broken_rule_names_the_file(tmp_path: Path) -> None:
         read_task_file(path)
 
 
-def test_names_stand_for_participants_and_aggregator() -> None:
+def test_names_stand_for_participants_and_aggregators() -> None:
     known = {"alice": ALICE, "bob": BOB}
-    contents = {"participants": ["alice", "bob"], "aggregator": "bob", "recipe": RECIPE}
-    task = parse_task(contents, known.__getitem__)
-    assert (task.participants, task.aggregator) == ((ALICE, BOB), BOB)
+    contents = {"participants": ["alice", "bob"], "committee": {"aggregators": ["bob"]}}
+    task = parse_task({**contents, "recipe": RECIPE}, known.__getitem__)
+    assert (task.participants, task.committee.aggregators) == ((ALICE, BOB), (BOB,))
+
+
+@pytest.mark.parametrize("key", ["participants", "committee.aggregators"])
+def test_nobody_is_listed_twice(key: str) -> None:
+    listed: dict[str, Any] = {"recipe": RECIPE, "committee": {}}
+    table, _, name = key.rpartition(".")
+    (listed[table] if table else listed)[name] = [ALICE, ALICE.upper().replace("X", "x")]
+    with pytest.raises(UsageError, match=f"{key}: .* is listed twice"):
+        parse_task(listed)
+
+
+def test_a_quorum_has_time_to_decide_unless_the_file_says_otherwise() -> None:
+    committee = {"aggregators": [ALICE, BOB], "quorum": 2}
+    seconds = {
+        name: parse_task({"recipe": RECIPE, **tables}).rounds.challenge_seconds
+        for name, tables in {
+            "nobody decides": {},
+            "a quorum": {"committee": committee},
+            "as told": {"committee": committee, "rounds": {"challenge_seconds": 7}},
+        }.items()
+    }
+    assert seconds == {"nobody decides": 0, "a quorum": 600, "as told": 7}
+    with pytest.raises(UsageError, match=r"rounds\.challenge_seconds is 0"):
+        parse_task({"recipe": RECIPE, "committee": committee, "rounds": {"challenge_seconds": 0}})

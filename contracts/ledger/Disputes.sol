@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {DigestTree, Opening} from "../libraries/DigestTree.sol";
+import {Fault} from "../libraries/Faults.sol";
+import {LittleEndian} from "../libraries/LittleEndian.sol";
+import {ModelStep} from "../libraries/ModelStep.sol";
+import {Parts} from "../libraries/Parts.sol";
+import {Phase} from "../libraries/Phases.sol";
+import {Question, Stage} from "../libraries/Questions.sol";
+import {Committee} from "./Committee.sol";
+
+/// @title Disputes about the proposed model, decided here
+/// @notice Whoever proposed must be able to show what it vouches for; whoever challenges needs no more
+/// than a deposit. A wrong value is found by splitting the updates into parts: the first answer must
+/// lead to the value that was proposed, and later ones to what was claimed before, so that somewhere
+/// on the way down to a single update a claim is wrong if the value is, and none if it is right.
+abstract contract Disputes is Committee {
+    using LittleEndian for bytes;
+
+    uint256 private constant STATUSES = 7;
+
+    function challenge(uint32 round, Question question, uint32 position) external payable {
+        CurrentRound memory current = _current;
+        _requirePhase(current, round, Phase.PROPOSED);
+        // INVARIANT P-119: a challenge costs as much as a wrong proposal, and there is time to answer it.
+        if (_bond == 0 || _challengeSeconds == 0) revert NoDisputes();
+        if (msg.value != _bond) revert UnexpectedDeposit(msg.value, _bond);
+        uint256 limit;
+        if (question == Question.HEADER) limit = _headerChunks;
+        else if (question == Question.VALUE) limit = _numValues;
+        else if (question == Question.STATUS) limit = current.numUpdates;
+        if (position >= limit) revert ParameterOutOfRange("position", position);
+
+        _dispute.round = round;
+        _dispute.challenger = msg.sender;
+        _dispute.question = question;
+        _dispute.position = position;
+        _await(Stage.ASKED);
+        uint40 timestamp = _now();
+        _record(2, abi.encode(ProposalChallenged.selector, round, msg.sender, question, position, timestamp));
+    }
+
+    function answerHeader(uint32 round, Opening calldata genesis, Opening calldata proposed) external {
+        CurrentRound memory current = _requireMove(round, Stage.ASKED, Question.HEADER);
+        uint256 index = _dispute.position;
+        _requireWhole(_models[0], index, _bytesOf(4), genesis);
+        _requireWhole(_models[round], index, _bytesOf(4), proposed);
+        if (keccak256(genesis.chunk) != keccak256(proposed.chunk)) revert WrongAnswer();
+        _failChallenge(current, Fault.FALSE_CHALLENGE);
+    }
+
+    function answerStatus(uint32 round, Opening calldata report) external {
+        CurrentRound memory current = _requireMove(round, Stage.ASKED, Question.STATUS);
+        if (_statusOf(current, _dispute.position, report) >= STATUSES) revert WrongAnswer();
+        _failChallenge(current, Fault.FALSE_CHALLENGE);
+    }
+
+    function answerValue(
+        uint32 round,
+        Opening calldata base,
+        Opening calldata proposed,
+        uint256[32] calldata parts
+    ) external {
+        CurrentRound memory current = _requireMove(round, Stage.ASKED, Question.VALUE);
+        _requireProposer();
+        int32 baseValue = _valueOf(_models[current.baseRound], base);
+        int32 proposedValue = _valueOf(_models[round], proposed);
+        (uint256 weight, int256 sum) = Parts.total(parts, current.numUpdates);
+        // INVARIANT P-120: the claims that a dispute is about lead exactly to the value that was proposed.
+        if (weight == 0 || ModelStep.next(baseValue, sum, _fractionShift, weight) != proposedValue) {
+            revert WrongAnswer();
+        }
+        _dispute.first = 0;
+        _dispute.count = current.numUpdates;
+        _dispute.partsHash = keccak256(abi.encode(parts));
+        _await(Stage.SPLIT);
+        uint40 timestamp = _now();
+        _record(1, abi.encode(ValueAnswered.selector, round, baseValue, proposedValue, parts, timestamp));
+    }
+
+    function selectPart(uint32 round, uint32 part, uint256[32] calldata parts) external {
+        _requireMove(round, Stage.SPLIT, Question.VALUE);
+        if (msg.sender != _dispute.challenger) revert NotChallenger(msg.sender, _dispute.challenger);
+        // INVARIANT P-121: a part is selected from what the proposer claimed, and nothing else.
+        if (keccak256(abi.encode(parts)) != _dispute.partsHash) revert WrongAnswer();
+        uint256 count = _dispute.count;
+        if (part >= Parts.numberOf(count)) revert ParameterOutOfRange("part", part);
+        uint256 width = Parts.widthOf(count);
+        uint256 rest = count - part * width;
+        _dispute.first += uint32(part * width);
+        _dispute.count = uint32(rest < width ? rest : width);
+        _dispute.weight = Parts.weightOf(parts[part]);
+        _dispute.sum = Parts.sumOf(parts[part]);
+        _await(_dispute.count == 1 ? Stage.SINGLE : Stage.SELECTED);
+        uint40 timestamp = _now();
+        _record(1, abi.encode(PartSelected.selector, round, part, timestamp));
+    }
+
+    function splitPart(uint32 round, uint256[32] calldata parts) external {
+        _requireMove(round, Stage.SELECTED, Question.VALUE);
+        _requireProposer();
+        (uint256 weight, int256 sum) = Parts.total(parts, _dispute.count);
+        // INVARIANT P-122: parts add up to what was claimed of the whole.
+        if (weight != _dispute.weight || sum != _dispute.sum) revert WrongAnswer();
+        _dispute.partsHash = keccak256(abi.encode(parts));
+        _await(Stage.SPLIT);
+        uint40 timestamp = _now();
+        _record(1, abi.encode(PartSplit.selector, round, parts, timestamp));
+    }
+
+    function decideUpdate(
+        uint32 round,
+        UpdateRecord calldata record,
+        Opening calldata report,
+        Opening calldata update
+    ) external {
+        CurrentRound memory current = _requireMove(round, Stage.SINGLE, Question.VALUE);
+        uint32 sequence = _dispute.first;
+        _requireRecord(round, sequence, record);
+        uint256 weight;
+        int256 sum;
+        // INVARIANT P-123: an update contributes its weight times its lane if the report includes it, and
+        // nothing if not.
+        if (_statusOf(current, sequence, report) == 0) {
+            weight = record.weight;
+            sum = int256(uint256(record.weight)) * _laneOf(record.digest, update);
+        }
+        if (weight == _dispute.weight && sum == _dispute.sum) _failChallenge(current, Fault.FALSE_CHALLENGE);
+        else _reject(current, Fault.WRONG_MODEL, _dispute.challenger);
+    }
+
+    function concludeDispute(uint32 round) external {
+        CurrentRound memory current = _current;
+        _requirePhase(current, round, Phase.CHALLENGED);
+        // INVARIANT P-124: silence loses, and nothing else does before the time of a move is over.
+        if (block.timestamp <= _dispute.until) revert MoveNotOver(_dispute.until);
+        if (_dispute.stage == Stage.SPLIT) _failChallenge(current, Fault.SILENCE);
+        else _reject(current, Fault.SILENCE, _dispute.challenger);
+    }
+
+    function proveOmission(uint32 round, uint32 sequence, Opening calldata report) external {
+        CurrentRound memory current = _current;
+        _requirePhase(current, round, Phase.PROPOSED);
+        if (sequence >= current.numUpdates) revert ParameterOutOfRange("sequence", sequence);
+        // INVARIANT P-125: only a report that lacks the status of an update on record is an omission.
+        uint256 offset = sequence % DigestTree.CHUNK_BYTES;
+        _requireOpening(_proposal.reportDigest, _reportChunk(sequence), _chunksOf(_reportBytes(current)), report);
+        if (offset < report.chunk.length && report.chunk.uint8At(offset) < STATUSES) revert NoOmission(sequence);
+        _reject(current, Fault.OMISSION, msg.sender);
+    }
+
+    function dispute() external view returns (Dispute memory) {
+        return _dispute;
+    }
+
+    /// Lets the window begin again, since nobody else could challenge meanwhile.
+    function _failChallenge(CurrentRound memory current, Fault fault) private {
+        address challenger = _dispute.challenger;
+        address proposer = _proposal.proposer;
+        uint40 timestamp = _now();
+        delete _dispute;
+        _dispute.round = current.round;
+        _dispute.until = timestamp + _challengeSeconds;
+        payoutOf[proposer] += _bond / 2;
+        _record(2, abi.encode(ChallengeFailed.selector, current.round, challenger, proposer, _bond, fault, timestamp));
+    }
+
+    /// Gives whoever moves next the time for it.
+    function _await(Stage stage) private {
+        _dispute.stage = stage;
+        _dispute.until = _now() + _challengeSeconds;
+    }
+
+    function _requireMove(uint32 round, Stage stage, Question question)
+        private
+        view
+        returns (CurrentRound memory current)
+    {
+        current = _current;
+        _requirePhase(current, round, Phase.CHALLENGED);
+        if (_dispute.stage != stage || _dispute.question != question) {
+            revert UnexpectedMove(_dispute.question, _dispute.stage);
+        }
+        // INVARIANT P-126: no move counts after its time.
+        if (block.timestamp > _dispute.until) revert MoveOver(_dispute.until);
+    }
+
+    function _requireProposer() private view {
+        if (msg.sender != _proposal.proposer) revert NotProposer(msg.sender, _proposal.proposer);
+    }
+
+    function _requireRecord(uint32 round, uint32 sequence, UpdateRecord calldata record) private view {
+        Participant memory participant = _participants[record.participant];
+        bytes32 hash = keccak256(
+            abi.encode(
+                UpdateSubmitted.selector,
+                round,
+                record.participant,
+                sequence,
+                record.digest,
+                record.cidDigest,
+                record.weight,
+                record.timestamp
+            )
+        );
+        // INVARIANT P-127: what an update is said to contribute stands under its own record.
+        if (
+            participant.lastRound != round || participant.lastSequence != sequence
+                || participant.lastRecord != bytes23(hash)
+        ) revert UnknownRecord(record.participant, sequence);
+    }
+
+    /// Requires the chunk at `index` of content of `numBytes` bytes.
+    function _requireWhole(bytes32 digest, uint256 index, uint256 numBytes, Opening calldata opening) private view {
+        uint256 numChunks = _chunksOf(numBytes);
+        _requireOpening(digest, index, numChunks, opening);
+        uint256 rest = numBytes - index * DigestTree.CHUNK_BYTES;
+        if (rest > DigestTree.CHUNK_BYTES) rest = DigestTree.CHUNK_BYTES;
+        // INVARIANT P-130: content ends where it should: with more behind that it is not what it is said to
+        // be, however right all that is asked for may be.
+        if (opening.chunk.length != rest) revert WrongOpening(digest, index, numChunks);
+    }
+
+    function _requireOpening(bytes32 digest, uint256 index, uint256 numChunks, Opening calldata opening)
+        private
+        view
+    {
+        if (!DigestTree.verify(digest, index, numChunks, opening)) revert WrongOpening(digest, index, numChunks);
+    }
+
+    /// The value in dispute, of a model.
+    function _valueOf(bytes32 digest, Opening calldata opening) private view returns (int32) {
+        (uint256 index, uint256 offset) = _locate(4);
+        _requireWhole(digest, index, _bytesOf(4), opening);
+        return opening.chunk.int32At(offset);
+    }
+
+    /// The lane in dispute, of an update.
+    function _laneOf(bytes32 digest, Opening calldata opening) private view returns (int16) {
+        (uint256 index, uint256 offset) = _locate(2);
+        _requireWhole(digest, index, _bytesOf(2), opening);
+        return opening.chunk.int16At(offset);
+    }
+
+    function _statusOf(CurrentRound memory current, uint32 sequence, Opening calldata opening)
+        private
+        view
+        returns (uint8)
+    {
+        _requireWhole(_proposal.reportDigest, _reportChunk(sequence), _reportBytes(current), opening);
+        return opening.chunk.uint8At(sequence % DigestTree.CHUNK_BYTES);
+    }
+
+    /// Chunk of the value in dispute, and where in the chunk it begins.
+    function _locate(uint256 width) private view returns (uint256 index, uint256 offset) {
+        uint256 position = width * _dispute.position;
+        return (_headerChunks + position / DigestTree.CHUNK_BYTES, position % DigestTree.CHUNK_BYTES);
+    }
+
+    /// The size of a blob with values of `width` bytes.
+    function _bytesOf(uint256 width) private view returns (uint256) {
+        return _headerChunks * DigestTree.CHUNK_BYTES + width * _numValues;
+    }
+
+    function _reportChunk(uint32 sequence) private pure returns (uint256) {
+        return 1 + sequence / DigestTree.CHUNK_BYTES;
+    }
+
+    function _reportBytes(CurrentRound memory current) private pure returns (uint256) {
+        return DigestTree.CHUNK_BYTES + current.numUpdates;
+    }
+
+    function _chunksOf(uint256 numBytes) private pure returns (uint256) {
+        return (numBytes + DigestTree.CHUNK_BYTES - 1) / DigestTree.CHUNK_BYTES;
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IParticipantRegistry} from "../interfaces/IParticipantRegistry.sol";
+import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
+import {History} from "../libraries/History.sol";
+import {Phase} from "../libraries/Phases.sol";
+import {Stage} from "../libraries/Questions.sol";
+
+/// @title What a task is and where it stands: parameters, storage, phases
+abstract contract LedgerState is IRoundLedger {
+    uint256 internal constant MAX_AGGREGATORS = 64;
+
+    address public immutable coordinator;
+
+    IParticipantRegistry internal immutable _registry;
+    bytes32 private immutable _manifestDigest;
+    bytes32 private immutable _manifestCidDigest;
+    bytes32 private immutable _genesisDigest;
+    bytes32 private immutable _genesisCidDigest;
+    uint32 internal immutable _numRounds;
+    uint32 internal immutable _minUpdates;
+    uint32 internal immutable _targetUpdates;
+    uint32 internal immutable _maxWeight;
+    uint32 internal immutable _collectSeconds;
+    uint32 internal immutable _aggregateSeconds;
+    uint32 internal immutable _challengeSeconds;
+    uint32 internal immutable _quorum;
+    uint96 internal immutable _bond;
+    uint32 internal immutable _headerChunks;
+    uint32 internal immutable _numValues;
+    uint32 internal immutable _fractionShift;
+    uint32 internal immutable _numAggregators;
+
+    // A submission reads and writes three slots, whatever the number of rounds and participants: the
+    // current round, the history, and the sender's own.
+    CurrentRound internal _current;
+    bytes32 public historyHash;
+    Proposal internal _proposal;
+    Dispute internal _dispute;
+    mapping(uint32 round => bytes32 digest) internal _models;
+    mapping(address participant => Participant) internal _participants;
+    mapping(address aggregator => Aggregator) internal _aggregators;
+    mapping(uint256 seat => address aggregator) internal _seats;
+    mapping(address account => uint256 wei_) public payoutOf;
+
+    constructor(TaskParameters memory p, uint256 numAggregators) {
+        _requirePositive("numRounds", p.numRounds);
+        _requirePositive("minUpdates", p.minUpdates);
+        _requirePositive("maxWeight", p.maxWeight);
+        _requirePositive("collectSeconds", p.collectSeconds);
+        _requirePositive("aggregateSeconds", p.aggregateSeconds);
+        _requirePositive("headerChunks", p.headerChunks);
+        _requirePositive("numValues", p.numValues);
+        if (p.targetUpdates < p.minUpdates) revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
+        if (p.fractionShift > 30) revert ParameterOutOfRange("fractionShift", p.fractionShift);
+        if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
+        if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {
+            revert ParameterOutOfRange("aggregators", numAggregators);
+        }
+        // INVARIANT P-91: two results never both have a quorum, and no single aggregator is one.
+        bool isQuorum = p.quorum > 1 && p.quorum <= numAggregators && 2 * p.quorum > numAggregators;
+        if (p.quorum != 0 && !isQuorum) revert ParameterOutOfRange("quorum", p.quorum);
+        _requireDigest(p.manifestDigest);
+        _requireDigest(p.manifestCidDigest);
+        _requireDigest(p.genesisDigest);
+        _requireDigest(p.genesisCidDigest);
+
+        coordinator = msg.sender;
+        _registry = IParticipantRegistry(p.registry);
+        _manifestDigest = p.manifestDigest;
+        _manifestCidDigest = p.manifestCidDigest;
+        _genesisDigest = p.genesisDigest;
+        _genesisCidDigest = p.genesisCidDigest;
+        _numRounds = p.numRounds;
+        _minUpdates = p.minUpdates;
+        _targetUpdates = p.targetUpdates;
+        _maxWeight = p.maxWeight;
+        _collectSeconds = p.collectSeconds;
+        _aggregateSeconds = p.aggregateSeconds;
+        _challengeSeconds = p.challengeSeconds;
+        _quorum = p.quorum;
+        _bond = p.bond;
+        _headerChunks = p.headerChunks;
+        _numValues = p.numValues;
+        _fractionShift = p.fractionShift;
+        _numAggregators = uint32(numAggregators);
+        _models[0] = p.genesisDigest;
+    }
+
+    function currentRound() external view returns (CurrentRound memory) {
+        return _current;
+    }
+
+    function proposal() external view returns (Proposal memory) {
+        return _proposal;
+    }
+
+    function participantOf(address participant) external view returns (Participant memory) {
+        return _participants[participant];
+    }
+
+    function aggregatorOf(address aggregator) external view returns (Aggregator memory) {
+        return _aggregators[aggregator];
+    }
+
+    function parameters() external view returns (TaskParameters memory) {
+        return TaskParameters({
+            registry: address(_registry),
+            manifestDigest: _manifestDigest,
+            manifestCidDigest: _manifestCidDigest,
+            genesisDigest: _genesisDigest,
+            genesisCidDigest: _genesisCidDigest,
+            numRounds: _numRounds,
+            minUpdates: _minUpdates,
+            targetUpdates: _targetUpdates,
+            maxWeight: _maxWeight,
+            collectSeconds: _collectSeconds,
+            aggregateSeconds: _aggregateSeconds,
+            challengeSeconds: _challengeSeconds,
+            quorum: _quorum,
+            bond: _bond,
+            headerChunks: _headerChunks,
+            numValues: _numValues,
+            fractionShift: _fractionShift
+        });
+    }
+
+    function phaseOf(uint32 round) public view returns (Phase) {
+        CurrentRound memory current = _current;
+        if (round == current.round) return _phase(current);
+        if (round > current.round) return Phase.NONE;
+        return _models[round] == 0 ? Phase.ABORTED : Phase.FINALIZED;
+    }
+
+    function modelDigestOf(uint32 round) external view returns (bytes32) {
+        return round == 0 || phaseOf(round) == Phase.FINALIZED ? _models[round] : bytes32(0);
+    }
+
+    /// The phase of the current round, from data and block time alone.
+    function _phase(CurrentRound memory current) internal view returns (Phase) {
+        if (current.isStopped) return Phase.ABORTED;
+        if (current.numFinalized == _numRounds) return Phase.FINALIZED;
+        if (block.timestamp < current.openedAt) return Phase.SCHEDULED;
+        if (_proposal.round == current.round) {
+            return _dispute.stage == Stage.NONE ? Phase.PROPOSED : Phase.CHALLENGED;
+        }
+        if (_isCollecting(current)) return Phase.COLLECTING;
+        if (current.numUpdates >= _minUpdates && block.timestamp <= _turnOf(current, _numAggregators)) {
+            return Phase.AGGREGATING;
+        }
+        return Phase.EXPIRED;
+    }
+
+    /// Whether updates enter now; says so without a look at the proposal, since none can exist before
+    /// collection has closed.
+    function _isCollecting(CurrentRound memory current) internal view returns (bool) {
+        return block.timestamp >= current.openedAt && current.closedAt == 0 && !current.isStopped
+            && block.timestamp <= _collectUntil(current);
+    }
+
+    /// The time from which the aggregator of a rank may propose.
+    function _turnOf(CurrentRound memory current, uint256 rank) internal view returns (uint256) {
+        uint256 from = current.closedAt == 0 ? _collectUntil(current) : current.closedAt;
+        return from + rank * _aggregateSeconds;
+    }
+
+    function _collectUntil(CurrentRound memory current) private view returns (uint256) {
+        return uint256(current.openedAt) + _collectSeconds;
+    }
+
+    function _requirePhase(CurrentRound memory current, uint32 round, Phase expected) internal view {
+        if (round != current.round) revert UnexpectedRound(round, current.round);
+        Phase phase = _phase(current);
+        if (phase != expected) revert UnexpectedPhase(round, phase, expected);
+    }
+
+    function _isOver(CurrentRound memory current) internal view returns (bool) {
+        return current.isStopped || current.numFinalized == _numRounds;
+    }
+
+    /// Emits an event and appends it to the history; see libraries/History.sol.
+    function _record(uint256 numIndexed, bytes memory record) internal {
+        historyHash = History.append(historyHash, History.emitRecord(numIndexed, record));
+    }
+
+    function _now() internal view returns (uint40) {
+        return uint40(block.timestamp);
+    }
+
+    function _requireCoordinator() internal view {
+        if (msg.sender != coordinator) revert NotCoordinator(msg.sender, coordinator);
+    }
+
+    function _requireDigest(bytes32 digest) internal pure {
+        if (digest == 0) revert ZeroDigest();
+    }
+
+    function _requirePositive(bytes32 name, uint256 value) private pure {
+        if (value == 0) revert ParameterOutOfRange(name, value);
+    }
+}

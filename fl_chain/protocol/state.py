@@ -1,0 +1,63 @@
+"""What a ledger remembers of its rounds: the current one, the last proposal, and the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fl_chain.protocol.committee import NOBODY
+from fl_chain.protocol.records import (
+    ModelAttested,
+    ModelProposed,
+    RoundAborted,
+    RoundFinalized,
+    RoundOpened,
+    UpdateSubmitted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRound:
+    """The round in progress, or the last one of a finished task."""
+
+    round: int
+    base_round: int
+    num_updates: int
+    num_finalized: int
+    opened_at: int
+    """Seconds since the epoch; in the future while the round is SCHEDULED."""
+    closed_at: int = 0
+    """When the target closed collection, a rejection let the turns begin again, or the task ended;
+    0 as long as only time closes collection."""
+    paused_until: int = 0
+    """No later round opens before this time."""
+    is_stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The last proposal; the fields are those of the contract."""
+
+    round: int = 0
+    """0 before the first proposal, and after one was dropped."""
+    proposer: str = NOBODY
+    proposed_at: int = 0
+    """Seconds since the epoch."""
+    num_for: int = 0
+    """Attestations to this result, the proposer's own included."""
+    num_against: int = 0
+    report_digest: bytes = bytes(32)
+
+
+@dataclass(slots=True)
+class RoundHistory:
+    """Everything on record about one round."""
+
+    opened: RoundOpened
+    updates: list[UpdateSubmitted] = field(default_factory=list)
+    proposal: ModelProposed | None = None
+    """The one that stands or became final."""
+    attestations: list[ModelAttested] = field(default_factory=list)
+    rejected: list[ModelProposed] = field(default_factory=list)
+    """Proposals that were dropped, in order."""
+    finalized: RoundFinalized | None = None
+    aborted: RoundAborted | None = None

@@ -1,0 +1,156 @@
+"""Vectors of round reports: canonical ones, and ones that each break one rule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import rfc8785
+
+from scripts.vectors.blobs import parts_of
+from tests import reference as ref
+
+TASK, BASE, MODEL = "ab" * 32, "cd" * 32, "ef" * 32
+STATUSES = [0, 1, 2, 0, 3, 4, 5, 6, 0]
+
+
+def make_report() -> Any:
+    """Return reports with their parts and digests, and bytes that are none."""
+    return {
+        "reasons": ["included", *ref.REASONS],
+        "cases": [
+            _case("every status", STATUSES),
+            _case("one update", [0], round_number=3, total_weight=1),
+            _case("nothing included", [6, 1], total_weight=0),
+            _case("the largest numbers", [0, 0], round_number=2**32 - 1, total_weight=2**53 - 1),
+            _case("round 0", [0], round_number=0),
+            _case("several chunks of updates", [i % 7 for i in range(2500)]),
+        ],
+        "refused": list(make_refused_reports()),
+    }
+
+
+def _case(
+    name: str, statuses: list[int], round_number: int = 3, total_weight: int = 1001
+) -> dict[str, Any]:
+    metadata = ref.report_metadata(TASK, round_number, BASE, MODEL, total_weight)
+    header = rfc8785.dumps(ref.report_header(metadata, len(statuses)))
+    parts = ref.blob_parts(header, bytes(statuses), ref.REPORT_HEADER_BYTES)
+    return {
+        "name": name,
+        "report": {
+            "task": TASK,
+            "round": round_number,
+            "base_model": BASE,
+            "model": MODEL,
+            "total_weight": total_weight,
+            "statuses": statuses,
+        },
+        "parts": parts_of(*parts),
+        "bytes": len(ref.join_parts(*parts)),
+        "digest": ref.digest(ref.join_parts(*parts)).hex(),
+    }
+
+
+def make_refused_reports() -> Iterator[dict[str, Any]]:
+    """Yield bytes that no encoder writes, with the reason."""
+    good = ref.report_header(ref.report_metadata(TASK, 3, BASE, MODEL, 1001), len(STATUSES))
+    data = bytes(STATUSES)
+    text = rfc8785.dumps(good)
+    pad = 1016 - len(text)
+
+    def parts(reason: str, header: bytes, payload: bytes = data, size: int = 1024) -> Any:
+        return {"reason": reason, "parts": parts_of(*ref.blob_parts(header, payload, size))}
+
+    def raw(reason: str, prefix: int, padding: int, payload: bytes = data) -> Any:
+        length = prefix.to_bytes(8, "little")
+        return {"reason": reason, "parts": parts_of(length, text, padding, payload)}
+
+    def changed(
+        reason: str, change: Callable[[dict[str, Any]], object], payload: bytes = data
+    ) -> Any:
+        header = json.loads(text)
+        change(header)
+        return parts(reason, rfc8785.dumps(header), payload)
+
+    for status in (7, 8, 128, 255):
+        yield parts(f"a status of {status}", text, data[:-1] + bytes([status]))
+    yield parts("a status too few", text, data[:-1])
+    yield parts("a status too many", text, data + b"\0")
+    yield parts("no statuses at all", text, b"")
+    empty = {"data_offsets": [0, 0], "dtype": "U8", "shape": [0]}
+    yield changed("a report about no updates", lambda h: h.update(status=empty), b"")
+    yield parts("a header of two chunks", text, data, 2048)
+    yield raw("a header length of zero", 0, pad)
+    yield raw("a header length of 2^64 - 1", 2**64 - 1, pad)
+    yield raw("a header length one short", 1015, pad)
+    yield raw("a header that ends off the chunk border", 1015, pad - 1, data + b"\0")
+    yield raw("a header without padding", len(text), 0, data + bytes(1000))
+    yield parts("a space before the header", b" " + text)
+    yield parts("a space within the header", text.replace(b":", b": ", 1))
+    yield parts("padding by line feeds", text + b"\n" * pad)
+    yield parts("padding by zero bytes", text + b"\0" * pad)
+    metadata, status = text[1:-1].split(b',"status":')
+    yield parts("unsorted keys", b'{"status":' + status + b"," + metadata + b"}")
+    yield parts("a repeated key", text[:-1] + b',"status":' + status + b"}")
+    yield parts("a number with a fraction", text.replace(b'"shape":[9]', b'"shape":[9.0]'))
+    yield parts("an escaped letter", text.replace(b'"status"', b'"st\\u0061tus"'))
+    yield parts("not JSON", b"safetensors")
+    yield parts("a JSON array", b"[]")
+    yield parts("a JSON string", b'"report"')
+    yield parts("an empty object", b"{}")
+    yield changed("no metadata", lambda h: h.pop("__metadata__"))
+    yield changed("metadata that is a string", lambda h: h.update(__metadata__="report"))
+    yield changed("metadata that is an array", lambda h: h.update(__metadata__=[]))
+    yield changed("a metadata key too many", lambda h: h["__metadata__"].update(note="x"))
+    for key in sorted(good["__metadata__"]):
+        yield changed(f"no {key}", lambda h, key=key: h["__metadata__"].pop(key))
+        yield changed(f"{key} is a number", lambda h, key=key: h["__metadata__"].update({key: 1}))
+        yield changed(f"{key} is a list", lambda h, key=key: h["__metadata__"].update({key: ["1"]}))
+    for reason, key, value in _METADATA:
+        yield changed(reason, lambda h, k=key, v=value: h["__metadata__"].update({k: v}))
+    for reason, change in _TENSORS:
+        yield changed(f"{reason} (tensor status)", lambda h, c=change: h["status"].update(c))
+    for key in ("data_offsets", "dtype", "shape"):
+        yield changed(f"no {key}", lambda h, key=key: h["status"].pop(key))
+    yield changed("no tensor", lambda h: h.pop("status"))
+    yield changed("a tensor that is a list", lambda h: h.update(status=[]))
+    yield changed("a tensor of another name", lambda h: h.update(statuses=h.pop("status")))
+    second = {"data_offsets": [9, 10], "dtype": "U8", "shape": [1]}
+    yield changed("a second tensor", lambda h: h.update(why=second), data + b"\0")
+
+
+_METADATA: list[tuple[str, str, str]] = [
+    ("another format version", "format", "fl_chain/2"),
+    ("the kind of a manifest", "kind", "manifest"),
+    ("the kind of a model", "kind", "model"),
+    ("a round with a leading zero", "round", "03"),
+    ("a round with a sign", "round", "-3"),
+    ("an empty round", "round", ""),
+    ("a round in other digits", "round", "٣"),
+    ("a round of 2^32", "round", str(2**32)),
+    ("a total weight with a leading zero", "total_weight", "01001"),
+    ("a negative total weight", "total_weight", "-1"),
+    ("a total weight with a plus sign", "total_weight", "+1001"),
+    ("a total weight with a fraction", "total_weight", "1001.0"),
+    ("an empty total weight", "total_weight", ""),
+    ("a total weight of 2^53", "total_weight", str(2**53)),
+    ("a total weight of 500 digits", "total_weight", "1" * 500),
+    ("a task in upper case", "task", "AB" * 32),
+    ("a base model with a prefix", "base_model", "0x" + "cd" * 31),
+    ("a model of 63 digits", "model", "e" * 63),
+]
+_TENSORS: list[tuple[str, dict[str, Any]]] = [
+    ("signed bytes", {"dtype": "I8"}),
+    ("truth values", {"dtype": "BOOL"}),
+    ("a dtype that is a number", {"dtype": 8}),
+    ("two dimensions", {"shape": [3, 3]}),
+    ("no dimensions", {"shape": []}),
+    ("a shape that does not fit", {"shape": [8]}),
+    ("a shape that is true", {"shape": [True]}),
+    ("a shape that is a number", {"shape": 9}),
+    ("a hole before the data", {"data_offsets": [1, 10]}),
+    ("offsets that do not fit the shape", {"data_offsets": [0, 8]}),
+    ("a key too many", {"stride": [1]}),
+]

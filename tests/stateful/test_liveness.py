@@ -1,0 +1,180 @@
+"""Any subset of the parties falls silent for ever, at any time: every round ends all the same.
+
+Parties are as simple as they can be: each does what its role asks for, until it is silent. Somebody
+who has no part in the task moves it on when time allows, as every participant and aggregator would.
+A hostile challenger disputes whatever it can pay for. As long as enough participants and one
+aggregator work, rounds end with models.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from eth_account import Account
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fl_chain.chain.keys import sign_hash
+from fl_chain.chain.memory import MemoryChain
+from fl_chain.errors import TransactionRejected
+from fl_chain.protocol.actions import (
+    Abort,
+    Admit,
+    AnswerHeader,
+    Attest,
+    Challenge,
+    ConcludeDispute,
+    DepositBond,
+    Finalize,
+    LedgerAction,
+    Propose,
+    SubmitUpdate,
+)
+from fl_chain.protocol.attestation import compute_result, compute_signing_hash
+from fl_chain.protocol.dispute import Stage
+from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.records import Question, TaskParameters
+from fl_chain.roles.liveness import compute_due
+from tests.stateful.contents import NUM_VALUES, Contents
+
+NUM_PARTICIPANTS, NUM_AGGREGATORS, MIN_UPDATES, NUM_ROUNDS = 4, 3, 2, 6
+COLLECT, AGGREGATE, CHALLENGE, BOND = 50, 20, 10, 7
+KEYS = [Account.from_key((2**220 + index).to_bytes(32)) for index in range(10)]
+PEOPLE = [str(key.address).lower() for key in KEYS]
+COORDINATOR, STRANGER, CHALLENGER = 0, 8, 9
+AGGREGATORS = range(1, 1 + NUM_AGGREGATORS)
+PARTICIPANTS = range(4, 4 + NUM_PARTICIPANTS)
+CONTENTS = Contents()
+WORD = [bytes([number]) * 32 for number in range(8)]
+NEVER = 10**6
+# The longest that a round can take: everybody waits to the last second, and every aggregator
+# proposes, is challenged, does not answer, and is rejected.
+LONGEST_ROUND = COLLECT + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
+
+silences = st.sampled_from([0, 0, 30, 55, 80, 140, 300, NEVER, NEVER, NEVER])
+
+
+class Task:
+    """A task in memory, and the parties that have not fallen silent."""
+
+    def __init__(self, quorum: int, silent_from: dict[int, int], challenges: int) -> None:
+        self.now = 1_700_000_000
+        self.start = self.now
+        self.started_at = {1: self.now}
+        self.silent_from = silent_from
+        self.challenges = challenges
+        parameters = TaskParameters(
+            "0x" + "ee" * 20,
+            *WORD[1:3],
+            CONTENTS.genesis,
+            WORD[4],
+            NUM_ROUNDS,
+            MIN_UPDATES,
+            NUM_PARTICIPANTS,
+            10,
+            COLLECT,
+            AGGREGATE,
+            CHALLENGE,
+            quorum,
+            BOND,
+            1,
+            NUM_VALUES,
+            3,
+        )
+        self.chain = MemoryChain(
+            PEOPLE[COORDINATOR],
+            parameters,
+            [PEOPLE[index] for index in AGGREGATORS],
+            {PEOPLE[index] for index in PARTICIPANTS},
+            lambda: float(self.now),
+        )
+        self.act(COORDINATOR, Admit(tuple(PEOPLE[index] for index in PARTICIPANTS)))
+        for index in AGGREGATORS:
+            self.act(index, DepositBond(BOND))
+
+    @property
+    def state(self) -> Any:
+        return self.chain.task
+
+    def act(self, who: int, action: LedgerAction) -> bool:
+        try:
+            self.chain.carry_out(PEOPLE[who], action)
+        except TransactionRejected:
+            return False
+        number = self.state.current.round
+        self.started_at.setdefault(number, self.now)
+        return True
+
+    def works(self, who: int) -> bool:
+        return self.now - self.start < self.silent_from.get(who, NEVER)
+
+    def let_all_act(self) -> bool:
+        """Let everybody do one thing who works and has something to do."""
+        is_done = False
+        phase = self.state.phase(self.now)
+        number = self.state.current.round
+        if phase == Phase.COLLECTING:
+            for who in PARTICIPANTS:
+                update = SubmitUpdate(number, CONTENTS.updates[0], WORD[2], 1)
+                is_done |= self.works(who) and self.act(who, update)
+            return is_done
+        for who in AGGREGATORS:
+            is_done |= self.works(who) and self.aggregate(who, phase, number)
+        if phase == Phase.PROPOSED and self.challenges and not is_done:
+            self.challenges -= 1
+            is_done = self.act(CHALLENGER, Challenge(number, Question.HEADER, 0, BOND))
+        return is_done
+
+    def aggregate(self, who: int, phase: Phase, number: int) -> bool:
+        report = CONTENTS.report(self.state.current.num_updates, "right")
+        if phase == Phase.AGGREGATING:
+            return self.act(who, Propose(number, CONTENTS.model, WORD[5], report, WORD[6]))
+        if phase == Phase.CHALLENGED and self.state.dispute.stage == Stage.ASKED:
+            openings = CONTENTS.open(CONTENTS.genesis, 0), CONTENTS.open(CONTENTS.model, 0)
+            return self.act(who, AnswerHeader(number, *openings))
+        if phase == Phase.PROPOSED and self.state.parameters.quorum:
+            result = compute_result(number, CONTENTS.model, report)
+            signing_hash = compute_signing_hash(self.chain.chain_id, self.chain.address, result)
+            signature = sign_hash(KEYS[who], signing_hash)
+            return self.act(who, Attest(number, CONTENTS.model, report, (signature,)))
+        return False
+
+    def pass_time(self) -> None:
+        """Let time pass to the next second at which somebody may do something."""
+        phase, state = self.state.phase(self.now), self.state
+        due = compute_due(SimpleNamespace(task=state, phase=phase))  # type: ignore[arg-type]
+        assert due is not None
+        turns = [state.turn_at(rank) for rank in range(NUM_AGGREGATORS)]
+        ahead = [due, *(turn for turn in turns if phase == Phase.AGGREGATING)]
+        self.now = min([moment for moment in ahead if moment > self.now], default=self.now)
+        number = state.current.round
+        for action in (Finalize(number), ConcludeDispute(number), Abort(number)):
+            if self.act(STRANGER, action):
+                return
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    quorum=st.sampled_from([0, 2, 3]),
+    silent=st.fixed_dictionaries(dict.fromkeys((*AGGREGATORS, *PARTICIPANTS), silences)),
+    challenges=st.integers(0, 5),
+)
+def test_every_round_ends_whoever_is_silent(
+    quorum: int, silent: dict[int, int], challenges: int
+) -> None:
+    task = Task(quorum, silent, challenges)
+    for _ in range(2000):
+        if task.state.is_over or task.state.current.round > 3 * NUM_ROUNDS:
+            break
+        number = task.state.current.round
+        if not task.let_all_act():
+            task.pass_time()
+        assert task.now - task.started_at[number] <= LONGEST_ROUND
+    else:
+        raise AssertionError("the task goes round in circles")
+    working = {who for who, moment in silent.items() if moment == NEVER}
+    if len(working & set(PARTICIPANTS)) >= MIN_UPDATES and working & set(AGGREGATORS):
+        assert task.state.current.num_finalized == NUM_ROUNDS
+    for number in range(1, task.state.current.round):
+        assert task.state.phase_of(number, task.now) in (Phase.FINALIZED, Phase.ABORTED)
