@@ -38,16 +38,19 @@ import {Question, Stage} from "../libraries/Questions.sol";
 ///    either the whole truth or recognisably not.
 ///  - One update per participant and round, sent by the participant itself, in COLLECTING only.
 ///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
-///    wait, finalize, abort. Nothing waits for everybody; a pause ends by itself.
-///  - Every round ends: at most one rejection per aggregator and round.
+///    wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
+///  - Every round ends: at most one rejection per aggregator and round, and every dispute costs one of
+///    its parties.
 ///  - The gas of an action does not depend on the number of rounds or participants.
-///  - A bond is lost to a fault only: a proposal that a quorum contradicts, or two results signed for
-///    one round. Of an equivocator's bond half goes to whoever showed it; the rest stays here for good.
+///  - A bond or deposit is lost to a fault only (libraries/Faults.sol). Half of it goes to whoever showed
+///    the fault, nothing where a quorum or the passing of time did; the rest stays here for good.
+///  - A wrong value of a model loses a dispute, whatever its proposer claims, if its challenger moves in
+///    time; a right one wins, if its proposer does.
 ///
 /// Assumptions
 ///  - Correctness: fewer than `quorum` aggregators sign what they did not derive. Without a quorum in
-///    time a wrong model can become final after the challenge window; whoever replays the round from
-///    chain and IPFS sees it (docs/spec.md).
+///    time a wrong model can become final after the challenge window if nobody challenges it; whoever
+///    replays the round from chain and IPFS sees it (docs/spec.md).
 ///  - Liveness: at least `minUpdates` participants submit before the deadline, one aggregator with a
 ///    bond proposes before the last turn is over, and somebody pays for finalize or abort.
 ///
@@ -55,10 +58,11 @@ import {Question, Stage} from "../libraries/Questions.sol";
 ///  - Coordinator: admits enrolled participants; delays the opening of rounds to come; stops the task.
 ///    It can not submit for others, alter records, appoint or dismiss aggregators, change a parameter,
 ///    or move a deadline of a round that is open.
-///  - Aggregator: proposes one model per turn and attests once per round. It can not submit, omit or
-///    alter updates.
+///  - Aggregator: proposes when its turn has come, and attests to one result per round. It can not
+///    submit or alter updates; whether it left one out for a right reason, its committee decides.
 ///  - Anybody: finalizes after the challenge window, aborts an expired round, hands in attestations,
-///    shows equivocations, removes a participant that the registry has revoked.
+///    shows equivocations and omissions, challenges a proposal, decides and concludes disputes, removes a
+///    participant that the registry has revoked.
 interface IRoundLedger {
     /// @notice What a task fixes before anyone trains. Immutable.
     struct TaskParameters {
