@@ -12,6 +12,7 @@ from fl_chain.cli.settings import (
     ipfs_option,
     json_option,
     key_options,
+    patience_option,
     rpc_option,
     task_option,
 )
@@ -27,13 +28,7 @@ def aggregator() -> None:
 @aggregator.command("run")
 @task_option
 @key_options
-@click.option(
-    "--patience",
-    type=click.FloatRange(0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait for a chain or IPFS node that is away, before giving up.",
-)
+@patience_option
 @click.option("--cheat", type=click.Choice(CHEATS), hidden=True)  # fl-chain demo run --cheat
 @click.option(
     "--outbox", type=click.Path(path_type=Path, file_okay=False), default=".", hidden=True

@@ -12,6 +12,7 @@ from fl_chain.cli.settings import (
     ipfs_option,
     json_option,
     key_options,
+    patience_option,
     rpc_option,
     task_option,
 )
@@ -33,13 +34,7 @@ def participant() -> None:
 @click.option(
     "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
 )
-@click.option(
-    "--patience",
-    type=click.FloatRange(0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait for a chain or IPFS node that is away, before giving up.",
-)
+@patience_option
 @rpc_option
 @ipfs_option
 @json_option

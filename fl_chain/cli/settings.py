@@ -145,6 +145,17 @@ def key_options(command: Command) -> Command:
     )(command)
 
 
+def patience_option(command: Command) -> Command:
+    """Add --patience."""
+    return click.option(
+        "--patience",
+        type=click.FloatRange(0),
+        default=60.0,
+        show_default=True,
+        help="Seconds to wait for a chain or IPFS node that is away, before giving up.",
+    )(command)
+
+
 def json_option(command: Command) -> Command:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)

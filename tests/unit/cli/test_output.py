@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fl_chain
+from fl_chain.cli import aggregator
 from fl_chain.cli.history import (
     ROUNDS_OPTIONAL,
     TASKS_OPTIONAL,
@@ -17,6 +18,7 @@ from fl_chain.cli.history import (
     summarize_tasks,
 )
 from fl_chain.cli.output import _SENTENCES, format_finding, format_table, print_progress, print_rows
+from fl_chain.roles import cheats
 
 TERMINAL = 80
 TIME = 1_795_425_044  # 2026-11-23 09:10:44 UTC
@@ -244,3 +246,8 @@ def test_every_event_that_a_role_reports_has_a_sentence() -> None:
         reported |= {event for call in calls for event in events_of(call)}
     assert {"attested", "examined", "excluded", "training", "waiting"} <= reported
     assert reported == set(_SENTENCES)
+
+
+def test_the_cheats_of_the_command_line_are_those_of_the_roles() -> None:
+    """The tuple spares `--help` the import of the roles."""
+    assert tuple(cheats.CHEATS) == aggregator.CHEATS
