@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Bonds} from "./ledger/Bonds.sol";
+import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
 import {Disputes} from "./ledger/Disputes.sol";
 import {LedgerState} from "./ledger/LedgerState.sol";
 import {Attestations, Signature} from "./libraries/Attestations.sol";
@@ -9,10 +11,17 @@ import {History} from "./libraries/History.sol";
 import {Phase} from "./libraries/Phases.sol";
 
 /// @title One training task; the manual is IRoundLedger
-contract RoundLedger is Disputes {
-    constructor(TaskParameters memory p, address[] memory aggregators) LedgerState(p, aggregators.length) {
+contract RoundLedger is Bonds, DisputeForwarder {
+    address public immutable coordinator;
+
+    constructor(TaskParameters memory p, address[] memory aggregators)
+        LedgerState(p, aggregators.length)
+        DisputeForwarder(address(new Disputes(p, aggregators.length)))
+    {
+        coordinator = msg.sender;
+        _models[0] = p.genesisDigest;
         uint40 timestamp = _now();
-        historyHash = History.start();
+        _historyHash = History.start();
         _record(1, abi.encode(TaskCreated.selector, msg.sender, p, timestamp));
         _appoint(aggregators);
         CurrentRound memory genesis;
@@ -21,7 +30,7 @@ contract RoundLedger is Disputes {
 
     function admit(address[] calldata participants) external {
         _requireCoordinator();
-        bytes32 history = historyHash;
+        bytes32 history = _historyHash;
         uint40 timestamp = _now();
         for (uint256 i = 0; i < participants.length; ++i) {
             address participant = participants[i];
@@ -32,7 +41,7 @@ contract RoundLedger is Disputes {
             bytes memory record = abi.encode(ParticipantAdmitted.selector, participant, timestamp);
             history = History.append(history, History.emitRecord(1, record));
         }
-        historyHash = history;
+        _historyHash = history;
     }
 
     function remove(address participant) external {
@@ -67,7 +76,7 @@ contract RoundLedger is Disputes {
         if (current.numUpdates == _targetUpdates) current.closedAt = timestamp;
         _current = current;
         _participants[msg.sender] = Participant(true, round, sequence, bytes23(record));
-        historyHash = History.append(historyHash, record);
+        _historyHash = History.append(_historyHash, record);
     }
 
     function propose(
@@ -216,6 +225,10 @@ contract RoundLedger is Disputes {
         } else {
             _openRound(current, current.round);
         }
+    }
+
+    function _requireCoordinator() private view {
+        if (msg.sender != coordinator) revert NotCoordinator(msg.sender, coordinator);
     }
 
     function _recordAbort(uint32 round) private {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Attestations, Signature} from "../libraries/Attestations.sol";
+import {Attestations} from "../libraries/Attestations.sol";
 import {Fault} from "../libraries/Faults.sol";
 import {Stage} from "../libraries/Questions.sol";
 import {LedgerState} from "./LedgerState.sol";
@@ -10,71 +10,6 @@ import {LedgerState} from "./LedgerState.sol";
 abstract contract Committee is LedgerState {
     /// In place of a round: barred from all of them.
     uint32 internal constant FOR_GOOD = type(uint32).max;
-
-    /// Appoints the aggregators in the order in which they take turns.
-    function _appoint(address[] memory aggregators) internal {
-        uint40 timestamp = _now();
-        for (uint32 i = 0; i < aggregators.length; ++i) {
-            address aggregator = aggregators[i];
-            if (aggregator == address(0) || _aggregators[aggregator].seat != 0) {
-                revert ParameterOutOfRange("aggregators", uint160(aggregator));
-            }
-            _aggregators[aggregator].seat = i + 1;
-            _seats[i + 1] = aggregator;
-            _record(1, abi.encode(AggregatorAppointed.selector, aggregator, i + 1, timestamp));
-        }
-    }
-
-    function depositBond() external payable {
-        Aggregator storage aggregator = _aggregators[msg.sender];
-        if (aggregator.seat == 0) revert NotAggregator(msg.sender);
-        if (aggregator.barredIn == FOR_GOOD) revert AggregatorBarred(FOR_GOOD);
-        uint256 bond = aggregator.bond + msg.value;
-        if (msg.value == 0 || bond > type(uint96).max) revert ParameterOutOfRange("bond", bond);
-        aggregator.bond = uint96(bond);
-        uint40 timestamp = _now();
-        _record(1, abi.encode(BondDeposited.selector, msg.sender, msg.value, timestamp));
-    }
-
-    function withdrawBond() external {
-        CurrentRound memory current = _current;
-        // INVARIANT P-92: a bond stays until nobody can need it any more.
-        uint256 from = _isOver(current) ? uint256(current.closedAt) + _challengeSeconds : type(uint256).max;
-        if (block.timestamp < from) revert BondLocked(from);
-        Aggregator storage aggregator = _aggregators[msg.sender];
-        uint96 amount = aggregator.bond;
-        if (amount == 0) revert NothingToPay(msg.sender);
-        aggregator.bond = 0;
-        payoutOf[msg.sender] += amount;
-        uint40 timestamp = _now();
-        _record(1, abi.encode(BondWithdrawn.selector, msg.sender, amount, timestamp));
-    }
-
-    function claimPayout() external {
-        uint256 amount = payoutOf[msg.sender];
-        if (amount == 0) revert NothingToPay(msg.sender);
-        // INVARIANT P-93: the books are closed before money leaves, so a payout cannot be claimed twice.
-        payoutOf[msg.sender] = 0;
-        uint40 timestamp = _now();
-        _record(1, abi.encode(PayoutClaimed.selector, msg.sender, amount, timestamp));
-        (bool isPaid,) = msg.sender.call{value: amount}("");
-        if (!isPaid) revert PayoutRefused(msg.sender);
-    }
-
-    function proveEquivocation(Attestation calldata one, Attestation calldata other) external {
-        bytes32 result = Attestations.resultOf(one.round, one.modelDigest, one.reportDigest);
-        bytes32 otherResult = Attestations.resultOf(other.round, other.modelDigest, other.reportDigest);
-        address signer = Attestations.signerOf(result, one.signature);
-        // INVARIANT P-94: only two different results that one aggregator signed for one round are a fault.
-        if (
-            one.round != other.round || result == otherResult || signer == address(0)
-                || Attestations.signerOf(otherResult, other.signature) != signer
-        ) revert NoEquivocation();
-        _requireSeat(signer);
-        // INVARIANT P-117: an equivocation is fined once: who is out for good can not be fined again.
-        if (_aggregators[signer].barredIn == FOR_GOOD) revert AggregatorBarred(FOR_GOOD);
-        _slashEquivocation(signer);
-    }
 
     /// Takes an equivocator's bond for the sender, takes back its attestation if it counts now, and
     /// bars it for good.
@@ -96,7 +31,7 @@ abstract contract Committee is LedgerState {
         if (aggregator.barredIn != FOR_GOOD) aggregator.barredIn = barredIn;
         // The rest stays here for good: with all of it paid out, one's own second account could get
         // the whole bond back.
-        if (beneficiary != address(0)) payoutOf[beneficiary] += amount / 2;
+        if (beneficiary != address(0)) _payouts[beneficiary] += amount / 2;
         uint40 timestamp = _now();
         _record(2, abi.encode(BondSlashed.selector, account, beneficiary, amount, fault, timestamp));
     }
@@ -139,7 +74,7 @@ abstract contract Committee is LedgerState {
     /// Gives the deposit of a challenge back: it was right, or is beside the point now.
     function _endDispute() internal {
         if (_dispute.round == 0) return;
-        if (_dispute.stage != Stage.NONE) payoutOf[_dispute.challenger] += _bond;
+        if (_dispute.stage != Stage.NONE) _payouts[_dispute.challenger] += _bond;
         delete _dispute;
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IDisputes} from "../interfaces/IDisputes.sol";
 import {DigestTree, Opening} from "../libraries/DigestTree.sol";
 import {Fault} from "../libraries/Faults.sol";
 import {LittleEndian} from "../libraries/LittleEndian.sol";
@@ -9,16 +10,26 @@ import {Parts} from "../libraries/Parts.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
 import {Committee} from "./Committee.sol";
+import {LedgerState} from "./LedgerState.sol";
 
 /// @title Disputes about the proposed model, decided here
 /// @notice Whoever proposed must be able to show what it vouches for; whoever challenges needs no more
 /// than a deposit. A wrong value is found by splitting the updates into parts: the first answer must
 /// lead to the value that was proposed, and later ones to what was claimed before, so that somewhere
 /// on the way down to a single update a claim is wrong if the value is, and none if it is right.
-abstract contract Disputes is Committee {
+///
+/// Every ledger creates one of these and lends it its own storage by delegatecall (DisputeForwarder):
+/// one contract has not the room for both. Called in any other way it finds the storage that its
+/// constructor leaves behind, that of a task which is over.
+contract Disputes is Committee, IDisputes {
     using LittleEndian for bytes;
 
     uint256 private constant STATUSES = 7;
+
+    constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {
+        // INVARIANT P-134: disputes about nothing are refused, and no deposit is stranded here.
+        _current.isStopped = true;
+    }
 
     function challenge(uint32 round, Question question, uint32 position) external payable {
         CurrentRound memory current = _current;
@@ -150,10 +161,6 @@ abstract contract Disputes is Committee {
         _reject(current, Fault.OMISSION, msg.sender);
     }
 
-    function dispute() external view returns (Dispute memory) {
-        return _dispute;
-    }
-
     /// Lets the window begin again, since nobody else could challenge meanwhile.
     function _failChallenge(CurrentRound memory current, Fault fault) private {
         address challenger = _dispute.challenger;
@@ -162,7 +169,7 @@ abstract contract Disputes is Committee {
         delete _dispute;
         _dispute.round = current.round;
         _dispute.until = timestamp + _challengeSeconds;
-        payoutOf[proposer] += _bond / 2;
+        _payouts[proposer] += _bond / 2;
         _record(2, abi.encode(ChallengeFailed.selector, current.round, challenger, proposer, _bond, fault, timestamp));
     }
 

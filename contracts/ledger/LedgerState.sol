@@ -2,22 +2,20 @@
 pragma solidity 0.8.37;
 
 import {IParticipantRegistry} from "../interfaces/IParticipantRegistry.sol";
-import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Stage} from "../libraries/Questions.sol";
 
 /// @title What a task is and where it stands: parameters, storage, phases
-abstract contract LedgerState is IRoundLedger {
+abstract contract LedgerState is ILedgerTypes {
     uint256 internal constant MAX_AGGREGATORS = 64;
 
-    address public immutable coordinator;
-
     IParticipantRegistry internal immutable _registry;
-    bytes32 private immutable _manifestDigest;
-    bytes32 private immutable _manifestCidDigest;
-    bytes32 private immutable _genesisDigest;
-    bytes32 private immutable _genesisCidDigest;
+    bytes32 internal immutable _manifestDigest;
+    bytes32 internal immutable _manifestCidDigest;
+    bytes32 internal immutable _genesisDigest;
+    bytes32 internal immutable _genesisCidDigest;
     uint32 internal immutable _numRounds;
     uint32 internal immutable _minUpdates;
     uint32 internal immutable _targetUpdates;
@@ -35,14 +33,14 @@ abstract contract LedgerState is IRoundLedger {
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
     CurrentRound internal _current;
-    bytes32 public historyHash;
+    bytes32 internal _historyHash;
     Proposal internal _proposal;
     Dispute internal _dispute;
     mapping(uint32 round => bytes32 digest) internal _models;
     mapping(address participant => Participant) internal _participants;
     mapping(address aggregator => Aggregator) internal _aggregators;
     mapping(uint256 seat => address aggregator) internal _seats;
-    mapping(address account => uint256 wei_) public payoutOf;
+    mapping(address account => uint256 wei_) internal _payouts;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -66,7 +64,6 @@ abstract contract LedgerState is IRoundLedger {
         _requireDigest(p.genesisDigest);
         _requireDigest(p.genesisCidDigest);
 
-        coordinator = msg.sender;
         _registry = IParticipantRegistry(p.registry);
         _manifestDigest = p.manifestDigest;
         _manifestCidDigest = p.manifestCidDigest;
@@ -85,56 +82,6 @@ abstract contract LedgerState is IRoundLedger {
         _numValues = p.numValues;
         _fractionShift = p.fractionShift;
         _numAggregators = uint32(numAggregators);
-        _models[0] = p.genesisDigest;
-    }
-
-    function currentRound() external view returns (CurrentRound memory) {
-        return _current;
-    }
-
-    function proposal() external view returns (Proposal memory) {
-        return _proposal;
-    }
-
-    function participantOf(address participant) external view returns (Participant memory) {
-        return _participants[participant];
-    }
-
-    function aggregatorOf(address aggregator) external view returns (Aggregator memory) {
-        return _aggregators[aggregator];
-    }
-
-    function parameters() external view returns (TaskParameters memory) {
-        return TaskParameters({
-            registry: address(_registry),
-            manifestDigest: _manifestDigest,
-            manifestCidDigest: _manifestCidDigest,
-            genesisDigest: _genesisDigest,
-            genesisCidDigest: _genesisCidDigest,
-            numRounds: _numRounds,
-            minUpdates: _minUpdates,
-            targetUpdates: _targetUpdates,
-            maxWeight: _maxWeight,
-            collectSeconds: _collectSeconds,
-            aggregateSeconds: _aggregateSeconds,
-            challengeSeconds: _challengeSeconds,
-            quorum: _quorum,
-            bond: _bond,
-            headerChunks: _headerChunks,
-            numValues: _numValues,
-            fractionShift: _fractionShift
-        });
-    }
-
-    function phaseOf(uint32 round) public view returns (Phase) {
-        CurrentRound memory current = _current;
-        if (round == current.round) return _phase(current);
-        if (round > current.round) return Phase.NONE;
-        return _models[round] == 0 ? Phase.ABORTED : Phase.FINALIZED;
-    }
-
-    function modelDigestOf(uint32 round) external view returns (bytes32) {
-        return round == 0 || phaseOf(round) == Phase.FINALIZED ? _models[round] : bytes32(0);
     }
 
     /// The phase of the current round, from data and block time alone.
@@ -181,15 +128,11 @@ abstract contract LedgerState is IRoundLedger {
 
     /// Emits an event and appends it to the history; see libraries/History.sol.
     function _record(uint256 numIndexed, bytes memory record) internal {
-        historyHash = History.append(historyHash, History.emitRecord(numIndexed, record));
+        _historyHash = History.append(_historyHash, History.emitRecord(numIndexed, record));
     }
 
     function _now() internal view returns (uint40) {
         return uint40(block.timestamp);
-    }
-
-    function _requireCoordinator() internal view {
-        if (msg.sender != coordinator) revert NotCoordinator(msg.sender, coordinator);
     }
 
     function _requireDigest(bytes32 digest) internal pure {

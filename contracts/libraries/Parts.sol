@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
+
 /// @title Claims about the parts of a range of updates
 /// @notice What the updates of a range contribute to one value of a model is a pair: their weights
 /// added up, and their weights times lanes added up. A claim about a range is split into claims about
@@ -11,8 +13,6 @@ pragma solidity 0.8.37;
 /// complement. Words beyond the last part are zero.
 library Parts {
     uint256 internal constant MOST = 32;
-
-    error PartsOutOfRange(uint256 part);
 
     /// @notice The number of updates of every part but the last.
     function widthOf(uint256 count) internal pure returns (uint256) {
@@ -43,7 +43,7 @@ library Parts {
         for (uint256 i = 0; i < MOST; ++i) {
             uint256 part = parts[i];
             // INVARIANT P-118: a claim about a range says nothing about other updates.
-            if (i >= number && part != 0) revert PartsOutOfRange(i);
+            if (i >= number && part != 0) revert ILedgerTypes.PartsOutOfRange(i);
             weight += weightOf(part);
             sum += sumOf(part);
         }

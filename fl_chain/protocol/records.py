@@ -68,7 +68,7 @@ class Question(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskParameters:
-    """What the contract fixes before anyone trains; see contracts/interfaces/IRoundLedger.sol."""
+    """What the contract fixes before anyone trains; see contracts/interfaces/ILedgerTypes.sol."""
 
     registry: Address
     manifest_digest: Bytes32

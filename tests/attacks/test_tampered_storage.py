@@ -14,7 +14,7 @@ from tests.world import Federation, World, problems
 LAYOUT = {name: slot for name, slot, _ in load_artifact(LEDGER)["storage"]}
 SLOTS = {
     "current": LAYOUT["_current"],
-    "history": LAYOUT["historyHash"],
+    "history": LAYOUT["_historyHash"],
     "proposal": LAYOUT["_proposal"],
     "report": LAYOUT["_proposal"] + 1,
     "dispute": LAYOUT["_dispute"],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Signature} from "../../contracts/libraries/Attestations.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
@@ -14,7 +14,7 @@ abstract contract CommitteeTest is LedgerTest {
 
     function setUp() public virtual override {
         super.setUp();
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.quorum = 2;
         p.bond = BOND;
         p.numRounds = 5;
@@ -104,8 +104,8 @@ abstract contract CommitteeTest is LedgerTest {
     function attestation(uint256 i, uint32 number, bytes32 model)
         internal
         view
-        returns (IRoundLedger.Attestation memory)
+        returns (ILedgerTypes.Attestation memory)
     {
-        return IRoundLedger.Attestation(number, model, REPORT, sign(i, number, model));
+        return ILedgerTypes.Attestation(number, model, REPORT, sign(i, number, model));
     }
 }

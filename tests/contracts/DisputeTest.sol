@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
@@ -117,7 +117,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
         ledger = createDisputable(disputable());
     }
 
-    function disputable() internal view returns (IRoundLedger.TaskParameters memory p) {
+    function disputable() internal view returns (ILedgerTypes.TaskParameters memory p) {
         p = parameters();
         (p.quorum, p.bond, p.numRounds) = (2, BOND, 5);
         (p.numValues, p.fractionShift) = (VALUES, SHIFT);
@@ -126,7 +126,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     /// Deploys a task, admits the crowd, and deposits the bonds.
-    function createDisputable(IRoundLedger.TaskParameters memory p) internal returns (RoundLedger created) {
+    function createDisputable(ILedgerTypes.TaskParameters memory p) internal returns (RoundLedger created) {
         created = create(p);
         created.admit(crowd(NUM_PARTICIPANTS, CROWD));
         ledger = created;
@@ -166,8 +166,8 @@ abstract contract DisputeTest is CommitteeTest, Content {
         return bytes.concat(noise(keccak256(abi.encode(seed, "header", i)), HEADER), laneData(i));
     }
 
-    function recordOf(uint256 i) internal view returns (IRoundLedger.UpdateRecord memory) {
-        return IRoundLedger.UpdateRecord(participant(i), digest(updateBlob(i)), cidOf(i), weightOf(i), openedAt());
+    function recordOf(uint256 i) internal view returns (ILedgerTypes.UpdateRecord memory) {
+        return ILedgerTypes.UpdateRecord(participant(i), digest(updateBlob(i)), cidOf(i), weightOf(i), openedAt());
     }
 
     /// From the opening of a round to a proposal that is right, but for the lie. With many updates, of
@@ -322,7 +322,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
 
     /// The challenger selects the part that `target` is in.
     function selectPart(uint32 target) internal {
-        IRoundLedger.Dispute memory d = ledger.dispute();
+        ILedgerTypes.Dispute memory d = ledger.dispute();
         uint32 part = uint32((target - d.first) / ((uint256(d.count) + 31) / 32));
         uint256[32] memory parts = claims(d.first, d.count, d.position);
         vm.prank(CHALLENGER);
@@ -330,7 +330,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function splitPart() internal {
-        IRoundLedger.Dispute memory d = ledger.dispute();
+        ILedgerTypes.Dispute memory d = ledger.dispute();
         uint256[32] memory parts = claims(d.first, d.count, d.position);
         address sender = proposer();
         vm.prank(sender);
@@ -338,8 +338,8 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function decideUpdate(uint32 target) internal {
-        IRoundLedger.Dispute memory d = ledger.dispute();
-        IRoundLedger.UpdateRecord memory record = recordOf(target);
+        ILedgerTypes.Dispute memory d = ledger.dispute();
+        ILedgerTypes.UpdateRecord memory record = recordOf(target);
         Opening memory lane = valueOpening(updateBlob(target), d.position, 2);
         Opening memory status = statusOpening(target);
         vm.prank(ANYBODY);
@@ -414,19 +414,19 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function wrongAnswer() internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IRoundLedger.WrongAnswer.selector);
+        return abi.encodeWithSelector(ILedgerTypes.WrongAnswer.selector);
     }
 
     function expectFailed(Fault fault) internal {
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ChallengeFailed(round(), CHALLENGER, proposer(), BOND, fault, now_());
+        emit ILedgerTypes.ChallengeFailed(round(), CHALLENGER, proposer(), BOND, fault, now_());
     }
 
     function expectRejected(Fault fault) internal {
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ProposalRejected(round(), proposer(), fault, now_());
+        emit ILedgerTypes.ProposalRejected(round(), proposer(), fault, now_());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(proposer(), CHALLENGER, BOND, fault, now_());
+        emit ILedgerTypes.BondSlashed(proposer(), CHALLENGER, BOND, fault, now_());
     }
 
     /// The challenger lost: half of its deposit is the proposer's, and the window begins again.
@@ -435,7 +435,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
         eq(ledger.payoutOf(CHALLENGER), 0);
         eq(ledger.payoutOf(proposer()), BOND / 2);
         eq(ledger.aggregatorOf(proposer()).bond, BOND);
-        IRoundLedger.Dispute memory rest;
+        ILedgerTypes.Dispute memory rest;
         (rest.round, rest.until) = (round(), now_() + CHALLENGE);
         eq(abi.encode(ledger.dispute()), abi.encode(rest));
         checkWindow(now_() + CHALLENGE);
@@ -453,7 +453,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function checkNoDispute() internal view {
-        IRoundLedger.Dispute memory none;
+        ILedgerTypes.Dispute memory none;
         eq(abi.encode(ledger.dispute()), abi.encode(none));
     }
 
@@ -461,7 +461,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
     function checkWindow(uint40 until) internal {
         uint32 number = round();
         vm.warp(until - 1);
-        vm.expectRevert(refusal(IRoundLedger.ChallengeWindowOpen.selector, number, until));
+        vm.expectRevert(refusal(ILedgerTypes.ChallengeWindowOpen.selector, number, until));
         ledger.finalize(number);
         vm.warp(until);
         ledger.finalize(number);
@@ -494,11 +494,11 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function moveOver(uint40 until) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IRoundLedger.MoveOver.selector, until);
+        return abi.encodeWithSelector(ILedgerTypes.MoveOver.selector, until);
     }
 
     function unexpectedMove(Question question, Stage stage_) internal pure returns (bytes memory) {
-        return refusal(IRoundLedger.UnexpectedMove.selector, uint8(question), uint8(stage_));
+        return refusal(ILedgerTypes.UnexpectedMove.selector, uint8(question), uint8(stage_));
     }
 
     function wrongOpening(bytes memory content, uint256 index, uint256 numChunks) internal pure returns (bytes memory) {
@@ -506,6 +506,6 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     function wrongOpeningOf(bytes32 root, uint256 index, uint256 numChunks) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(IRoundLedger.WrongOpening.selector, root, index, numChunks);
+        return abi.encodeWithSelector(ILedgerTypes.WrongOpening.selector, root, index, numChunks);
     }
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ParticipantRegistry} from "../../contracts/ParticipantRegistry.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Vm, vm} from "./Vm.sol";
 
@@ -34,7 +34,7 @@ abstract contract Assertions {
         if (keccak256(actual) != keccak256(expected)) revert NotEqualBytes(actual, expected);
     }
 
-    function eq(IRoundLedger.TaskParameters memory actual, IRoundLedger.TaskParameters memory expected)
+    function eq(ILedgerTypes.TaskParameters memory actual, ILedgerTypes.TaskParameters memory expected)
         internal
         pure
     {
@@ -94,8 +94,8 @@ abstract contract LedgerTest is Assertions {
         ledger = create(parameters());
     }
 
-    function parameters() internal view returns (IRoundLedger.TaskParameters memory) {
-        return IRoundLedger.TaskParameters({
+    function parameters() internal view returns (ILedgerTypes.TaskParameters memory) {
+        return ILedgerTypes.TaskParameters({
             registry: address(registry),
             manifestDigest: keccak256("manifest"),
             manifestCidDigest: keccak256("manifest cid"),
@@ -122,7 +122,7 @@ abstract contract LedgerTest is Assertions {
     }
 
     /// Deploys a task and admits everybody.
-    function create(IRoundLedger.TaskParameters memory p) internal returns (RoundLedger created) {
+    function create(ILedgerTypes.TaskParameters memory p) internal returns (RoundLedger created) {
         created = new RoundLedger(p, committee());
         created.admit(everybody());
     }
@@ -239,7 +239,7 @@ abstract contract LedgerTest is Assertions {
     }
 
     function unexpectedPhase(Phase current, Phase expected) internal view returns (bytes memory) {
-        return abi.encodeWithSelector(IRoundLedger.UnexpectedPhase.selector, round(), current, expected);
+        return abi.encodeWithSelector(ILedgerTypes.UnexpectedPhase.selector, round(), current, expected);
     }
 
     function refusal(bytes4 selector, address a) internal pure returns (bytes memory) {

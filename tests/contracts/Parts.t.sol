@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Parts} from "../../contracts/libraries/Parts.sol";
 import {Assertions} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
@@ -77,14 +78,14 @@ contract PartsTest is Assertions {
         place = number + place % (32 - number);
         uint256[32] memory parts;
         parts[place] = word;
-        vm.expectRevert(abi.encodeWithSelector(Parts.PartsOutOfRange.selector, place));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.PartsOutOfRange.selector, place));
         _user.total(parts, count);
     }
 
     function test_Words_Beyond_The_Last_Part_Cannot_Cancel_Out() public {
         uint256[32] memory parts;
         (parts[5], parts[6]) = (_pack(0, 1), _pack(0, -1));
-        vm.expectRevert(abi.encodeWithSelector(Parts.PartsOutOfRange.selector, 5));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.PartsOutOfRange.selector, 5));
         _user.total(parts, 5);
     }
 

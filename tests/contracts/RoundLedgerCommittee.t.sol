@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Signature} from "../../contracts/libraries/Attestations.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
@@ -23,7 +24,7 @@ contract RoundLedgerTurnsTest is CommitteeTest {
         for (uint256 i = 1; i < 3; ++i) {
             uint256 from = START + i * AGGREGATE;
             vm.warp(from - 1);
-            vm.expectRevert(abi.encodeWithSelector(IRoundLedger.OutOfTurn.selector, aggregator(i), from));
+            vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.OutOfTurn.selector, aggregator(i), from));
             vm.prank(aggregator(i));
             ledger.propose(1, MODEL, MODEL_CID, REPORT, REPORT_CID);
         }
@@ -54,12 +55,12 @@ contract RoundLedgerTurnsTest is CommitteeTest {
 
     function test_Nobody_Proposes_Without_Its_Bond(uint96 bond) public {
         bond = bond % BOND;
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.bond = BOND;
         ledger = create(p);
         if (bond != 0) deposit(0, bond);
         submitFirst(TARGET_UPDATES);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.BondTooLow.selector, bond, BOND));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.BondTooLow.selector, bond, BOND));
         vm.prank(aggregator(0));
         ledger.propose(1, MODEL, MODEL_CID, REPORT, REPORT_CID);
     }
@@ -74,11 +75,11 @@ contract RoundLedgerAttestTest is CommitteeTest {
 
     function test_A_Quorum_Makes_The_Model_Final_At_Once() public {
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ModelAttested(1, aggregator(2), MODEL, REPORT, START);
+        emit ILedgerTypes.ModelAttested(1, aggregator(2), MODEL, REPORT, START);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundFinalized(1, MODEL, START);
+        emit ILedgerTypes.RoundFinalized(1, MODEL, START);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 1, START, START);
+        emit ILedgerTypes.RoundOpened(2, 1, START, START);
         attestAs(2, MODEL);
         eq(ledger.modelDigestOf(1), MODEL);
         eq(ledger.aggregatorOf(aggregator(2)).attestedIn, 1);
@@ -98,11 +99,11 @@ contract RoundLedgerAttestTest is CommitteeTest {
         attestAs(1, OTHER);
         vm.warp(START + 7);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ModelAttested(1, aggregator(2), keccak256("a third"), REPORT, START + 7);
+        emit ILedgerTypes.ModelAttested(1, aggregator(2), keccak256("a third"), REPORT, START + 7);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ProposalRejected(1, aggregator(0), Fault.OVERRULED, START + 7);
+        emit ILedgerTypes.ProposalRejected(1, aggregator(0), Fault.OVERRULED, START + 7);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(0), address(0), BOND, Fault.OVERRULED, START + 7);
+        emit ILedgerTypes.BondSlashed(aggregator(0), address(0), BOND, Fault.OVERRULED, START + 7);
         attestAs(2, keccak256("a third"));
         eq(phase(), Phase.AGGREGATING);
         eq(ledger.aggregatorOf(aggregator(0)).bond, 0);
@@ -114,12 +115,12 @@ contract RoundLedgerAttestTest is CommitteeTest {
         attestAs(1, OTHER);
         attestAs(2, OTHER);
         deposit(0, BOND);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.AggregatorBarred.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.AggregatorBarred.selector, 1));
         vm.prank(aggregator(0));
         ledger.propose(1, OTHER, MODEL_CID, REPORT, REPORT_CID);
         vm.warp(START + AGGREGATE);
         vm.expectRevert(
-            abi.encodeWithSelector(IRoundLedger.OutOfTurn.selector, aggregator(1), START + AGGREGATE + 1)
+            abi.encodeWithSelector(ILedgerTypes.OutOfTurn.selector, aggregator(1), START + AGGREGATE + 1)
         );
         vm.prank(aggregator(1));
         ledger.propose(1, OTHER, MODEL_CID, REPORT, REPORT_CID);
@@ -155,7 +156,7 @@ contract RoundLedgerAttestTest is CommitteeTest {
         attestAs(1, OTHER);
         attestAs(2, OTHER);
         vm.warp(START + AGGREGATE + 1);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.AlreadyAttested.selector, 1, aggregator(1)));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.AlreadyAttested.selector, 1, aggregator(1)));
         vm.prank(aggregator(1));
         ledger.propose(1, MODEL, MODEL_CID, REPORT, REPORT_CID);
     }
@@ -163,17 +164,17 @@ contract RoundLedgerAttestTest is CommitteeTest {
     function test_Nobody_Attests_Twice() public {
         attestAs(1, OTHER);
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.AlreadyAttested.selector, 1, aggregator(1)), list(sign(1, 1, OTHER)), OTHER
+            abi.encodeWithSelector(ILedgerTypes.AlreadyAttested.selector, 1, aggregator(1)), list(sign(1, 1, OTHER)), OTHER
         );
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.AlreadyAttested.selector, 1, aggregator(0)), list(sign(0, 1, MODEL)), MODEL
+            abi.encodeWithSelector(ILedgerTypes.AlreadyAttested.selector, 1, aggregator(0)), list(sign(0, 1, MODEL)), MODEL
         );
     }
 
     function test_A_Second_Result_Costs_The_Bond_And_Takes_The_First_Back() public {
         attestAs(1, OTHER);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(1), ANYBODY, BOND, Fault.EQUIVOCATION, START);
+        emit ILedgerTypes.BondSlashed(aggregator(1), ANYBODY, BOND, Fault.EQUIVOCATION, START);
         attestAs(1, MODEL);
         eq(ledger.proposal().numFor, 1);
         eq(ledger.proposal().numAgainst, 0);
@@ -224,7 +225,7 @@ contract RoundLedgerAttestTest is CommitteeTest {
         // The few values of s above half of the order that 255 bits can hold.
         bytes32 vs = bytes32((ORDER >> 1) + 1 + above % (2 ** 255 - 1 - (ORDER >> 1)));
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.NotAggregator.selector, address(0)),
+            abi.encodeWithSelector(ILedgerTypes.NotAggregator.selector, address(0)),
             list(Signature(sign(1, 1, MODEL).r, vs)),
             MODEL
         );
@@ -241,34 +242,34 @@ contract RoundLedgerAttestTest is CommitteeTest {
     function test_A_Signature_Of_A_Stranger_Is_Refused(uint128 key) public {
         vm.assume(key > 3);
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.NotAggregator.selector, vm.addr(key)),
+            abi.encodeWithSelector(ILedgerTypes.NotAggregator.selector, vm.addr(key)),
             list(pack(key - 1, digestToSign(address(ledger), block.chainid, 1, MODEL))),
             MODEL
         );
     }
 
     function test_Nobody_Attests_Without_A_Bond_Or_After_A_Fault() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         (p.quorum, p.bond) = (2, BOND);
         ledger = create(p);
         deposit(0, BOND);
         submitFirst(TARGET_UPDATES);
         propose();
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.BondTooLow.selector, 0, BOND), list(sign(1, 1, MODEL)), MODEL
+            abi.encodeWithSelector(ILedgerTypes.BondTooLow.selector, 0, BOND), list(sign(1, 1, MODEL)), MODEL
         );
         deposit(1, BOND);
         attestAs(1, OTHER);
         attestAs(1, MODEL);
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.AggregatorBarred.selector, type(uint32).max),
+            abi.encodeWithSelector(ILedgerTypes.AggregatorBarred.selector, type(uint32).max),
             list(sign(1, 1, MODEL)),
             MODEL
         );
     }
 
     function test_Without_A_Quorum_In_The_Task_Only_The_Window_Decides() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         ledger = create(p);
         submitFirst(TARGET_UPDATES);
         propose();
@@ -291,7 +292,7 @@ contract RoundLedgerAttestTest is CommitteeTest {
         (bool isTaken, bytes memory answer) =
             address(ledger).call(abi.encodeCall(IRoundLedger.attest, (1, MODEL, report, list(signature))));
         ok(!isTaken, "the signature is not taken");
-        eq(bytes32(bytes4(answer)), bytes32(IRoundLedger.NotAggregator.selector));
+        eq(bytes32(bytes4(answer)), bytes32(ILedgerTypes.NotAggregator.selector));
         eq(ledger.historyHash(), history);
     }
 
@@ -303,10 +304,10 @@ contract RoundLedgerAttestTest is CommitteeTest {
 
 contract RoundLedgerEquivocationTest is CommitteeTest {
     function test_Two_Results_For_One_Round_Cost_The_Bond_Whenever_They_Are_Shown() public {
-        IRoundLedger.Attestation memory one_ = attestation(2, 77, MODEL);
-        IRoundLedger.Attestation memory other = attestation(2, 77, OTHER);
+        ILedgerTypes.Attestation memory one_ = attestation(2, 77, MODEL);
+        ILedgerTypes.Attestation memory other = attestation(2, 77, OTHER);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(2), ANYBODY, BOND, Fault.EQUIVOCATION, START);
+        emit ILedgerTypes.BondSlashed(aggregator(2), ANYBODY, BOND, Fault.EQUIVOCATION, START);
         vm.prank(ANYBODY);
         ledger.proveEquivocation(one_, other);
         eq(ledger.aggregatorOf(aggregator(2)).bond, 0);
@@ -316,10 +317,10 @@ contract RoundLedgerEquivocationTest is CommitteeTest {
     }
 
     function test_An_Equivocation_Is_Fined_Once_And_For_Good() public {
-        IRoundLedger.Attestation memory one_ = attestation(2, 1, MODEL);
-        IRoundLedger.Attestation memory other = attestation(2, 1, OTHER);
+        ILedgerTypes.Attestation memory one_ = attestation(2, 1, MODEL);
+        ILedgerTypes.Attestation memory other = attestation(2, 1, OTHER);
         ledger.proveEquivocation(one_, other);
-        bytes memory barred = abi.encodeWithSelector(IRoundLedger.AggregatorBarred.selector, type(uint32).max);
+        bytes memory barred = abi.encodeWithSelector(ILedgerTypes.AggregatorBarred.selector, type(uint32).max);
         vm.expectRevert(barred);
         ledger.proveEquivocation(one_, other);
         vm.deal(aggregator(2), BOND);
@@ -343,21 +344,21 @@ contract RoundLedgerEquivocationTest is CommitteeTest {
         _expectNone(attestation(2, number, MODEL), attestation(2, number, MODEL));
         _expectNone(attestation(2, number, MODEL), attestation(2, other, OTHER));
         _expectNone(attestation(2, number, MODEL), attestation(1, number, OTHER));
-        IRoundLedger.Attestation memory malleable = attestation(2, number, OTHER);
+        ILedgerTypes.Attestation memory malleable = attestation(2, number, OTHER);
         malleable.signature = twin(malleable.signature);
         _expectNone(attestation(2, number, MODEL), malleable);
         _expectNone(malleable, attestation(2, number, MODEL));
     }
 
     function test_Two_Results_Of_A_Stranger_Are_Nobodys_Fault() public {
-        IRoundLedger.Attestation memory one_ = attestation(9, 1, MODEL);
-        IRoundLedger.Attestation memory other = attestation(9, 1, OTHER);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NotAggregator.selector, aggregator(9)));
+        ILedgerTypes.Attestation memory one_ = attestation(9, 1, MODEL);
+        ILedgerTypes.Attestation memory other = attestation(9, 1, OTHER);
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NotAggregator.selector, aggregator(9)));
         ledger.proveEquivocation(one_, other);
     }
 
-    function _expectNone(IRoundLedger.Attestation memory one_, IRoundLedger.Attestation memory other) private {
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NoEquivocation.selector));
+    function _expectNone(ILedgerTypes.Attestation memory one_, ILedgerTypes.Attestation memory other) private {
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NoEquivocation.selector));
         ledger.proveEquivocation(one_, other);
     }
 }
@@ -373,7 +374,7 @@ contract Thief {
         _takes = takes;
     }
 
-    function show(IRoundLedger.Attestation calldata one, IRoundLedger.Attestation calldata other) external {
+    function show(ILedgerTypes.Attestation calldata one, ILedgerTypes.Attestation calldata other) external {
         _ledger.proveEquivocation(one, other);
     }
 
@@ -392,7 +393,7 @@ contract Thief {
 contract RoundLedgerBondTest is CommitteeTest {
     function test_A_Deposit_Adds_To_The_Bond() public {
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondDeposited(aggregator(0), 5, START);
+        emit ILedgerTypes.BondDeposited(aggregator(0), 5, START);
         deposit(0, 5);
         eq(ledger.aggregatorOf(aggregator(0)).bond, BOND + 5);
         eq(address(ledger).balance, 3 * uint256(BOND) + 5);
@@ -400,11 +401,11 @@ contract RoundLedgerBondTest is CommitteeTest {
 
     function test_Only_Aggregators_Deposit_And_Not_Nothing() public {
         vm.deal(ANYBODY, 1);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NotAggregator.selector, ANYBODY));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NotAggregator.selector, ANYBODY));
         vm.prank(ANYBODY);
         ledger.depositBond{value: 1}();
         vm.expectRevert(
-            abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("bond"), uint256(BOND))
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("bond"), uint256(BOND))
         );
         vm.prank(aggregator(0));
         ledger.depositBond();
@@ -413,30 +414,30 @@ contract RoundLedgerBondTest is CommitteeTest {
     function test_No_Bond_Exceeds_Its_Slot() public {
         vm.deal(aggregator(0), 2 ** 96);
         vm.expectRevert(
-            abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("bond"), 2 ** 96)
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("bond"), 2 ** 96)
         );
         vm.prank(aggregator(0));
         ledger.depositBond{value: 2 ** 96 - BOND}();
     }
 
     function test_Bonds_Are_Free_A_Window_After_The_End_And_Not_A_Second_Before() public {
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.BondLocked.selector, type(uint256).max));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.BondLocked.selector, type(uint256).max));
         vm.prank(aggregator(0));
         ledger.withdrawBond();
         vm.warp(START + 5);
         ledger.stop();
         uint256 from = START + 5 + CHALLENGE;
         vm.warp(from - 1);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.BondLocked.selector, from));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.BondLocked.selector, from));
         vm.prank(aggregator(0));
         ledger.withdrawBond();
         vm.warp(from);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondWithdrawn(aggregator(0), BOND, uint40(from));
+        emit ILedgerTypes.BondWithdrawn(aggregator(0), BOND, uint40(from));
         vm.prank(aggregator(0));
         ledger.withdrawBond();
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.PayoutClaimed(aggregator(0), BOND, uint40(from));
+        emit ILedgerTypes.PayoutClaimed(aggregator(0), BOND, uint40(from));
         vm.prank(aggregator(0));
         ledger.claimPayout();
         eq(aggregator(0).balance, BOND);
@@ -463,7 +464,7 @@ contract RoundLedgerBondTest is CommitteeTest {
         vm.warp(START + CHALLENGE);
         vm.prank(aggregator(0));
         ledger.withdrawBond();
-        bytes memory nothing = abi.encodeWithSelector(IRoundLedger.NothingToPay.selector, aggregator(0));
+        bytes memory nothing = abi.encodeWithSelector(ILedgerTypes.NothingToPay.selector, aggregator(0));
         vm.expectRevert(nothing);
         vm.prank(aggregator(0));
         ledger.withdrawBond();
@@ -485,7 +486,7 @@ contract RoundLedgerBondTest is CommitteeTest {
     function test_A_Payout_That_Is_Not_Taken_Stays_Due() public {
         Thief thief = new Thief(ledger, false);
         thief.show(attestation(2, 1, MODEL), attestation(2, 1, OTHER));
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.PayoutRefused.selector, address(thief)));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.PayoutRefused.selector, address(thief)));
         thief.claim();
         eq(ledger.payoutOf(address(thief)), BOND / 2);
     }
@@ -505,13 +506,13 @@ contract RoundLedgerBondTest is CommitteeTest {
 contract RoundLedgerPauseTest is CommitteeTest {
     function test_A_Pause_Delays_The_Next_Round_And_No_Deadline_Of_This_One() public {
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.TaskPaused(START + 1000, START);
+        emit ILedgerTypes.TaskPaused(START + 1000, START);
         ledger.pause(1000);
         eq(phase(), Phase.COLLECTING);
         vm.warp(collectUntil() + 1);
         eq(phase(), Phase.EXPIRED);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 0, START + 1000, uint40(vm.getBlockTimestamp()));
+        emit ILedgerTypes.RoundOpened(2, 0, START + 1000, uint40(vm.getBlockTimestamp()));
         ledger.abort(1);
         eq(phase(), Phase.SCHEDULED);
         vm.warp(START + 999);
@@ -542,11 +543,11 @@ contract RoundLedgerPauseTest is CommitteeTest {
 
     function test_Only_The_Coordinator_Pauses_And_Only_Before_The_End(address sender) public {
         vm.assume(sender != address(this));
-        vm.expectRevert(refusal(IRoundLedger.NotCoordinator.selector, sender, address(this)));
+        vm.expectRevert(refusal(ILedgerTypes.NotCoordinator.selector, sender, address(this)));
         vm.prank(sender);
         ledger.pause(1);
         ledger.stop();
-        vm.expectRevert(refusal(IRoundLedger.TaskOver.selector, 1, uint8(Phase.ABORTED)));
+        vm.expectRevert(refusal(ILedgerTypes.TaskOver.selector, 1, uint8(Phase.ABORTED)));
         ledger.pause(1);
     }
 }

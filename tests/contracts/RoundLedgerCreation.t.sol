@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -18,7 +18,7 @@ contract RoundLedgerCreationTest is LedgerTest {
         uint96 bond,
         uint32 shift
     ) public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         (p.headerChunks, p.numValues, p.bond, p.fractionShift) = (numbers[7], numbers[8], bond, shift % 31);
         (p.manifestDigest, p.manifestCidDigest) = (digests[0], digests[1]);
         (p.genesisDigest, p.genesisCidDigest) = (digests[2], digests[3]);
@@ -36,7 +36,7 @@ contract RoundLedgerCreationTest is LedgerTest {
     }
 
     function test_The_Smallest_Task_Is_Valid() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         (p.numRounds, p.minUpdates, p.targetUpdates, p.maxWeight) = (1, 1, 1, 1);
         (p.collectSeconds, p.aggregateSeconds, p.challengeSeconds) = (1, 1, 0);
         eq(new RoundLedger(p, committee()).parameters(), p);
@@ -48,7 +48,7 @@ contract RoundLedgerCreationTest is LedgerTest {
     }
 
     function test_Round_One_Opens_With_The_Task_And_Starts_From_Genesis() public view {
-        IRoundLedger.CurrentRound memory current = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory current = ledger.currentRound();
         eq(current.round, 1);
         eq(current.baseRound, 0);
         eq(current.numUpdates, 0);
@@ -67,20 +67,20 @@ contract RoundLedgerCreationTest is LedgerTest {
         RoundLedger created = new RoundLedger(parameters(), committee());
         Vm.Log[] memory logs = vm.getRecordedLogs();
         eq(logs.length, 3);
-        eq(logs[0].topics[0], IRoundLedger.TaskCreated.selector);
+        eq(logs[0].topics[0], ILedgerTypes.TaskCreated.selector);
         eq(logs[0].topics[1], bytes32(uint256(uint160(address(this)))));
         eq(logs[0].data, abi.encode(parameters(), START));
-        eq(logs[1].topics[0], IRoundLedger.AggregatorAppointed.selector);
+        eq(logs[1].topics[0], ILedgerTypes.AggregatorAppointed.selector);
         eq(logs[1].topics[1], bytes32(uint256(uint160(AGGREGATOR))));
         eq(logs[1].data, abi.encode(uint32(1), START));
-        eq(logs[2].topics[0], IRoundLedger.RoundOpened.selector);
+        eq(logs[2].topics[0], ILedgerTypes.RoundOpened.selector);
         eq(logs[2].topics[1], bytes32(uint256(1)));
         eq(logs[2].data, abi.encode(uint32(0), START, START));
         eq(created.historyHash(), replay(logs, address(created), historyStart(address(created))));
     }
 
     function test_A_Count_Or_Window_Of_Zero_Is_Refused() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.numRounds = 0;
         _expectOutOfRange(p, "numRounds", 0);
         p = parameters();
@@ -105,13 +105,13 @@ contract RoundLedgerCreationTest is LedgerTest {
 
     function test_A_Target_Below_The_Minimum_Is_Refused(uint32 minUpdates, uint32 targetUpdates) public {
         vm.assume(targetUpdates < minUpdates);
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         (p.minUpdates, p.targetUpdates) = (minUpdates, targetUpdates);
         _expectOutOfRange(p, "targetUpdates", targetUpdates);
     }
 
     function test_A_Registry_Without_Code_Is_Refused() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.registry = ANYBODY;
         _expectOutOfRange(p, "registry", uint160(ANYBODY));
         p.registry = address(0);
@@ -120,7 +120,7 @@ contract RoundLedgerCreationTest is LedgerTest {
 
     function test_A_Shift_Beyond_Every_Encoding_Is_Refused(uint32 shift) public {
         vm.assume(shift > 30);
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.fractionShift = shift;
         _expectOutOfRange(p, "fractionShift", shift);
     }
@@ -147,39 +147,39 @@ contract RoundLedgerCreationTest is LedgerTest {
         for (uint256 i = 0; i < size; ++i) {
             members[i] = address(uint160(i + 1));
         }
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         quorum = quorum % (uint32(size) + 3);
         p.quorum = quorum;
         if (quorum != 0 && (quorum < 2 || quorum > size || 2 * quorum <= size)) {
             vm.expectRevert(
-                abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("quorum"), quorum)
+                abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("quorum"), quorum)
             );
         }
         new RoundLedger(p, members);
     }
 
     function _expectNoCommittee(address[] memory members, uint256 value) private {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         vm.expectRevert(
-            abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("aggregators"), value)
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("aggregators"), value)
         );
         new RoundLedger(p, members);
     }
 
     function test_A_Missing_Digest_Is_Refused() public {
         for (uint256 i = 0; i < 4; ++i) {
-            IRoundLedger.TaskParameters memory p = parameters();
+            ILedgerTypes.TaskParameters memory p = parameters();
             if (i == 0) p.manifestDigest = 0;
             if (i == 1) p.manifestCidDigest = 0;
             if (i == 2) p.genesisDigest = 0;
             if (i == 3) p.genesisCidDigest = 0;
-            vm.expectRevert(abi.encodeWithSelector(IRoundLedger.ZeroDigest.selector));
+            vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.ZeroDigest.selector));
             new RoundLedger(p, committee());
         }
     }
 
-    function _expectOutOfRange(IRoundLedger.TaskParameters memory p, bytes32 name, uint256 value) private {
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, name, value));
+    function _expectOutOfRange(ILedgerTypes.TaskParameters memory p, bytes32 name, uint256 value) private {
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, name, value));
         new RoundLedger(p, committee());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -60,7 +61,7 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         _enterStage(point);
         uint40 until = now_() + CHALLENGE;
         vm.warp(until);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.MoveNotOver.selector, until));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.MoveNotOver.selector, until));
         ledger.concludeDispute(1);
         vm.warp(until + 1);
         bool isChallengersMove = point == 3;
@@ -89,9 +90,9 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         attestTo(1, OTHER_MODEL);
         eq(phase(), Phase.CHALLENGED);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ProposalRejected(1, aggregator(0), Fault.OVERRULED, now_());
+        emit ILedgerTypes.ProposalRejected(1, aggregator(0), Fault.OVERRULED, now_());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(0), address(0), BOND, Fault.OVERRULED, now_());
+        emit ILedgerTypes.BondSlashed(aggregator(0), address(0), BOND, Fault.OVERRULED, now_());
         attestTo(2, OTHER_MODEL);
         checkNoDispute();
         eq(ledger.payoutOf(CHALLENGER), BOND);
@@ -124,9 +125,9 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         eq(phase(), Phase.CHALLENGED);
         lateness(1);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ProposalRejected(1, aggregator(0), Fault.SILENCE, now_());
+        emit ILedgerTypes.ProposalRejected(1, aggregator(0), Fault.SILENCE, now_());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(0), CHALLENGER, 0, Fault.SILENCE, now_());
+        emit ILedgerTypes.BondSlashed(aggregator(0), CHALLENGER, 0, Fault.SILENCE, now_());
         ledger.concludeDispute(1);
         eq(ledger.aggregatorOf(aggregator(0)).barredIn, type(uint32).max);
         eq(ledger.payoutOf(CHALLENGER), BOND);
@@ -151,7 +152,7 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         ledger.concludeDispute(1);
         vm.warp(now_() + CHALLENGE); // the last chance, if nobody is quicker
         ask(Question.HEADER, 0);
-        IRoundLedger.Dispute memory d;
+        ILedgerTypes.Dispute memory d;
         (d.round, d.challenger, d.until) = (1, CHALLENGER, now_() + CHALLENGE);
         (d.question, d.stage) = (Question.HEADER, Stage.ASKED);
         eq(abi.encode(ledger.dispute()), abi.encode(d));
@@ -258,9 +259,9 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         vm.prank(aggregator(1));
         ledger.propose(1, modelDigest, MODEL_CID, reportDigest, REPORT_CID);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.BondSlashed(aggregator(0), address(0), BOND, Fault.SILENCE, now_());
+        emit ILedgerTypes.BondSlashed(aggregator(0), address(0), BOND, Fault.SILENCE, now_());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundFinalized(1, modelDigest, now_());
+        emit ILedgerTypes.RoundFinalized(1, modelDigest, now_());
         attestTo(2, modelDigest);
         eq(ledger.aggregatorOf(aggregator(0)).barredIn, 1);
         checkMoney(BOND);

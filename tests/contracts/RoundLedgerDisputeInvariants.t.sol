@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
@@ -22,7 +24,7 @@ contract DisputeHandler is DisputeTest {
     constructor() {
         DisputeTest.setUp();
         seed = "random moves";
-        IRoundLedger.TaskParameters memory p = disputable();
+        ILedgerTypes.TaskParameters memory p = disputable();
         (p.numRounds, p.targetUpdates) = (100, 40);
         vm.recordLogs();
         createDisputable(p);
@@ -74,21 +76,21 @@ contract DisputeHandler is DisputeTest {
         uint256 wei_ = luck % 8 == 0 ? BOND / 2 : BOND;
         Question asked = question % 8 < 4 ? Question(question % 4) : Question.VALUE;
         uint32 place = asked == Question.VALUE ? 5 : asked == Question.HEADER ? 0 : position % 48;
-        _try(actor(who), wei_, abi.encodeCall(IRoundLedger.challenge, (round(), asked, place)));
+        _try(actor(who), wei_, abi.encodeCall(IDisputes.challenge, (round(), asked, place)));
     }
 
     /// Whoever's move it is makes it.
     function tryMove(uint8 choice) external {
         if (phase() != Phase.CHALLENGED) return;
-        IRoundLedger.Dispute memory d = ledger.dispute();
+        ILedgerTypes.Dispute memory d = ledger.dispute();
         address challenger = d.challenger;
         address proposer_ = ledger.proposal().proposer;
         if (d.stage == Stage.SINGLE) {
-            IRoundLedger.UpdateRecord memory record =
-                IRoundLedger.UpdateRecord(participant(d.first), _digest(d.first), cidOf(d.first), weightOf(d.first), 0);
+            ILedgerTypes.UpdateRecord memory record =
+                ILedgerTypes.UpdateRecord(participant(d.first), _digest(d.first), cidOf(d.first), weightOf(d.first), 0);
             record.timestamp = submittedAt[d.first];
             bytes memory decision = abi.encodeCall(
-                IRoundLedger.decideUpdate,
+                IDisputes.decideUpdate,
                 (d.round, record, statusOpening(d.first), valueOpening(updateBlob(d.first), 5, 2))
             );
             bool isInTime = vm.getBlockTimestamp() <= d.until;
@@ -97,21 +99,21 @@ contract DisputeHandler is DisputeTest {
         } else if (d.stage == Stage.SPLIT) {
             uint32 part = uint32(choice % ((uint256(d.count) + _width(d.count) - 1) / _width(d.count)));
             uint256[32] memory parts = claims(d.first, d.count, 5);
-            _try(challenger, 0, abi.encodeCall(IRoundLedger.selectPart, (d.round, part, parts)));
+            _try(challenger, 0, abi.encodeCall(IDisputes.selectPart, (d.round, part, parts)));
         } else if (d.stage == Stage.SELECTED) {
-            _try(proposer_, 0, abi.encodeCall(IRoundLedger.splitPart, (d.round, claims(d.first, d.count, 5))));
+            _try(proposer_, 0, abi.encodeCall(IDisputes.splitPart, (d.round, claims(d.first, d.count, 5))));
         } else if (d.question == Question.HEADER) {
-            _try(ANYBODY, 0, abi.encodeCall(IRoundLedger.answerHeader, (d.round, open(_modelOf(0), 0), open(model, 0))));
+            _try(ANYBODY, 0, abi.encodeCall(IDisputes.answerHeader, (d.round, open(_modelOf(0), 0), open(model, 0))));
         } else if (d.question == Question.STATUS) {
-            _try(ANYBODY, 0, abi.encodeCall(IRoundLedger.answerStatus, (d.round, statusOpening(d.position))));
+            _try(ANYBODY, 0, abi.encodeCall(IDisputes.answerStatus, (d.round, statusOpening(d.position))));
         } else {
             (Opening memory before, Opening memory next) = (valueOpening(base, 5, 4), valueOpening(model, 5, 4));
-            _try(proposer_, 0, abi.encodeCall(IRoundLedger.answerValue, (d.round, before, next, allClaims(5))));
+            _try(proposer_, 0, abi.encodeCall(IDisputes.answerValue, (d.round, before, next, allClaims(5))));
         }
     }
 
     function tryConclude() external {
-        _try(ANYBODY, 0, abi.encodeCall(IRoundLedger.concludeDispute, (round())));
+        _try(ANYBODY, 0, abi.encodeCall(IDisputes.concludeDispute, (round())));
     }
 
     function tryAttest(uint8 who, bool isFor, uint8 luck) external {
@@ -132,7 +134,7 @@ contract DisputeHandler is DisputeTest {
     function tryOmission(uint8 sequence) external {
         if (report.length == 0) return;
         Opening memory shown = open(report, 1);
-        _try(ANYBODY, 0, abi.encodeCall(IRoundLedger.proveOmission, (round(), sequence % 48, shown)));
+        _try(ANYBODY, 0, abi.encodeCall(IDisputes.proveOmission, (round(), sequence % 48, shown)));
     }
 
     function tryDeposit(uint8 who) external {
@@ -246,7 +248,7 @@ contract RoundLedgerDisputeInvariants is DisputeTest {
     }
 
     function invariant_A_Dispute_Is_About_The_Proposal_Of_The_Round() public view {
-        IRoundLedger.Dispute memory d = ledger.dispute();
+        ILedgerTypes.Dispute memory d = ledger.dispute();
         ok(d.round == 0 || (d.round == round() && ledger.proposal().round == round()), "or there is none");
         eq(uint256(d.stage == Stage.NONE ? 0 : 1), phase() == Phase.CHALLENGED ? 1 : 0);
         ok((d.stage == Stage.NONE) == (d.challenger == address(0)), "somebody is behind it");
@@ -256,7 +258,7 @@ contract RoundLedgerDisputeInvariants is DisputeTest {
         if (phase() != Phase.CHALLENGED) return;
         uint256 time = vm.getBlockTimestamp();
         vm.warp(ledger.dispute().until + 1);
-        bytes memory call = abi.encodeCall(IRoundLedger.concludeDispute, (round()));
+        bytes memory call = abi.encodeCall(IDisputes.concludeDispute, (round()));
         vm.prank(ANYBODY);
         (bool isAccepted,) = address(ledger).call(call);
         ok(isAccepted && phase() != Phase.CHALLENGED, "anybody can conclude it when its time is over");

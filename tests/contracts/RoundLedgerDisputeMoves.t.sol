@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Parts} from "../../contracts/libraries/Parts.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -26,23 +27,23 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         int32 next = int32(readInt(model, HEADER + 4 * POSITION, 4));
         vm.warp(now_() + 1);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ValueAnswered(1, before, next, parts, now_());
+        emit ILedgerTypes.ValueAnswered(1, before, next, parts, now_());
         answerValue(POSITION);
         eq(ledger.dispute().partsHash, keccak256(abi.encode(parts)));
         vm.warp(now_() + 1);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.PartSelected(1, 22, now_());
+        emit ILedgerTypes.PartSelected(1, 22, now_());
         selectPart(TARGET);
-        IRoundLedger.Dispute memory d = ledger.dispute();
+        ILedgerTypes.Dispute memory d = ledger.dispute();
         (uint256 weight, int256 sum) = claimOf(66, 3, POSITION);
         ok(d.first == 66 && d.count == 3 && d.weight == weight && d.sum == sum, "what the part is");
         vm.warp(now_() + 1);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.PartSplit(1, finer, now_());
+        emit ILedgerTypes.PartSplit(1, finer, now_());
         splitPart();
         eq(ledger.dispute().until, now_() + CHALLENGE);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.PartSelected(1, 1, now_());
+        emit ILedgerTypes.PartSelected(1, 1, now_());
         selectPart(TARGET);
         ok(stage() == Stage.SINGLE, "one is left");
     }
@@ -51,8 +52,8 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         ask(Question.VALUE, POSITION);
         uint256[32] memory parts = allClaims(POSITION);
         bytes memory call = _answer(open(base, 3), open(model, 3), parts);
-        refuse(call, refusal(IRoundLedger.NotProposer.selector, ANYBODY, proposer()));
-        refuse(aggregator(1), call, refusal(IRoundLedger.NotProposer.selector, aggregator(1), proposer()));
+        refuse(call, refusal(ILedgerTypes.NotProposer.selector, ANYBODY, proposer()));
+        refuse(aggregator(1), call, refusal(ILedgerTypes.NotProposer.selector, aggregator(1), proposer()));
         _refuseAnswer(open(model, 3), open(model, 3), parts, wrongOpening(base, 3, 4));
         _refuseAnswer(open(base, 3), open(base, 3), parts, wrongOpening(model, 3, 4));
         _refuseAnswer(open(base, 2), open(model, 3), parts, wrongOpening(base, 3, 4));
@@ -82,7 +83,7 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         parts[7] = word(weight, sum);
         parts[24] = word(1, 0); // there are 24 parts
         _refuseAnswer(
-            open(base, 3), open(model, 3), parts, abi.encodeWithSelector(Parts.PartsOutOfRange.selector, 24)
+            open(base, 3), open(model, 3), parts, abi.encodeWithSelector(ILedgerTypes.PartsOutOfRange.selector, 24)
         );
         parts[24] = 0;
         answerValue(POSITION, parts);
@@ -91,22 +92,22 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
     function test_Only_The_Challenger_Selects_And_Only_What_Was_Claimed() public {
         ask(Question.VALUE, POSITION);
         uint256[32] memory parts = allClaims(POSITION);
-        bytes memory call = abi.encodeCall(IRoundLedger.selectPart, (1, 23, parts));
+        bytes memory call = abi.encodeCall(IDisputes.selectPart, (1, 23, parts));
         refuse(CHALLENGER, call, unexpectedMove(Question.VALUE, Stage.ASKED));
         answerValue(POSITION);
-        refuse(call, refusal(IRoundLedger.NotChallenger.selector, ANYBODY, CHALLENGER));
-        refuse(proposer(), call, refusal(IRoundLedger.NotChallenger.selector, proposer(), CHALLENGER));
+        refuse(call, refusal(ILedgerTypes.NotChallenger.selector, ANYBODY, CHALLENGER));
+        refuse(proposer(), call, refusal(ILedgerTypes.NotChallenger.selector, proposer(), CHALLENGER));
         refuse(
             CHALLENGER,
-            abi.encodeCall(IRoundLedger.selectPart, (1, 24, parts)),
-            abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("part"), 24)
+            abi.encodeCall(IDisputes.selectPart, (1, 24, parts)),
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("part"), 24)
         );
         parts[3] ^= 1;
-        refuse(CHALLENGER, abi.encodeCall(IRoundLedger.selectPart, (1, 3, parts)), wrongAnswer());
+        refuse(CHALLENGER, abi.encodeCall(IDisputes.selectPart, (1, 3, parts)), wrongAnswer());
         refuse(
             CHALLENGER,
-            abi.encodeCall(IRoundLedger.selectPart, (2, 3, parts)),
-            refusal(IRoundLedger.UnexpectedRound.selector, 2, 1)
+            abi.encodeCall(IDisputes.selectPart, (2, 3, parts)),
+            refusal(ILedgerTypes.UnexpectedRound.selector, 2, 1)
         );
         lateness(1);
         refuse(CHALLENGER, call, moveOver(now_() - 1));
@@ -119,17 +120,17 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         ask(Question.VALUE, POSITION);
         answerValue(POSITION);
         uint256[32] memory parts = claims(66, 3, POSITION);
-        bytes memory call = abi.encodeCall(IRoundLedger.splitPart, (1, parts));
+        bytes memory call = abi.encodeCall(IDisputes.splitPart, (1, parts));
         refuse(proposer(), call, unexpectedMove(Question.VALUE, Stage.SPLIT));
         selectPart(TARGET);
-        refuse(CHALLENGER, call, refusal(IRoundLedger.NotProposer.selector, CHALLENGER, proposer()));
+        refuse(CHALLENGER, call, refusal(ILedgerTypes.NotProposer.selector, CHALLENGER, proposer()));
         parts[0] += 1;
         _refuseSplit(parts, wrongAnswer());
         parts[0] += (1 << 192) - 1;
         _refuseSplit(parts, wrongAnswer());
         parts[0] -= 1 << 192;
         parts[3] = 1;
-        _refuseSplit(parts, abi.encodeWithSelector(Parts.PartsOutOfRange.selector, 3));
+        _refuseSplit(parts, abi.encodeWithSelector(ILedgerTypes.PartsOutOfRange.selector, 3));
         lateness(1);
         refuse(proposer(), call, moveOver(now_() - 1));
         lateness(0);
@@ -138,7 +139,7 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
 
     function test_What_Decides_Is_On_Record() public {
         descend(POSITION, TARGET);
-        IRoundLedger.UpdateRecord memory record = recordOf(TARGET);
+        ILedgerTypes.UpdateRecord memory record = recordOf(TARGET);
         record.weight += 1;
         _refuseRecord(record);
         record = recordOf(TARGET);
@@ -202,7 +203,7 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         setValue(POSITION);
         propose();
         descend(POSITION, target);
-        IRoundLedger.UpdateRecord memory record = recordOf(target);
+        ILedgerTypes.UpdateRecord memory record = recordOf(target);
         record.digest = odd;
         Opening memory nothing;
         ledger.decideUpdate(1, record, statusOpening(target), nothing);
@@ -235,16 +236,16 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
     function _moves() private view returns (bytes[7] memory) {
         uint256[32] memory parts = allClaims(POSITION);
         return [
-            abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 0), open(model, 0))),
-            abi.encodeCall(IRoundLedger.answerStatus, (1, statusOpening(1))),
+            abi.encodeCall(IDisputes.answerHeader, (1, open(base, 0), open(model, 0))),
+            abi.encodeCall(IDisputes.answerStatus, (1, statusOpening(1))),
             _answer(open(base, 3), open(model, 3), parts),
-            abi.encodeCall(IRoundLedger.selectPart, (1, 22, parts)),
-            abi.encodeCall(IRoundLedger.splitPart, (1, parts)),
+            abi.encodeCall(IDisputes.selectPart, (1, 22, parts)),
+            abi.encodeCall(IDisputes.splitPart, (1, parts)),
             abi.encodeCall(
-                IRoundLedger.decideUpdate,
+                IDisputes.decideUpdate,
                 (1, recordOf(TARGET), statusOpening(TARGET), open(updateBlob(TARGET), 2))
             ),
-            abi.encodeCall(IRoundLedger.concludeDispute, (1))
+            abi.encodeCall(IDisputes.concludeDispute, (1))
         ];
     }
 
@@ -254,7 +255,7 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
             refuse(proposer(), moves[i], unexpectedMove(question, stage_));
         }
         uint40 until = ledger.dispute().until;
-        refuse(moves[6], abi.encodeWithSelector(IRoundLedger.MoveNotOver.selector, until));
+        refuse(moves[6], abi.encodeWithSelector(ILedgerTypes.MoveNotOver.selector, until));
     }
 
     function _answer(Opening memory before, Opening memory next, uint256[32] memory parts)
@@ -262,7 +263,7 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
         pure
         returns (bytes memory)
     {
-        return abi.encodeCall(IRoundLedger.answerValue, (1, before, next, parts));
+        return abi.encodeCall(IDisputes.answerValue, (1, before, next, parts));
     }
 
     function _refuseAnswer(Opening memory before, Opening memory next, uint256[32] memory parts, bytes memory reason)
@@ -272,17 +273,17 @@ contract RoundLedgerDisputeMovesTest is DisputeTest {
     }
 
     function _refuseSplit(uint256[32] memory parts, bytes memory reason) private {
-        refuse(proposer(), abi.encodeCall(IRoundLedger.splitPart, (1, parts)), reason);
+        refuse(proposer(), abi.encodeCall(IDisputes.splitPart, (1, parts)), reason);
     }
 
-    function _refuseRecord(IRoundLedger.UpdateRecord memory record) private {
+    function _refuseRecord(ILedgerTypes.UpdateRecord memory record) private {
         bytes memory call = abi.encodeCall(
-            IRoundLedger.decideUpdate, (1, record, statusOpening(TARGET), open(updateBlob(TARGET), 2))
+            IDisputes.decideUpdate, (1, record, statusOpening(TARGET), open(updateBlob(TARGET), 2))
         );
-        refuse(call, abi.encodeWithSelector(IRoundLedger.UnknownRecord.selector, record.participant, TARGET));
+        refuse(call, abi.encodeWithSelector(ILedgerTypes.UnknownRecord.selector, record.participant, TARGET));
     }
 
     function _refuseDecision(uint32 target, Opening memory status, Opening memory lane, bytes memory reason) private {
-        refuse(abi.encodeCall(IRoundLedger.decideUpdate, (1, recordOf(target), status, lane)), reason);
+        refuse(abi.encodeCall(IDisputes.decideUpdate, (1, recordOf(target), status, lane)), reason);
     }
 }

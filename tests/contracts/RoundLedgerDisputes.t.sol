@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Question, Stage} from "../../contracts/libraries/Questions.sol";
@@ -20,9 +21,9 @@ contract RoundLedgerDisputesTest is DisputeTest {
     function test_A_Challenge_Costs_As_Much_As_A_Bond_And_Gives_A_Window_To_Answer() public {
         vm.warp(now_() + 3);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ProposalChallenged(1, CHALLENGER, Question.VALUE, 699, now_());
+        emit ILedgerTypes.ProposalChallenged(1, CHALLENGER, Question.VALUE, 699, now_());
         ask(Question.VALUE, 699);
-        IRoundLedger.Dispute memory d;
+        ILedgerTypes.Dispute memory d;
         (d.round, d.challenger, d.until) = (1, CHALLENGER, now_() + CHALLENGE);
         (d.question, d.stage, d.position) = (Question.VALUE, Stage.ASKED, 699);
         eq(abi.encode(ledger.dispute()), abi.encode(d));
@@ -36,10 +37,35 @@ contract RoundLedgerDisputesTest is DisputeTest {
         eq(ledger.dispute().challenger, who);
     }
 
+    function test_Code_That_Decides_Disputes_Decides_Nothing_Outside_A_Ledger(uint32 number) public {
+        // What a contract creates first has the address of its nonce 1.
+        bytes32 hash = keccak256(abi.encodePacked(hex"d694", address(ledger), hex"01"));
+        address alone = address(uint160(uint256(hash)));
+        ok(alone.code.length != 0, "the ledger created it");
+        vm.deal(CHALLENGER, BOND);
+        bytes[3] memory calls = [
+            abi.encodeCall(IDisputes.challenge, (number, Question.VALUE, 0)),
+            abi.encodeCall(IDisputes.concludeDispute, (number)),
+            abi.encodeCall(IDisputes.selectPart, (number, 0, none()))
+        ];
+        for (uint256 i = 0; i < calls.length; ++i) {
+            vm.prank(CHALLENGER);
+            (bool isDone, bytes memory answer) = alone.call{value: i == 0 ? BOND : 0}(calls[i]);
+            ok(!isDone, "nothing is in dispute there");
+            bytes32 reason = number == 0
+                ? bytes32(ILedgerTypes.UnexpectedPhase.selector)
+                : bytes32(ILedgerTypes.UnexpectedRound.selector);
+            eq(bytes32(bytes4(answer)), reason);
+        }
+        eq(alone.balance, 0);
+    }
+
+    function none() private pure returns (uint256[32] memory parts) {}
+
     function test_No_Other_Deposit_Is_Taken(uint96 wei_) public {
         vm.assume(wei_ != BOND);
         vm.deal(CHALLENGER, wei_);
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedDeposit.selector, wei_, BOND));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedDeposit.selector, wei_, BOND));
         vm.prank(CHALLENGER);
         ledger.challenge{value: wei_}(1, Question.VALUE, 0);
         eq(address(ledger).balance, 3 * uint256(BOND));
@@ -60,7 +86,7 @@ contract RoundLedgerDisputesTest is DisputeTest {
     function test_Another_Round_Is_Not_Challenged(uint32 number) public {
         vm.assume(number != 1);
         vm.deal(CHALLENGER, BOND);
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedRound.selector, number, 1));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, number, 1));
         vm.prank(CHALLENGER);
         ledger.challenge{value: BOND}(number, Question.VALUE, 0);
     }
@@ -81,19 +107,19 @@ contract RoundLedgerDisputesTest is DisputeTest {
             vm.expectRevert(unexpectedPhase(Phase.CHALLENGED, Phase.PROPOSED));
             ledger.finalize(1);
             answerHeader();
-            vm.expectRevert(refusal(IRoundLedger.ChallengeWindowOpen.selector, 1, time + CHALLENGE));
+            vm.expectRevert(refusal(ILedgerTypes.ChallengeWindowOpen.selector, 1, time + CHALLENGE));
             ledger.finalize(1);
         }
         vm.warp(until + 1 + CHALLENGE);
         finalize();
         vm.deal(CHALLENGER, BOND);
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedRound.selector, 1, 2));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, 1, 2));
         vm.prank(CHALLENGER);
         ledger.challenge{value: BOND}(1, Question.HEADER, 0);
     }
 
     function test_Without_Bond_Or_Window_There_Are_No_Disputes() public {
-        IRoundLedger.TaskParameters memory p = disputable();
+        ILedgerTypes.TaskParameters memory p = disputable();
         p.challengeSeconds = 0;
         _expectNoDisputes(p, BOND);
         _expectNoDisputes(p, 0);
@@ -115,7 +141,7 @@ contract RoundLedgerDisputesTest is DisputeTest {
     }
 
     function test_A_Header_Of_Several_Chunks_Is_Shown_Chunk_By_Chunk() public {
-        IRoundLedger.TaskParameters memory p = disputable();
+        ILedgerTypes.TaskParameters memory p = disputable();
         p.headerChunks = 2; // what was a chunk of values before is one of the header now
         p.numValues = VALUES - 256;
         vm.warp(START);
@@ -126,9 +152,9 @@ contract RoundLedgerDisputesTest is DisputeTest {
         bytes memory genesis = base;
         for (uint32 i = 0; i < 2; ++i) {
             ask(Question.HEADER, i);
-            refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(genesis, 1 - i), open(model, i))), wrongOpening(genesis, i, 4));
+            refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(genesis, 1 - i), open(model, i))), wrongOpening(genesis, i, 4));
             if (i == 1) {
-                refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(genesis, i), open(model, i))), wrongAnswer());
+                refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(genesis, i), open(model, i))), wrongAnswer());
             } else {
                 ledger.answerHeader(1, open(genesis, i), open(model, i));
             }
@@ -137,12 +163,12 @@ contract RoundLedgerDisputesTest is DisputeTest {
 
     function test_A_Header_Is_Shown_By_Both_Chunks_Or_Not_At_All() public {
         ask(Question.HEADER, 0);
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(model, 0), open(model, 0))), wrongOpening(base, 0, 4));
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 0), open(base, 0))), wrongOpening(model, 0, 4));
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 1), open(model, 0))), wrongOpening(base, 0, 4));
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 0), open(model, 1))), wrongOpening(model, 0, 4));
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(model, 0), open(model, 0))), wrongOpening(base, 0, 4));
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(base, 0), open(base, 0))), wrongOpening(model, 0, 4));
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(base, 1), open(model, 0))), wrongOpening(base, 0, 4));
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(base, 0), open(model, 1))), wrongOpening(model, 0, 4));
         lateness(1);
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 0), open(model, 0))), moveOver(now_() - 1));
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(base, 0), open(model, 0))), moveOver(now_() - 1));
     }
 
     function test_Another_Header_Cannot_Be_Defended(uint256 bit) public {
@@ -151,7 +177,7 @@ contract RoundLedgerDisputesTest is DisputeTest {
         other[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
         _proposeAnew(other, report);
         ask(Question.HEADER, 0);
-        refuse(abi.encodeCall(IRoundLedger.answerHeader, (1, open(base, 0), open(model, 0))), wrongAnswer());
+        refuse(abi.encodeCall(IDisputes.answerHeader, (1, open(base, 0), open(model, 0))), wrongAnswer());
     }
 
     function test_A_Status_Is_Shown_By_Anybody() public {
@@ -174,7 +200,7 @@ contract RoundLedgerDisputesTest is DisputeTest {
         _proposeAnew(model, other);
         ask(Question.STATUS, 2);
         if (status < 7) answerStatus(2);
-        else refuse(abi.encodeCall(IRoundLedger.answerStatus, (1, statusOpening(2))), wrongAnswer());
+        else refuse(abi.encodeCall(IDisputes.answerStatus, (1, statusOpening(2))), wrongAnswer());
     }
 
     function test_A_Status_Is_Shown_In_Its_Own_Report() public {
@@ -182,10 +208,10 @@ contract RoundLedgerDisputesTest is DisputeTest {
         bytes memory right = report;
         bytes memory other = report;
         other[HEADER] ^= 0x01;
-        refuse(abi.encodeCall(IRoundLedger.answerStatus, (1, open(other, 1))), wrongOpening(right, 1, 2));
-        refuse(abi.encodeCall(IRoundLedger.answerStatus, (1, open(right, 0))), wrongOpening(right, 1, 2));
+        refuse(abi.encodeCall(IDisputes.answerStatus, (1, open(other, 1))), wrongOpening(right, 1, 2));
+        refuse(abi.encodeCall(IDisputes.answerStatus, (1, open(right, 0))), wrongOpening(right, 1, 2));
         lateness(1);
-        refuse(abi.encodeCall(IRoundLedger.answerStatus, (1, open(right, 1))), moveOver(now_() - 1));
+        refuse(abi.encodeCall(IDisputes.answerStatus, (1, open(right, 1))), moveOver(now_() - 1));
     }
 
     // Content that is longer or shorter than it should be.
@@ -216,13 +242,13 @@ contract RoundLedgerDisputesTest is DisputeTest {
         bytes memory longer = bytes.concat(report, hex"00");
         _proposeAnew(model, longer);
         ask(Question.STATUS, uint32(COUNT) - 1);
-        bytes memory call = abi.encodeCall(IRoundLedger.answerStatus, (1, open(longer, 1)));
+        bytes memory call = abi.encodeCall(IDisputes.answerStatus, (1, open(longer, 1)));
         refuse(call, wrongOpening(longer, 1, 2));
     }
 
     function _expectNoAnswer(bytes memory expected) private {
         bytes memory call =
-            abi.encodeCall(IRoundLedger.answerValue, (1, open(base, 3), open(model, 3), allClaims(VALUES - 1)));
+            abi.encodeCall(IDisputes.answerValue, (1, open(base, 3), open(model, 3), allClaims(VALUES - 1)));
         refuse(proposer(), call, expected);
     }
 
@@ -239,20 +265,20 @@ contract RoundLedgerDisputesTest is DisputeTest {
     function _expectNoPosition(Question question, uint32 position) private {
         vm.deal(CHALLENGER, BOND);
         vm.expectRevert(
-            abi.encodeWithSelector(IRoundLedger.ParameterOutOfRange.selector, bytes32("position"), uint256(position))
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("position"), uint256(position))
         );
         vm.prank(CHALLENGER);
         ledger.challenge{value: BOND}(1, question, position);
     }
 
-    function _expectNoDisputes(IRoundLedger.TaskParameters memory p, uint256 wei_) private {
+    function _expectNoDisputes(ILedgerTypes.TaskParameters memory p, uint256 wei_) private {
         vm.warp(START);
         createDisputable(p);
         submitBlobs(1);
         vm.warp(collectUntil() + 1);
         propose();
         vm.deal(CHALLENGER, wei_);
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.NoDisputes.selector));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NoDisputes.selector));
         vm.prank(CHALLENGER);
         ledger.challenge{value: wei_}(1, Question.VALUE, 0);
     }

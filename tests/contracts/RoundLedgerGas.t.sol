@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
 
@@ -11,7 +11,7 @@ contract RoundLedgerGasTest is LedgerTest {
     uint32 private constant MANY = 1000;
 
     function test_No_Action_Costs_More_After_A_Thousand_Rounds() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.numRounds = MANY + 10;
         ledger = create(p);
         finishRound();
@@ -26,7 +26,7 @@ contract RoundLedgerGasTest is LedgerTest {
     }
 
     function test_No_Submission_Costs_More_After_A_Thousand_Updates() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.targetUpdates = MANY + 3; // the last one closes collection as well
         ledger = create(p);
         address[] memory crowd = new address[](MANY + 2);

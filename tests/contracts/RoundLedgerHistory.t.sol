@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -75,18 +75,18 @@ contract RoundLedgerHistoryTest is LedgerTest {
 
     function _expectEveryEventOnce(Vm.Log[] memory logs) private view {
         bytes32[12] memory events = [
-            IRoundLedger.TaskCreated.selector,
-            IRoundLedger.AggregatorAppointed.selector,
-            IRoundLedger.BondDeposited.selector,
-            IRoundLedger.TaskPaused.selector,
-            IRoundLedger.ParticipantAdmitted.selector,
-            IRoundLedger.ParticipantRemoved.selector,
-            IRoundLedger.RoundOpened.selector,
-            IRoundLedger.UpdateSubmitted.selector,
-            IRoundLedger.ModelProposed.selector,
-            IRoundLedger.RoundFinalized.selector,
-            IRoundLedger.RoundAborted.selector,
-            IRoundLedger.TaskStopped.selector
+            ILedgerTypes.TaskCreated.selector,
+            ILedgerTypes.AggregatorAppointed.selector,
+            ILedgerTypes.BondDeposited.selector,
+            ILedgerTypes.TaskPaused.selector,
+            ILedgerTypes.ParticipantAdmitted.selector,
+            ILedgerTypes.ParticipantRemoved.selector,
+            ILedgerTypes.RoundOpened.selector,
+            ILedgerTypes.UpdateSubmitted.selector,
+            ILedgerTypes.ModelProposed.selector,
+            ILedgerTypes.RoundFinalized.selector,
+            ILedgerTypes.RoundAborted.selector,
+            ILedgerTypes.TaskStopped.selector
         ];
         for (uint256 i = 0; i < events.length; ++i) {
             bool isSeen = false;

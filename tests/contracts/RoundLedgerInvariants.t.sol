@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
@@ -20,7 +21,7 @@ contract Handler is LedgerTest {
 
     constructor() {
         LedgerTest.setUp();
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.numRounds = 5;
         vm.recordLogs();
         ledger = create(p);
@@ -151,7 +152,7 @@ contract RoundLedgerInvariants is LedgerTest {
     }
 
     function invariant_Every_Round_Starts_From_The_Last_Final_Model() public view {
-        IRoundLedger.CurrentRound memory current = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory current = ledger.currentRound();
         uint32 last = 0;
         uint32 numFinal = 0;
         for (uint32 i = 1; i <= current.round; ++i) {

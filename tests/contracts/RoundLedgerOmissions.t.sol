@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Question} from "../../contracts/libraries/Questions.sol";
@@ -50,9 +51,9 @@ contract RoundLedgerOmissionsTest is DisputeTest {
     function test_Without_An_Update_On_Record_Nothing_Is_Omitted(uint32 sequence) public {
         vm.assume(sequence >= 5);
         _propose(5, reportOf(5));
-        bytes memory call = abi.encodeCall(IRoundLedger.proveOmission, (1, sequence, open(report, 1)));
+        bytes memory call = abi.encodeCall(IDisputes.proveOmission, (1, sequence, open(report, 1)));
         bytes memory reason = abi.encodeWithSelector(
-            IRoundLedger.ParameterOutOfRange.selector, bytes32("sequence"), uint256(sequence)
+            ILedgerTypes.ParameterOutOfRange.selector, bytes32("sequence"), uint256(sequence)
         );
         refuse(call, reason);
     }
@@ -62,17 +63,17 @@ contract RoundLedgerOmissionsTest is DisputeTest {
         bytes memory right = report;
         bytes memory other = slice(right, 0, HEADER + 3);
         bytes memory reason = wrongOpening(right, 1, 2);
-        refuse(abi.encodeCall(IRoundLedger.proveOmission, (1, 4, open(other, 1))), reason);
-        refuse(abi.encodeCall(IRoundLedger.proveOmission, (1, 4, open(right, 0))), reason);
-        reason = refusal(IRoundLedger.UnexpectedRound.selector, 2, 1);
-        refuse(abi.encodeCall(IRoundLedger.proveOmission, (2, 4, open(right, 1))), reason);
+        refuse(abi.encodeCall(IDisputes.proveOmission, (1, 4, open(other, 1))), reason);
+        refuse(abi.encodeCall(IDisputes.proveOmission, (1, 4, open(right, 0))), reason);
+        reason = refusal(ILedgerTypes.UnexpectedRound.selector, 2, 1);
+        refuse(abi.encodeCall(IDisputes.proveOmission, (2, 4, open(right, 1))), reason);
         ask(Question.STATUS, 0);
         reason = unexpectedPhase(Phase.CHALLENGED, Phase.PROPOSED);
-        refuse(abi.encodeCall(IRoundLedger.proveOmission, (1, 4, open(right, 1))), reason);
+        refuse(abi.encodeCall(IDisputes.proveOmission, (1, 4, open(right, 1))), reason);
     }
 
     function test_An_Omission_Can_Be_Shown_Without_Bonds() public {
-        IRoundLedger.TaskParameters memory p = disputable();
+        ILedgerTypes.TaskParameters memory p = disputable();
         p.bond = 0;
         createDisputable(p);
         _submitAndPropose(5, slice(reportOf(5), 0, HEADER + 3));
@@ -98,7 +99,7 @@ contract RoundLedgerOmissionsTest is DisputeTest {
         for (uint32 i = 1022; i < MANY; ++i) {
             _expectNoOmission(i);
             bytes memory right = report;
-            bytes memory call = abi.encodeCall(IRoundLedger.proveOmission, (1, i, open(right, i < 1024 ? 2 : 1)));
+            bytes memory call = abi.encodeCall(IDisputes.proveOmission, (1, i, open(right, i < 1024 ? 2 : 1)));
             refuse(call, wrongOpening(right, i < 1024 ? 1 : 2, 3));
             ask(Question.STATUS, i);
             answerStatus(i);
@@ -150,7 +151,7 @@ contract RoundLedgerOmissionsTest is DisputeTest {
     }
 
     function _expectOmission(uint32 sequence) private {
-        bytes memory call = abi.encodeCall(IRoundLedger.proveOmission, (1, sequence, statusOpening(sequence)));
+        bytes memory call = abi.encodeCall(IDisputes.proveOmission, (1, sequence, statusOpening(sequence)));
         expectRejected(Fault.OMISSION);
         vm.prank(CHALLENGER);
         (bool isTaken,) = address(ledger).call(call);
@@ -161,7 +162,7 @@ contract RoundLedgerOmissionsTest is DisputeTest {
     }
 
     function _expectNoOmission(uint32 sequence) private {
-        bytes memory call = abi.encodeCall(IRoundLedger.proveOmission, (1, sequence, statusOpening(sequence)));
-        refuse(call, abi.encodeWithSelector(IRoundLedger.NoOmission.selector, sequence));
+        bytes memory call = abi.encodeCall(IDisputes.proveOmission, (1, sequence, statusOpening(sequence)));
+        refuse(call, abi.encodeWithSelector(ILedgerTypes.NoOmission.selector, sequence));
     }
 }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {Vm, vm} from "./Vm.sol";
 
@@ -19,7 +19,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
     function test_Whom_The_Registry_Lists_Can_Be_Admitted() public {
         vm.warp(START + 3);
         vm.expectEmit(address(fresh));
-        emit IRoundLedger.ParticipantAdmitted(participant(0), START + 3);
+        emit ILedgerTypes.ParticipantAdmitted(participant(0), START + 3);
         fresh.admit(one(participant(0)));
         ok(fresh.participantOf(participant(0)).isAdmitted, "admitted");
         ok(!fresh.participantOf(participant(1)).isAdmitted, "nobody else is");
@@ -27,31 +27,31 @@ contract RoundLedgerParticipantsTest is LedgerTest {
 
     function test_Nobody_But_The_Coordinator_Admits(address sender) public {
         vm.assume(sender != address(this));
-        vm.expectRevert(refusal(IRoundLedger.NotCoordinator.selector, sender, address(this)));
+        vm.expectRevert(refusal(ILedgerTypes.NotCoordinator.selector, sender, address(this)));
         vm.prank(sender);
         fresh.admit(one(participant(0)));
     }
 
     function test_A_Participant_Cannot_Admit_Itself() public {
         registry.enrol(one(NEWCOMER));
-        vm.expectRevert(refusal(IRoundLedger.NotCoordinator.selector, NEWCOMER, address(this)));
+        vm.expectRevert(refusal(ILedgerTypes.NotCoordinator.selector, NEWCOMER, address(this)));
         vm.prank(NEWCOMER);
         fresh.admit(one(NEWCOMER));
     }
 
     function test_Nobody_Is_Admitted_Without_Enrolment() public {
-        vm.expectRevert(refusal(IRoundLedger.NotEnrolled.selector, NEWCOMER));
+        vm.expectRevert(refusal(ILedgerTypes.NotEnrolled.selector, NEWCOMER));
         fresh.admit(one(NEWCOMER));
     }
 
     function test_Nobody_Is_Admitted_After_Revocation() public {
         registry.revoke(one(participant(0)));
-        vm.expectRevert(refusal(IRoundLedger.NotEnrolled.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.NotEnrolled.selector, participant(0)));
         fresh.admit(one(participant(0)));
     }
 
     function test_Nobody_Is_Admitted_Twice() public {
-        vm.expectRevert(refusal(IRoundLedger.AlreadyAdmitted.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.AlreadyAdmitted.selector, participant(0)));
         ledger.admit(one(participant(0)));
     }
 
@@ -59,7 +59,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
         address[] memory list = new address[](2);
         (list[0], list[1]) = (participant(0), NEWCOMER);
         bytes32 before = fresh.historyHash();
-        vm.expectRevert(refusal(IRoundLedger.NotEnrolled.selector, NEWCOMER));
+        vm.expectRevert(refusal(ILedgerTypes.NotEnrolled.selector, NEWCOMER));
         fresh.admit(list);
         ok(!fresh.participantOf(participant(0)).isAdmitted, "none is admitted");
         eq(fresh.historyHash(), before);
@@ -86,7 +86,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
         registry.revoke(one(participant(0)));
         vm.warp(START + 9);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ParticipantRemoved(participant(0), START + 9);
+        emit ILedgerTypes.ParticipantRemoved(participant(0), START + 9);
         vm.prank(ANYBODY);
         ledger.remove(participant(0));
         ok(!ledger.participantOf(participant(0)).isAdmitted, "removed");
@@ -94,38 +94,38 @@ contract RoundLedgerParticipantsTest is LedgerTest {
     }
 
     function test_Nobody_Loses_Standing_While_The_Registry_Lists_It(address sender) public {
-        vm.expectRevert(refusal(IRoundLedger.StillEnrolled.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.StillEnrolled.selector, participant(0)));
         vm.prank(sender);
         ledger.remove(participant(0));
     }
 
     function test_Nobody_Is_Removed_Who_Was_Not_Admitted() public {
-        vm.expectRevert(refusal(IRoundLedger.NotAdmitted.selector, NEWCOMER));
+        vm.expectRevert(refusal(ILedgerTypes.NotAdmitted.selector, NEWCOMER));
         ledger.remove(NEWCOMER);
         registry.revoke(one(participant(0)));
         ledger.remove(participant(0));
-        vm.expectRevert(refusal(IRoundLedger.NotAdmitted.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.NotAdmitted.selector, participant(0)));
         ledger.remove(participant(0));
     }
 
     function test_A_Removed_Participant_Cannot_Submit() public {
         registry.revoke(one(participant(0)));
         ledger.remove(participant(0));
-        vm.expectRevert(refusal(IRoundLedger.NotAdmitted.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.NotAdmitted.selector, participant(0)));
         vm.prank(participant(0));
         ledger.submitUpdate(1, digestOf(0), cidOf(0), 1);
     }
 
     function test_A_Removed_Participant_Keeps_Its_Updates_And_Never_Returns() public {
         submit(0);
-        IRoundLedger.Participant memory before = ledger.participantOf(participant(0));
+        ILedgerTypes.Participant memory before = ledger.participantOf(participant(0));
         registry.revoke(one(participant(0)));
         ledger.remove(participant(0));
-        IRoundLedger.Participant memory removed = ledger.participantOf(participant(0));
+        ILedgerTypes.Participant memory removed = ledger.participantOf(participant(0));
         eq(removed.lastRound, before.lastRound);
         eq(bytes32(removed.lastRecord), bytes32(before.lastRecord));
         eq(ledger.currentRound().numUpdates, 1);
-        vm.expectRevert(refusal(IRoundLedger.NotEnrolled.selector, participant(0)));
+        vm.expectRevert(refusal(ILedgerTypes.NotEnrolled.selector, participant(0)));
         ledger.admit(one(participant(0)));
     }
 
@@ -143,7 +143,7 @@ contract RoundLedgerParticipantsTest is LedgerTest {
         eq(uint32(slot >> 40), 1);
         eq(slot >> 72, uint256(record) >> 72);
 
-        IRoundLedger.Participant memory standing = ledger.participantOf(participant(0));
+        ILedgerTypes.Participant memory standing = ledger.participantOf(participant(0));
         ok(standing.isAdmitted, "admitted");
         eq(standing.lastRound, 1);
         eq(standing.lastSequence, 1);

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
@@ -67,7 +69,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         finishRound();
         submitFirst(TARGET_UPDATES);
         propose();
-        IRoundLedger.CurrentRound memory current = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory current = ledger.currentRound();
         eq(
             vm.load(address(ledger), 0),
             _pack(current.round, current.baseRound, current.numUpdates, current.numFinalized, current.openedAt)
@@ -157,7 +159,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         } else {
             string memory name = vm.parseJsonString(json, string.concat(path, ".error"));
             if (keccak256(bytes(name)) == keccak256("TaskOver")) {
-                eq(answer, refusal(IRoundLedger.TaskOver.selector, number, uint8(from)));
+                eq(answer, refusal(ILedgerTypes.TaskOver.selector, number, uint8(from)));
             } else {
                 eq(bytes(name), "UnexpectedPhase");
                 Phase expected = _phase(vm.parseJsonString(json, string.concat(path, ".expected")));
@@ -194,7 +196,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
     }
 
     /// A task with a bond, without which nothing is disputed.
-    function _disputable() private view returns (IRoundLedger.TaskParameters memory p) {
+    function _disputable() private view returns (ILedgerTypes.TaskParameters memory p) {
         p = parameters();
         p.bond = 1;
     }
@@ -227,15 +229,15 @@ contract RoundLedgerPhasesTest is LedgerTest {
     function _moves(uint32 number) private pure returns (bytes[7] memory) {
         Opening memory none;
         uint256[32] memory parts;
-        IRoundLedger.UpdateRecord memory record;
+        ILedgerTypes.UpdateRecord memory record;
         return [
-            abi.encodeCall(IRoundLedger.concludeDispute, (number)),
-            abi.encodeCall(IRoundLedger.answerHeader, (number, none, none)),
-            abi.encodeCall(IRoundLedger.answerStatus, (number, none)),
-            abi.encodeCall(IRoundLedger.answerValue, (number, none, none, parts)),
-            abi.encodeCall(IRoundLedger.selectPart, (number, 0, parts)),
-            abi.encodeCall(IRoundLedger.splitPart, (number, parts)),
-            abi.encodeCall(IRoundLedger.decideUpdate, (number, record, none, none))
+            abi.encodeCall(IDisputes.concludeDispute, (number)),
+            abi.encodeCall(IDisputes.answerHeader, (number, none, none)),
+            abi.encodeCall(IDisputes.answerStatus, (number, none)),
+            abi.encodeCall(IDisputes.answerValue, (number, none, none, parts)),
+            abi.encodeCall(IDisputes.selectPart, (number, 0, parts)),
+            abi.encodeCall(IDisputes.splitPart, (number, parts)),
+            abi.encodeCall(IDisputes.decideUpdate, (number, record, none, none))
         ];
     }
 
@@ -256,14 +258,14 @@ contract RoundLedgerPhasesTest is LedgerTest {
             call = abi.encodeCall(IRoundLedger.attest, (number, MODEL, _reportDigest(), signatures));
         } else if (action == keccak256("challenge")) {
             vm.deal(ANYBODY, 1);
-            call = abi.encodeCall(IRoundLedger.challenge, (number, Question.HEADER, 0));
+            call = abi.encodeCall(IDisputes.challenge, (number, Question.HEADER, 0));
             vm.prank(ANYBODY);
             return address(ledger).call{value: 1}(call);
         } else if (action == keccak256("move")) {
             call = _moves(number)[0];
         } else if (action == keccak256("prove_omission")) {
             (Opening memory report,) = _shortReport();
-            call = abi.encodeCall(IRoundLedger.proveOmission, (number, 1, report));
+            call = abi.encodeCall(IDisputes.proveOmission, (number, 1, report));
         } else if (action == keccak256("finalize")) {
             call = abi.encodeCall(IRoundLedger.finalize, (number));
         } else if (action == keccak256("abort")) {
@@ -278,7 +280,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
     }
 
     function _checkPhase(string memory json, string memory path) private {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         string memory from = string.concat(path, ".parameters.");
         p.numRounds = _number(json, from, "num_rounds");
         p.minUpdates = _number(json, from, "min_updates");

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -11,11 +11,11 @@ contract RoundLedgerProposeTest is LedgerTest {
     function test_The_Aggregator_Proposes_One_Model() public {
         enter(Phase.AGGREGATING);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.ModelProposed(
+        emit ILedgerTypes.ModelProposed(
             1, AGGREGATOR, MODEL, MODEL_CID, REPORT, REPORT_CID, uint40(vm.getBlockTimestamp())
         );
         propose();
-        IRoundLedger.Proposal memory standing = ledger.proposal();
+        ILedgerTypes.Proposal memory standing = ledger.proposal();
         eq(standing.round, 1);
         eq(standing.proposer, AGGREGATOR);
         eq(standing.reportDigest, REPORT);
@@ -29,9 +29,9 @@ contract RoundLedgerProposeTest is LedgerTest {
     function test_Nobody_But_The_Aggregator_Proposes(address sender) public {
         vm.assume(sender != AGGREGATOR);
         enter(Phase.AGGREGATING);
-        _expectRefusal(refusal(IRoundLedger.NotAggregator.selector, sender), sender, 1);
+        _expectRefusal(refusal(ILedgerTypes.NotAggregator.selector, sender), sender, 1);
         _expectRefusal(
-            refusal(IRoundLedger.NotAggregator.selector, address(this)), address(this), 1
+            refusal(ILedgerTypes.NotAggregator.selector, address(this)), address(this), 1
         );
     }
 
@@ -77,7 +77,7 @@ contract RoundLedgerProposeTest is LedgerTest {
         finishRound();
         submitFirst(TARGET_UPDATES);
         vm.assume(other != 2);
-        _expectRefusal(refusal(IRoundLedger.UnexpectedRound.selector, other, 2), AGGREGATOR, other);
+        _expectRefusal(refusal(ILedgerTypes.UnexpectedRound.selector, other, 2), AGGREGATOR, other);
     }
 
     function test_A_Missing_Digest_Is_Refused() public {
@@ -85,7 +85,7 @@ contract RoundLedgerProposeTest is LedgerTest {
         for (uint256 i = 0; i < 4; ++i) {
             bytes32[4] memory d = [MODEL, MODEL_CID, REPORT, REPORT_CID];
             d[i] = 0;
-            vm.expectRevert(abi.encodeWithSelector(IRoundLedger.ZeroDigest.selector));
+            vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.ZeroDigest.selector));
             vm.prank(AGGREGATOR);
             ledger.propose(1, d[0], d[1], d[2], d[3]);
         }
@@ -109,14 +109,14 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         enter(Phase.PROPOSED);
         uint40 timestamp = uint40(vm.getBlockTimestamp());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundFinalized(1, MODEL, timestamp);
+        emit ILedgerTypes.RoundFinalized(1, MODEL, timestamp);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 1, timestamp, timestamp);
+        emit ILedgerTypes.RoundOpened(2, 1, timestamp, timestamp);
         vm.prank(sender);
         ledger.finalize(1);
         eq(ledger.modelDigestOf(1), MODEL);
         eq(ledger.phaseOf(1), Phase.FINALIZED);
-        IRoundLedger.CurrentRound memory current = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory current = ledger.currentRound();
         eq(current.round, 2);
         eq(current.baseRound, 1);
         eq(current.numUpdates, 0);
@@ -130,7 +130,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
         enter(Phase.PROPOSED);
         uint40 until = proposedAt() + CHALLENGE;
         vm.warp(until - 1);
-        vm.expectRevert(refusal(IRoundLedger.ChallengeWindowOpen.selector, 1, until));
+        vm.expectRevert(refusal(ILedgerTypes.ChallengeWindowOpen.selector, 1, until));
         ledger.finalize(1);
         eq(ledger.modelDigestOf(1), bytes32(0));
         vm.warp(until);
@@ -146,7 +146,7 @@ contract RoundLedgerFinalizeTest is LedgerTest {
     }
 
     function test_Without_A_Challenge_Window_A_Model_Is_Final_In_The_Same_Second() public {
-        IRoundLedger.TaskParameters memory p = parameters();
+        ILedgerTypes.TaskParameters memory p = parameters();
         p.challengeSeconds = 0;
         ledger = create(p);
         submitFirst(TARGET_UPDATES);
@@ -159,14 +159,14 @@ contract RoundLedgerFinalizeTest is LedgerTest {
     function test_A_Round_Is_Finalized_Once() public {
         enter(Phase.PROPOSED);
         finalize();
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedRound.selector, 1, 2));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, 1, 2));
         ledger.finalize(1);
     }
 
     function test_No_Round_But_The_Current_One_Is_Finalized(uint32 other) public {
         enter(Phase.PROPOSED);
         vm.assume(other != 1);
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedRound.selector, other, 1));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, other, 1));
         ledger.finalize(other);
     }
 
@@ -205,14 +205,14 @@ contract RoundLedgerAbortTest is LedgerTest {
         enter(Phase.EXPIRED);
         uint40 timestamp = uint40(vm.getBlockTimestamp());
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundAborted(1, timestamp);
+        emit ILedgerTypes.RoundAborted(1, timestamp);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.RoundOpened(2, 0, timestamp, timestamp);
+        emit ILedgerTypes.RoundOpened(2, 0, timestamp, timestamp);
         vm.prank(sender);
         ledger.abort(1);
         eq(ledger.phaseOf(1), Phase.ABORTED);
         eq(ledger.modelDigestOf(1), bytes32(0));
-        IRoundLedger.CurrentRound memory current = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory current = ledger.currentRound();
         eq(current.round, 2);
         eq(current.baseRound, 0);
         eq(current.numUpdates, 0);
@@ -275,7 +275,7 @@ contract RoundLedgerAbortTest is LedgerTest {
     function test_No_Round_But_The_Current_One_Is_Aborted(uint32 other) public {
         enter(Phase.EXPIRED);
         vm.assume(other != 1);
-        vm.expectRevert(refusal(IRoundLedger.UnexpectedRound.selector, other, 1));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, other, 1));
         ledger.abort(other);
     }
 
@@ -314,20 +314,20 @@ contract RoundLedgerStopTest is LedgerTest {
 
     function test_Nobody_But_The_Coordinator_Stops(address sender) public {
         vm.assume(sender != address(this));
-        vm.expectRevert(refusal(IRoundLedger.NotCoordinator.selector, sender, address(this)));
+        vm.expectRevert(refusal(ILedgerTypes.NotCoordinator.selector, sender, address(this)));
         vm.prank(sender);
         ledger.stop();
     }
 
     function test_A_Finished_Task_Cannot_Be_Stopped() public {
         enter(Phase.FINALIZED);
-        vm.expectRevert(refusal(IRoundLedger.TaskOver.selector, NUM_ROUNDS, uint8(Phase.FINALIZED)));
+        vm.expectRevert(refusal(ILedgerTypes.TaskOver.selector, NUM_ROUNDS, uint8(Phase.FINALIZED)));
         ledger.stop();
     }
 
     function test_A_Task_Is_Stopped_Once() public {
         enter(Phase.ABORTED);
-        vm.expectRevert(refusal(IRoundLedger.TaskOver.selector, 1, uint8(Phase.ABORTED)));
+        vm.expectRevert(refusal(ILedgerTypes.TaskOver.selector, 1, uint8(Phase.ABORTED)));
         ledger.stop();
     }
 
@@ -354,15 +354,15 @@ contract RoundLedgerStopTest is LedgerTest {
 
     function _stopFrom(Phase from) private {
         enter(from);
-        IRoundLedger.CurrentRound memory before = ledger.currentRound();
+        ILedgerTypes.CurrentRound memory before = ledger.currentRound();
         vm.recordLogs();
         ledger.stop();
         Vm.Log[] memory logs = vm.getRecordedLogs();
         eq(logs.length, 2);
-        eq(logs[0].topics[0], IRoundLedger.RoundAborted.selector);
+        eq(logs[0].topics[0], ILedgerTypes.RoundAborted.selector);
         eq(logs[0].topics[1], bytes32(uint256(1)));
         eq(logs[0].data, abi.encode(vm.getBlockTimestamp()));
-        eq(logs[1].topics[0], IRoundLedger.TaskStopped.selector);
+        eq(logs[1].topics[0], ILedgerTypes.TaskStopped.selector);
         eq(logs[1].data, abi.encode(vm.getBlockTimestamp()));
         eq(phase(), Phase.ABORTED);
         before.isStopped = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
@@ -12,7 +12,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
         weight = weight % MAX_WEIGHT + 1;
         vm.warp(START + later % (COLLECT + 1));
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.UpdateSubmitted(1, participant(0), 0, digest, cid, weight, uint40(vm.getBlockTimestamp()));
+        emit ILedgerTypes.UpdateSubmitted(1, participant(0), 0, digest, cid, weight, uint40(vm.getBlockTimestamp()));
         vm.prank(participant(0));
         ledger.submitUpdate(1, digest, cid, weight);
         eq(ledger.currentRound().numUpdates, 1);
@@ -22,7 +22,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
     function test_Updates_Are_Numbered_In_Order() public {
         for (uint32 i = 0; i < TARGET_UPDATES; ++i) {
             vm.expectEmit(address(ledger));
-            emit IRoundLedger.UpdateSubmitted(1, participant(i), i, digestOf(i), cidOf(i), 7, START);
+            emit ILedgerTypes.UpdateSubmitted(1, participant(i), i, digestOf(i), cidOf(i), 7, START);
             submit(i);
             eq(ledger.participantOf(participant(i)).lastSequence, i);
         }
@@ -53,7 +53,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
         submit(0);
         vm.warp(START + 1);
         _expectRefusal(
-            abi.encodeWithSelector(IRoundLedger.AlreadySubmitted.selector, 1, participant(0)),
+            abi.encodeWithSelector(ILedgerTypes.AlreadySubmitted.selector, 1, participant(0)),
             participant(0),
             1,
             digestOf(9),
@@ -88,21 +88,21 @@ contract RoundLedgerSubmitTest is LedgerTest {
 
     function test_Nobody_Submits_Without_Admission(address sender) public {
         vm.assume(!ledger.participantOf(sender).isAdmitted);
-        _expectRefusal(refusal(IRoundLedger.NotAdmitted.selector, sender), sender, 1, digestOf(0), cidOf(0), 1);
+        _expectRefusal(refusal(ILedgerTypes.NotAdmitted.selector, sender), sender, 1, digestOf(0), cidOf(0), 1);
     }
 
     function test_Neither_Coordinator_Nor_Aggregator_Submits_For_Others() public {
         _expectRefusal(
-            refusal(IRoundLedger.NotAdmitted.selector, address(this)), address(this), 1, digestOf(0), cidOf(0), 1
+            refusal(ILedgerTypes.NotAdmitted.selector, address(this)), address(this), 1, digestOf(0), cidOf(0), 1
         );
-        _expectRefusal(refusal(IRoundLedger.NotAdmitted.selector, AGGREGATOR), AGGREGATOR, 1, digestOf(0), cidOf(0), 1);
+        _expectRefusal(refusal(ILedgerTypes.NotAdmitted.selector, AGGREGATOR), AGGREGATOR, 1, digestOf(0), cidOf(0), 1);
     }
 
     function test_No_Round_But_The_Current_One_Takes_Updates(uint32 other) public {
         finishRound();
         vm.assume(other != 2);
         _expectRefusal(
-            refusal(IRoundLedger.UnexpectedRound.selector, other, 2), participant(0), other, digestOf(0), cidOf(0), 1
+            refusal(ILedgerTypes.UnexpectedRound.selector, other, 2), participant(0), other, digestOf(0), cidOf(0), 1
         );
     }
 
@@ -125,7 +125,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
     }
 
     function test_A_Missing_Digest_Is_Refused() public {
-        bytes memory expected = abi.encodeWithSelector(IRoundLedger.ZeroDigest.selector);
+        bytes memory expected = abi.encodeWithSelector(ILedgerTypes.ZeroDigest.selector);
         _expectRefusal(expected, participant(0), 1, 0, cidOf(0), 1);
         _expectRefusal(expected, participant(0), 1, digestOf(0), 0, 1);
     }
@@ -134,7 +134,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
     function test_A_Copied_Digest_Is_Recorded_Under_The_Copier() public {
         submit(0);
         vm.expectEmit(address(ledger));
-        emit IRoundLedger.UpdateSubmitted(1, participant(1), 1, digestOf(0), cidOf(0), 7, START);
+        emit ILedgerTypes.UpdateSubmitted(1, participant(1), 1, digestOf(0), cidOf(0), 7, START);
         vm.prank(participant(1));
         ledger.submitUpdate(1, digestOf(0), cidOf(0), 7);
     }
@@ -145,7 +145,7 @@ contract RoundLedgerSubmitTest is LedgerTest {
     }
 
     function _weightError(uint32 weight) private pure returns (bytes memory) {
-        return refusal(IRoundLedger.WeightOutOfRange.selector, weight, MAX_WEIGHT);
+        return refusal(ILedgerTypes.WeightOutOfRange.selector, weight, MAX_WEIGHT);
     }
 
     /// Also checks that a refused update leaves no trace.

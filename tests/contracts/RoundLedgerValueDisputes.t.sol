@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Question, Stage} from "../../contracts/libraries/Questions.sol";
@@ -119,7 +119,7 @@ contract RoundLedgerValueDisputesTest is DisputeTest {
         selectPart(40);
         lie.isTold = false;
         (uint256[32] memory parts, address sender) = (claims(39, 3, 1), proposer());
-        vm.expectRevert(abi.encodeWithSelector(IRoundLedger.WrongAnswer.selector));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.WrongAnswer.selector));
         vm.prank(sender);
         ledger.splitPart(1, parts);
     }

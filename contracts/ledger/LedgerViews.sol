@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
+import {Phase} from "../libraries/Phases.sol";
+import {LedgerState} from "./LedgerState.sol";
+
+/// @title What anybody may ask a ledger
+abstract contract LedgerViews is LedgerState, IRoundLedger {
+    function currentRound() external view returns (CurrentRound memory) {
+        return _current;
+    }
+
+    function proposal() external view returns (Proposal memory) {
+        return _proposal;
+    }
+
+    function participantOf(address participant) external view returns (Participant memory) {
+        return _participants[participant];
+    }
+
+    function aggregatorOf(address aggregator) external view returns (Aggregator memory) {
+        return _aggregators[aggregator];
+    }
+
+    function payoutOf(address account) external view returns (uint256) {
+        return _payouts[account];
+    }
+
+    function historyHash() external view returns (bytes32) {
+        return _historyHash;
+    }
+
+    function parameters() external view returns (TaskParameters memory) {
+        return TaskParameters({
+            registry: address(_registry),
+            manifestDigest: _manifestDigest,
+            manifestCidDigest: _manifestCidDigest,
+            genesisDigest: _genesisDigest,
+            genesisCidDigest: _genesisCidDigest,
+            numRounds: _numRounds,
+            minUpdates: _minUpdates,
+            targetUpdates: _targetUpdates,
+            maxWeight: _maxWeight,
+            collectSeconds: _collectSeconds,
+            aggregateSeconds: _aggregateSeconds,
+            challengeSeconds: _challengeSeconds,
+            quorum: _quorum,
+            bond: _bond,
+            headerChunks: _headerChunks,
+            numValues: _numValues,
+            fractionShift: _fractionShift
+        });
+    }
+
+    function dispute() external view returns (Dispute memory) {
+        return _dispute;
+    }
+
+    function phaseOf(uint32 round) public view returns (Phase) {
+        CurrentRound memory current = _current;
+        if (round == current.round) return _phase(current);
+        if (round > current.round) return Phase.NONE;
+        return _models[round] == 0 ? Phase.ABORTED : Phase.FINALIZED;
+    }
+
+    function modelDigestOf(uint32 round) external view returns (bytes32) {
+        return round == 0 || phaseOf(round) == Phase.FINALIZED ? _models[round] : bytes32(0);
+    }
+}
