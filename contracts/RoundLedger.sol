@@ -5,13 +5,14 @@ import {Bonds} from "./ledger/Bonds.sol";
 import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
 import {Disputes} from "./ledger/Disputes.sol";
 import {LedgerState} from "./ledger/LedgerState.sol";
+import {Submissions} from "./ledger/Submissions.sol";
 import {Attestations, Signature} from "./libraries/Attestations.sol";
 import {Fault} from "./libraries/Faults.sol";
 import {History} from "./libraries/History.sol";
 import {Phase} from "./libraries/Phases.sol";
 
 /// @title One training task; the manual is IRoundLedger
-contract RoundLedger is Bonds, DisputeForwarder {
+contract RoundLedger is Bonds, Submissions, DisputeForwarder {
     address public immutable coordinator;
 
     constructor(TaskParameters memory p, address[] memory aggregators)
@@ -51,32 +52,6 @@ contract RoundLedger is Bonds, DisputeForwarder {
         _participants[participant].isAdmitted = false;
         uint40 timestamp = _now();
         _record(1, abi.encode(ParticipantRemoved.selector, participant, timestamp));
-    }
-
-    function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
-        CurrentRound memory current = _current;
-        // INVARIANT P-05: updates enter the current round only, while it collects.
-        if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
-        Participant memory participant = _participants[msg.sender];
-        // INVARIANT P-06: only admitted participants submit, and only for themselves.
-        if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
-        // INVARIANT P-07: at most one update per participant and round.
-        if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
-        // INVARIANT P-08: the sum of weights stays within targetUpdates * maxWeight.
-        if (weight == 0 || weight > _maxWeight) revert WeightOutOfRange(weight, _maxWeight);
-        _requireDigest(digest);
-        _requireDigest(cidDigest);
-
-        uint40 timestamp = _now();
-        uint32 sequence = current.numUpdates;
-        bytes32 record = History.emitRecord(
-            2, abi.encode(UpdateSubmitted.selector, round, msg.sender, sequence, digest, cidDigest, weight, timestamp)
-        );
-        current.numUpdates = sequence + 1;
-        if (current.numUpdates == _targetUpdates) current.closedAt = timestamp;
-        _current = current;
-        _participants[msg.sender] = Participant(true, round, sequence, bytes23(record));
-        _historyHash = History.append(_historyHash, record);
     }
 
     function propose(

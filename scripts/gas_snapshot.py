@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -43,10 +43,12 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Remove,
     Revoke,
     Stop,
+    SubmitBatch,
     SubmitUpdate,
 )
 from fl_chain.protocol.attestation import compute_result, compute_signing_hash  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
+from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message  # noqa: E402
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
 START = 2_000_000_000
@@ -55,6 +57,8 @@ NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
 BOND = 10**17
+BATCH = 100
+"""Updates that are relayed in one transaction."""
 
 
 @dataclass
@@ -130,13 +134,12 @@ def measure(connection: ChainConnection) -> Measurement:
         connection.call("anvil_setBalance", member, hex(10**18))
         connection.call("anvil_impersonateAccount", member)
 
-    def deploy() -> str:
-        creation = encode_creation(LEDGER, parameters, committee)
-        receipt = chain.send(coordinator, creation)
-        gas["deploy the ledger"] = int(receipt["gasUsed"], 16)
-        return str(receipt["contractAddress"])
+    def deploy(changed: TaskParameters = parameters) -> Any:
+        return chain.send(coordinator, encode_creation(LEDGER, changed, committee))
 
-    ledger = deploy()
+    receipt = deploy()
+    gas["deploy the ledger"] = int(receipt["gasUsed"], 16)
+    ledger = str(receipt["contractAddress"])
     gas["admit one participant"] = chain.act(coordinator, ledger, Admit((people[0],)))
     several = chain.act(coordinator, ledger, Admit(tuple(people[1:])))
     gas["admit, each further participant"] = _further(several, gas["admit one participant"])
@@ -168,7 +171,18 @@ def measure(connection: ChainConnection) -> Measurement:
     gas["attest, as the quorum"] = median_low(attested[3:-1])
     gas["finalize, with the next round"] = median_low(finalized[1:])
 
-    ledger = deploy()
+    ledger = str(deploy(replace(parameters, target_updates=2 * BATCH))["contractAddress"])
+    keys = [Account.from_key(bytes([i]) * 32) for i in range(3, 3 + BATCH)]
+    signers_of_updates = tuple(str(key.address).lower() for key in keys)
+    chain.act(coordinator, registry, Enrol(signers_of_updates))
+    chain.act(coordinator, ledger, Admit(signers_of_updates))
+    message = compute_signing_hash(
+        connection.chain_id, ledger.lower(), compute_update_message(1, WORD, WORD, 60_000)
+    )
+    updates = tuple(SignedUpdate(WORD, WORD, 60_000, sign_hash(key, message)) for key in keys)
+    gas[f"submit a batch of {BATCH}"] = chain.act(anybody, ledger, SubmitBatch(1, updates))
+
+    ledger = str(deploy()["contractAddress"])
     chain.act(coordinator, ledger, Admit((people[0],)))
     chain.now += COLLECT_SECONDS + 1
     gas["abort an expired round"] = chain.act(anybody, ledger, Abort(1))

@@ -225,6 +225,7 @@ interface ILedgerTypes {
     error NotAdmitted(address participant);
     error AlreadyAdmitted(address participant);
     error AlreadySubmitted(uint32 round, address participant);
+    error NothingSubmitted(uint32 round);
     error UnexpectedRound(uint32 round, uint32 current);
     error UnexpectedPhase(uint32 round, Phase current, Phase expected);
     error WeightOutOfRange(uint32 weight, uint32 maxWeight);

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Signature} from "../libraries/Attestations.sol";
 import {Phase} from "../libraries/Phases.sol";
+import {SignedUpdate} from "../libraries/SignedUpdates.sol";
 import {IDisputes} from "./IDisputes.sol";
 
 /// @title One federated training task: its rounds, updates and models
@@ -34,7 +35,7 @@ import {IDisputes} from "./IDisputes.sol";
 ///  - Append-only: no update, model or round is ever altered or removed.
 ///  - `historyHash` covers every event in order (see libraries/History.sol), so a list of events is
 ///    either the whole truth or recognisably not.
-///  - One update per participant and round, sent by the participant itself, in COLLECTING only.
+///  - One update per participant and round, sent or signed by the participant itself, in COLLECTING only.
 ///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
 ///    wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
 ///  - Every round ends: at most one rejection per aggregator and round, and every dispute costs one of
@@ -58,9 +59,9 @@ import {IDisputes} from "./IDisputes.sol";
 ///    or move a deadline of a round that is open.
 ///  - Aggregator: proposes when its turn has come, and attests to one result per round. It can not
 ///    submit or alter updates; whether it left one out for a right reason, its committee decides.
-///  - Anybody: finalizes after the challenge window, aborts an expired round, hands in attestations,
-///    shows equivocations and omissions, challenges a proposal, decides and concludes disputes, removes a
-///    participant that the registry has revoked.
+///  - Anybody: relays what participants signed, finalizes after the challenge window, aborts an expired
+///    round, hands in attestations, shows equivocations and omissions, challenges a proposal, decides and
+///    concludes disputes, removes a participant that the registry has revoked.
 interface IRoundLedger is IDisputes {
     /// @notice Admits enrolled participants to the task. Coordinator only. All or none.
     function admit(address[] calldata participants) external;
@@ -83,6 +84,13 @@ interface IRoundLedger is IDisputes {
     /// @param cidDigest SHA-256 in the CID of the update's blob, not zero
     /// @param weight aggregation weight, 1 to maxWeight
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external;
+
+    /// @notice Records updates of the current round that participants have signed, as if each had sent its
+    /// own. Anybody. Whoever has submitted in this round already is passed over, and so is whatever comes
+    /// after the target is reached; anything else that is wrong with one refuses them all.
+    /// @param updates signed as the EIP-712 message Update(uint32 round,bytes32 digest,bytes32 cidDigest,
+    /// uint32 weight) in the domain ("fl_chain", "1", chain id, this contract)
+    function submitBatch(uint32 round, SignedUpdate[] calldata updates) external;
 
     /// @notice Proposes the model of the current round. An aggregator whose turn has come.
     function propose(

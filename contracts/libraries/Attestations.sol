@@ -27,12 +27,34 @@ library Attestations {
 
     /// @return the address that signed `result` for this contract on this chain; 0 if none did
     function signerOf(bytes32 result, Signature calldata signature) internal view returns (address) {
-        // Computed anew each time, so that a fork of the chain has a domain of its own.
-        bytes32 domain = keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, block.chainid, address(this)));
+        return signerIn(domain(), result, signature);
+    }
+
+    /// @return what binds signatures to this contract on this chain; computed anew each time, so that a fork
+    /// of the chain has a domain of its own
+    function domain() internal view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, block.chainid, address(this)));
+    }
+
+    /// @return the address that signed `message` in a domain; 0 if none did
+    function signerIn(bytes32 domain_, bytes32 message, Signature calldata signature)
+        internal
+        pure
+        returns (address)
+    {
         bytes32 s = signature.vs & bytes32(type(uint256).max >> 1);
         // INVARIANT P-111: every signature has one form, so none can be shown twice as two.
         if (s > HALF_ORDER) return address(0);
         uint8 v = 27 + uint8(uint256(signature.vs) >> 255);
-        return ecrecover(keccak256(abi.encodePacked(hex"1901", domain, result)), v, signature.r, s);
+        bytes32 signed;
+        // keccak256(abi.encodePacked(hex"1901", domain_, message)), without taking memory for good.
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, hex"1901")
+            mstore(add(buffer, 0x02), domain_)
+            mstore(add(buffer, 0x22), message)
+            signed := keccak256(buffer, 0x42)
+        }
+        return ecrecover(signed, v, signature.r, s);
     }
 }

@@ -71,6 +71,7 @@ def compile_contracts(checkout: Path) -> dict[str, Artifact]:
     selection = [
         "abi",
         "evm.bytecode.object",
+        "evm.methodIdentifiers",
         "evm.deployedBytecode.object",
         "evm.deployedBytecode.immutableReferences",
         "storageLayout",
@@ -91,8 +92,14 @@ def compile_contracts(checkout: Path) -> dict[str, Artifact]:
     if problems:
         raise ToolchainError("the Solidity compiler complains:\n" + "\n".join(problems))
     digest = compute_sources_digest(sources)
+    built = output["contracts"]
     return {
-        name: _artifact(name, output["contracts"][f"contracts/{name}.sol"][name], digest)
+        name: _artifact(
+            name,
+            built[f"contracts/{name}.sol"][name],
+            built[f"contracts/interfaces/I{name}.sol"][f"I{name}"],
+            digest,
+        )
         for name in CONTRACTS
     }
 
@@ -104,7 +111,18 @@ def write_artifacts(artifacts: dict[str, Artifact], directory: Path) -> None:
         (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _artifact(name: str, compiled: dict[str, Any], sources_digest: str) -> Artifact:
+def _artifact(
+    name: str, compiled: dict[str, Any], interface: dict[str, Any], sources_digest: str
+) -> Artifact:
+    # The interface is the manual: it names every argument, which forwarding functions do not.
+    missing = (
+        compiled["evm"]["methodIdentifiers"].keys() ^ interface["evm"]["methodIdentifiers"].keys()
+    )
+    if missing:
+        raise ToolchainError(
+            f"I{name} is not the interface of {name}: {', '.join(sorted(missing))}"
+        )
+    constructor = [entry for entry in compiled["abi"] if entry["type"] == "constructor"]
     deployed = compiled["evm"]["deployedBytecode"]
     references = [
         [place["start"], place["length"]]
@@ -112,7 +130,7 @@ def _artifact(name: str, compiled: dict[str, Any], sources_digest: str) -> Artif
         for place in places
     ]
     return {
-        "abi": compiled["abi"],
+        "abi": [*constructor, *interface["abi"]],
         "bytecode": "0x" + compiled["evm"]["bytecode"]["object"],
         "compiler": COMPILER_VERSION,
         "contractName": name,

@@ -96,9 +96,9 @@ class EthereumLedger:
         wei = action.wei if isinstance(action, DepositBond | Challenge) else 0
         return self._require_sender().send(self.address, encode_action(action), wei)
 
-    def sign(self, result: bytes) -> Signature:
-        """Sign a result; see the seam."""
-        signing_hash = compute_signing_hash(self.chain_id, self.address, result)
+    def sign(self, message: bytes) -> Signature:
+        """Sign a message; see the seam."""
+        signing_hash = compute_signing_hash(self.chain_id, self.address, message)
         return self._require_sender().sign(signing_hash)
 
     def settle(self) -> None:

@@ -58,8 +58,14 @@ class Ledger(Protocol):
         """
         ...
 
-    def sign(self, result: bytes) -> Signature:
-        """Return the sender's attestation to a result; sending it is somebody's action."""
+    def sign(self, message: bytes) -> Signature:
+        """Return the sender's signature of a message, for this ledger on this chain.
+
+        Parameters
+        ----------
+        message
+            The EIP-712 hash of a result or of an update; handing it in is somebody's action.
+        """
         ...
 
     def settle(self) -> None:

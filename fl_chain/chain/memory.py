@@ -42,6 +42,7 @@ from fl_chain.protocol.actions import (
     SelectPart,
     SplitPart,
     Stop,
+    SubmitBatch,
     SubmitUpdate,
     WithdrawBond,
 )
@@ -76,6 +77,7 @@ from fl_chain.protocol.records import (
     topic_of,
 )
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.signed_update import compute_update_message
 
 CHAIN_ID = 31337
 
@@ -164,6 +166,8 @@ class MemoryChain:
                         now,
                     )
                 ]
+            case SubmitBatch():
+                return self._submit_batch(action, now)
             case Propose():
                 return self._propose(sender, action, now)
             case Attest():
@@ -212,6 +216,26 @@ class MemoryChain:
                 if participant in self.enrolled:
                     refuse("StillEnrolled", f"{participant} is enrolled")
                 return [ParticipantRemoved(participant, now)]
+
+    def _submit_batch(self, action: SubmitBatch, now: int) -> list[LedgerRecord]:
+        task, number = self.task, action.round
+        task.check_round(number, Action.SUBMIT, now)
+        entered: list[UpdateSubmitted] = []
+        for update in action.updates:
+            sequence = task.current.num_updates + len(entered)
+            if sequence == task.parameters.target_updates:
+                break
+            what = (update.digest, update.cid_digest, update.weight)
+            signer = self._recover(compute_update_message(number, *what), update.signature)
+            has_entered = any(record.participant == signer for record in entered)
+            if has_entered or task.last_round_of.get(signer) == number:
+                continue
+            task.check_submit(signer, number, update.weight, now)
+            _require_digests(update.digest, update.cid_digest)
+            entered.append(UpdateSubmitted(number, signer, sequence, *what, now))
+        if not entered:
+            refuse("NothingSubmitted", "all of them have submitted")
+        return list(entered)
 
     def _propose(self, sender: str, action: Propose, now: int) -> list[LedgerRecord]:
         digests = (action.model_digest, action.model_cid_digest)
@@ -263,8 +287,8 @@ class MemoryChain:
             refuse("NoEquivocation", "these are no two results of one round by one aggregator")
         return self._slash(self.task, signers[0], sender, now)
 
-    def _recover(self, result: bytes, signature: Signature) -> str:
-        return recover_signer(compute_signing_hash(self.chain_id, self.address, result), signature)
+    def _recover(self, message: bytes, signature: Signature) -> str:
+        return recover_signer(compute_signing_hash(self.chain_id, self.address, message), signature)
 
     @staticmethod
     def _slash(task: Task, signer: str, beneficiary: str, now: int) -> BondSlashed:
@@ -354,11 +378,11 @@ class MemoryLedger:
             raise UsageError("this command has no key to send from", "name one with --key")
         return self._chain.carry_out(self.sender, action)
 
-    def sign(self, result: bytes) -> Signature:
-        """Sign a result; see the seam."""
+    def sign(self, message: bytes) -> Signature:
+        """Sign a message; see the seam."""
         if self._account is None:
             raise UsageError("this command has no key to sign with", "name one with --key")
-        return sign_hash(self._account, compute_signing_hash(self.chain_id, self.address, result))
+        return sign_hash(self._account, compute_signing_hash(self.chain_id, self.address, message))
 
     def settle(self) -> None:
         """Nothing is ever under way here."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fl_chain.protocol.attestation import Attestation, Signature
 from fl_chain.protocol.opening import Opening
 from fl_chain.protocol.records import Question
+from fl_chain.protocol.signed_update import SignedUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,14 @@ class SubmitUpdate:
     digest: bytes
     cid_digest: bytes
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitBatch:
+    """Anybody hands in updates of the current round that participants have signed."""
+
+    round: int
+    updates: tuple[SignedUpdate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,7 @@ class Revoke:
 
 LedgerAction = (
     SubmitUpdate
+    | SubmitBatch
     | Propose
     | Attest
     | ProveEquivocation

@@ -44,19 +44,20 @@ def compute_result(round_number: int, model_digest: bytes, report_digest: bytes)
     return keccak(_MESSAGE_TYPE + _word(round_number) + model_digest + report_digest)
 
 
-def compute_signing_hash(chain_id: int, ledger: str, result: bytes) -> bytes:
+def compute_signing_hash(chain_id: int, ledger: str, message: bytes) -> bytes:
     """Return the 32 bytes that are signed.
 
     Parameters
     ----------
     chain_id, ledger
         The chain, and the address of the task's contract.
-    result
-        See :func:`compute_result`.
+    message
+        The EIP-712 hash of what is signed: a result (:func:`compute_result`) or an update
+        (:func:`fl_chain.protocol.signed_update.compute_update_message`).
     """
     contract = bytes.fromhex(ledger[2:]).rjust(WORD_BYTES, b"\0")
     domain = keccak(_DOMAIN_TYPE + _NAME + _VERSION + _word(chain_id) + contract)
-    return keccak(b"\x19\x01" + domain + result)
+    return keccak(b"\x19\x01" + domain + message)
 
 
 def _word(value: int) -> bytes:

@@ -147,9 +147,9 @@ class _Ledger(EthereumLedger):
         self._reach(points.get(type(action), ""))
         return receipt
 
-    def sign(self, result: bytes) -> Signature:
+    def sign(self, message: bytes) -> Signature:
         self._reach("before the signature")
-        return super().sign(result)
+        return super().sign(message)
 
 
 class _Journal(Journal):

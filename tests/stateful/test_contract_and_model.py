@@ -64,6 +64,7 @@ from fl_chain.protocol.actions import (
     SelectPart,
     SplitPart,
     Stop,
+    SubmitBatch,
     SubmitUpdate,
     UpdateRecord,
     WithdrawBond,
@@ -84,6 +85,7 @@ from fl_chain.protocol.records import (
     decode_log,
     encode_words,
 )
+from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
 from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
 
@@ -233,6 +235,33 @@ class ContractAndModel(RuleBasedStateMachine):
         for actor in actors:
             self.act(actor, SubmitUpdate(self.number(lag), digest, cid_digest, weight))
 
+    @rule(
+        moment=moments,
+        actor=anybody,
+        signers=st.lists(participants, max_size=5),
+        lag=lags,
+        weight=st.sampled_from([1, 2, 10, 10, 1, 0, 11]),
+        digest=digests,
+        cid_digest=digests,
+        is_forged=st.sampled_from([False] * 9 + [True]),
+    )
+    def relay(
+        self,
+        moment: tuple[int, int] | None,
+        actor: int,
+        signers: list[int],
+        lag: int,
+        weight: int,
+        digest: bytes,
+        cid_digest: bytes,
+        is_forged: bool,
+    ) -> None:
+        self.pass_time_to(moment)
+        number, what = self.number(lag), (digest, cid_digest, weight)
+        message = compute_update_message(number, *what)
+        updates = tuple(SignedUpdate(*what, self.sign(who, message, is_forged)) for who in signers)
+        self.act(actor, SubmitBatch(number, updates))
+
     @rule(steps=st.integers(1, 4), offset=st.sampled_from([-1, 0, 0]))
     def move_on(self, steps: int, offset: int) -> None:
         """Do what the phase asks for, so that tasks get somewhere."""
@@ -326,7 +355,7 @@ class ContractAndModel(RuleBasedStateMachine):
         if is_standing and history and history.proposal:
             digests = (history.proposal.model_digest, history.proposal.report_digest)
         number = self.number(lag)
-        signatures = tuple(self.sign(who, number, *digests, is_forged) for who in signers)
+        signatures = tuple(self.sign_result(who, number, *digests, is_forged) for who in signers)
         self.act(actor, Attest(number, *digests, signatures))
 
     @rule(
@@ -341,7 +370,7 @@ class ContractAndModel(RuleBasedStateMachine):
         self.reach_a_proposal(proposed)
         number = self.task.current.round
         for who in order[:count]:
-            signature = self.sign(who, number, attested, self.report())
+            signature = self.sign_result(who, number, attested, self.report())
             self.act(who, Attest(number, attested, self.report(), (signature,)))
 
     @rule(
@@ -359,7 +388,7 @@ class ContractAndModel(RuleBasedStateMachine):
     ) -> None:
         one, other, is_same = signers
         attestations = [
-            Attestation(number, model, WORD[7], self.sign(who, number, model, WORD[7]))
+            Attestation(number, model, WORD[7], self.sign_result(who, number, model, WORD[7]))
             for who, number, model in zip(
                 (one, one if is_same else other), map(self.number, lags), models, strict=True
             )
@@ -389,12 +418,14 @@ class ContractAndModel(RuleBasedStateMachine):
             if wei:
                 self.act(person, ClaimPayout())
 
-    def sign(
+    def sign_result(
         self, who: int, number: int, model: bytes, report: bytes, is_forged: bool = False
     ) -> Signature:
-        result = compute_result(number, model, report)
+        return self.sign(who, compute_result(number, model, report), is_forged)
+
+    def sign(self, who: int, message: bytes, is_forged: bool) -> Signature:
         chain_id = self.chain.chain_id + is_forged
-        return sign_hash(KEYS[who], compute_signing_hash(chain_id, self.ledger, result))
+        return sign_hash(KEYS[who], compute_signing_hash(chain_id, self.ledger, message))
 
     # -------------------------------------------------------------------------------- disputes
 
