@@ -25,7 +25,10 @@
     │   ├── PortTaken
     │   └── ToolchainError            Node, npm or the compiler did not do its part
     ├── LocalStateError         16    disk full, journal or state directory unusable
-    └── KeyFileError            17    keystore missing, malformed, or wrong password
+    ├── KeyFileError            17    keystore missing, malformed, or wrong password
+    └── RelayError              18
+        ├── RelayUnreachable          no relay answers at the URL
+        └── RelayRefused              a relay does not take the update
 
 The audit has exit codes of its own: 0 all checks pass, 1 a check failed, 2 undecidable,
 3 could not run. Every other command ends with 0, with a code above, or with 130 after Ctrl-C.
@@ -51,6 +54,9 @@ __all__ = [
     "MalformedBlob",
     "PortTaken",
     "ProtocolError",
+    "RelayError",
+    "RelayRefused",
+    "RelayUnreachable",
     "StoreError",
     "StoreUnreachable",
     "ToolchainError",
@@ -221,3 +227,17 @@ class KeyFileError(FlChainError):
     """A keystore is missing, malformed, or the password is wrong."""
 
     exit_code = 17
+
+
+class RelayError(FlChainError):
+    """A relay could not do its part."""
+
+    exit_code = 18
+
+
+class RelayUnreachable(RelayError):
+    """No relay answers at the URL."""
+
+
+class RelayRefused(RelayError):
+    """A relay does not take the update that was handed to it."""

@@ -51,6 +51,9 @@ def demo() -> None:
     "--devnet", type=click.Choice(("anvil", "hardhat")), default="anvil", show_default=True
 )
 @click.option(
+    "--relay", "is_relayed", is_flag=True, help="Participants without money, and a relay that pays."
+)
+@click.option(
     "--cheat",
     type=click.Choice(CHEATS),
     help="Let the first aggregator cheat, and a watcher challenge it.",
@@ -66,6 +69,7 @@ def run(
     data: str,
     model: str,
     devnet: str,
+    is_relayed: bool,
     cheat: str | None,
     keep: bool,
     stop: bool,
@@ -77,6 +81,7 @@ def run(
     \b
     fl-chain demo run
     fl-chain demo run --data digits --participants 4 --aggregators 1 --rounds 3
+    fl-chain demo run --data digits --relay
     fl-chain demo run --data digits --cheat wrong-model
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
@@ -90,7 +95,7 @@ def run(
     if cheat and aggregators < 2:
         raise UsageError("an aggregator that cheats needs another one to go on", "--aggregators 2")
     size = (participants, rounds, data, model, devnet, aggregators)
-    options = DemoOptions(state, *size, cheat or "")
+    options = DemoOptions(state, *size, is_relayed, cheat or "")
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:

@@ -24,6 +24,7 @@ COMMANDS = {
     "key": "Make and list keys.",
     "model": "Export models.",
     "participant": "Take part in a task.",
+    "relay": "Hand in for participants what they have signed.",
     "task": "Create a task, admit participants, pause it, stop it.",
 }
 """Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""
@@ -78,7 +79,7 @@ def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
                        fl-chain audit run --task 0x...
 
     Exit codes: 0 done; 10 usage, 11 protocol, 12 IPFS, 13 chain, 14 training data or model,
-    15 devnet, 16 local state, 17 keys; 130 interrupted. An audit: 0 pass, 1 failure,
+    15 devnet, 16 local state, 17 keys, 18 relay; 130 interrupted. An audit: 0 pass, 1 failure,
     2 undecidable, 3 could not run.
     """
     context.meta[_NOUN] = context.invoked_subcommand

@@ -60,16 +60,19 @@ _SENTENCES = {
         "training on partition {partition} of {partitions} (counted from 0),"
         " {examples} {examples:example}"
     ),
+    "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
     "omission": (
         "round {round}: the report of {proposer} lacks update {position}, its bond is taken"
     ),
     "over": "the task is over after {rounds} finalized {rounds:round}",
+    "passed_over_relay": "round {round}: not left to the relay: {reason}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
     "proposed": (
         "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
     ),
     "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
+    "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",
     "resumed": "round {round}: the submission from before the restart is on chain",
     "selected": "round {round}: part {part} is wrong",
     "silent": "round {round}: not attested: {reason}",

@@ -34,6 +34,9 @@ def participant() -> None:
 @click.option(
     "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
 )
+@click.option(
+    "--relay", metavar="URL", help="Hand updates to this relay, which pays.  [default: send them]"
+)
 @patience_option
 @rpc_option
 @ipfs_option
@@ -48,6 +51,7 @@ def run(
     num_partitions: int,
     partitioner: str,
     alpha: float | None,
+    relay: str | None,
     patience: float,
     rpc: str | None,
     ipfs: str | None,
@@ -60,6 +64,7 @@ def run(
 
     \b
     fl-chain participant run --task 0x... --key alice --partition-id 0 --num-partitions 10
+    fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7400
     """
     from fl_chain.roles.join import open_trainer
     from fl_chain.roles.participant import ParticipantRole
@@ -80,6 +85,12 @@ def run(
             progress=progress,
         )
         role = ParticipantRole(
-            ledger, store, trainer, journal, progress=progress, patience_seconds=patience
+            ledger,
+            store,
+            trainer,
+            journal,
+            relay=relay or "",
+            progress=progress,
+            patience_seconds=patience,
         )
         role.run()

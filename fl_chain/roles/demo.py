@@ -24,7 +24,7 @@ from typing import Any
 
 from fl_chain.chain.ether import format_ether
 from fl_chain.errors import DevnetError, UsageError
-from fl_chain.process import signals_held
+from fl_chain.process import choose_port, signals_held
 from fl_chain.protocol.records import BondSlashed, Fault, decode_log
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
@@ -43,6 +43,8 @@ BOND_GWEI = 10**9
 """One ether; every key of a devnet is given a hundred."""
 CHEAT_SECONDS = 5
 """Time for a turn and for a move where an aggregator cheats: people are watching."""
+RELAY = "relay"
+"""Key of the relay, and the name of its process."""
 WATCHER = "watcher"
 """Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
@@ -62,6 +64,8 @@ class DemoOptions:
     """Empty for the data set's usual one."""
     devnet: str = "anvil"
     num_aggregators: int = 3
+    is_relayed: bool = False
+    """Whether a relay sends the updates, and pays for all of them."""
     cheat: str = ""
     """What the first aggregator does wrong, see cheats.py; empty for nothing."""
 
@@ -87,7 +91,7 @@ class DemoEvent:
     """One line of one process."""
 
     source: str
-    """``aggregator-N``, from 1, ``participant-N``, from 0, or ``watcher``."""
+    """``aggregator-N``, from 1, ``participant-N``, from 0, ``relay``, or ``watcher``."""
     event: str
     values: dict[str, Any]
 
@@ -179,11 +183,13 @@ class Demo:
         )
         self.on_step(f"loading {options.data} (downloaded the first time)")
         load_dataset(options.data)
-        watchers = [WATCHER] if options.cheat else []
-        names = ["coordinator", *self._aggregators, *self._participants, *watchers]
+        others = [WATCHER] * bool(options.cheat) + [RELAY] * options.is_relayed
+        names = ["coordinator", *self._aggregators, *self._participants, *others]
         self.on_step(f"making {len(names)} keys")
         addresses = self._make_keys(names)
-        fund(self.services.connect(), list(addresses.values()))
+        unfunded = set(self._participants) if options.is_relayed else set()
+        payers = [address for name, address in addresses.items() if name not in unfunded]
+        fund(self.services.connect(), payers)
         self.on_step("deploying the contracts")
         description = {
             "name": f"demo: {model} on {options.data}",
@@ -219,12 +225,17 @@ class Demo:
         if self.options.cheat:
             arguments = ["challenge", "run", "--key", WATCHER, "--ipfs", nodes[0]]
             self._start(WATCHER, [*arguments, "--inbox", str(self._inbox)])
+        handing_in: list[str] = []
+        if self.options.is_relayed:
+            port = choose_port(0, RELAY)
+            self._start(RELAY, ["relay", "run", "--key", RELAY, "--port", str(port)])
+            handing_in = ["--relay", f"http://127.0.0.1:{port}"]
         count = self.options.num_participants
         for index, name in enumerate(self._participants):
             node = nodes[index % len(nodes)]
             arguments = ["participant", "run", "--key", name, "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
-            self._start(name, arguments)
+            self._start(name, [*arguments, *handing_in])
 
     def events(self) -> Iterator[DemoEvent]:
         """Yield what the processes report until all have ended.

@@ -21,6 +21,7 @@ from fl_chain.protocol.records import (
     RoundOpened,
     TaskStopped,
 )
+from fl_chain.relay.client import RelayClient
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
@@ -32,6 +33,7 @@ from fl_chain.roles.liveness import (
 )
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
+from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.trainer import Trainer
 
@@ -57,6 +59,9 @@ class ParticipantRole:
         Trains on the participant's own data.
     journal
         Survives restarts.
+    relay
+        URL of a relay that hands the updates in and pays for them; empty if the participant does
+        both.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class ParticipantRole:
         trainer: Trainer,
         journal: Journal,
         *,
+        relay: str = "",
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
     ) -> None:
@@ -77,7 +83,11 @@ class ParticipantRole:
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._wait_reporter = WaitReporter(progress)
-        self._has_shown_funds = False
+        self._submission: DirectSubmission | RelayedSubmission = DirectSubmission(self.follower)
+        if relay:
+            client = RelayClient(relay)
+            self._submission = RelayedSubmission(self.follower, client, progress, self._patiently)
+        self._must_show_funds = self._submission.needs_funds
 
     def run(self) -> None:
         """Work until the task is over.
@@ -109,9 +119,9 @@ class ParticipantRole:
                     f"{self._ledger.sender} is not admitted to this task",
                     "ask the coordinator for: fl-chain task admit",
                 )
-            if not self._has_shown_funds:
+            if self._must_show_funds:
                 self._patiently(self._ledger.check_funds)
-                self._has_shown_funds = True
+                self._must_show_funds = False
             self._take_part(round_number)
         elif not self._patiently(lambda: move_on(self.follower, GRACE_SECONDS, self._progress)):
             self._wait_reporter.report(self.follower)
@@ -128,7 +138,7 @@ class ParticipantRole:
         action = SubmitUpdate(round_number, digest, cid.digest, entry.weight)
         try:
             with timed(values, "submit_seconds"):
-                receipt = self._patiently(lambda: self._ledger.send(action))
+                gas = self._patiently(lambda: self._submission.submit(action))
         except TransactionRejected as error:
             if error.error not in (*LOST_RACES, ALREADY_SUBMITTED):
                 raise
@@ -144,7 +154,7 @@ class ParticipantRole:
                 "cid": str(cid),
                 "bytes": len(entry.blob),
                 "weight": entry.weight,
-                "gas": receipt.gas_used,
+                "gas": gas,
             },
         )
 

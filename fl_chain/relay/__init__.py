@@ -1,0 +1,1 @@
+"""The edge between participants and a relay: signed updates over HTTP."""

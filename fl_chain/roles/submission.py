@@ -1,0 +1,148 @@
+"""How a participant's update gets to the ledger: in its own transaction, or through a relay."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from fl_chain.errors import InsufficientFunds, RelayError, RelayUnreachable
+from fl_chain.protocol.actions import SubmitUpdate
+from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.records import RoundAborted, TaskStopped, UpdateSubmitted
+from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
+from fl_chain.relay.client import RelayClient
+from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.progress import Progress
+
+LOOK_SECONDS = 1
+"""Longest wait for news of the own update before looking again."""
+REPEAT_SECONDS = 5
+"""Time after which an update is handed in again, since a relay that was killed has forgotten it."""
+
+
+class DirectSubmission:
+    """Sends the update itself, and pays for it.
+
+    Parameters
+    ----------
+    follower
+        The task, with the participant's key.
+    """
+
+    needs_funds = True
+
+    def __init__(self, follower: TaskFollower) -> None:
+        self._follower = follower
+
+    def submit(self, action: SubmitUpdate) -> int:
+        """Record the update; return the gas that it cost.
+
+        Raises
+        ------
+        TransactionRejected, InsufficientFunds, ChainUnreachable
+        """
+        return self._follower.ledger.send(action).gas_used
+
+
+class RelayedSubmission:
+    """Signs the update and hands it to a relay, which pays; falls back on sending it itself.
+
+    It falls back if the relay refuses, and when half of the time is gone that was left of
+    collection as the update was made. A participant without money, who cannot, goes on handing
+    the update in until collection is over.
+
+    Parameters
+    ----------
+    follower
+        The task, with the participant's key.
+    relay
+        Where updates are handed in.
+    progress
+        Told when the relay is passed over.
+    """
+
+    needs_funds = False
+
+    def __init__(
+        self,
+        follower: TaskFollower,
+        relay: RelayClient,
+        progress: Progress,
+        patiently: Callable[[Callable[[], Any]], Any],
+    ) -> None:
+        self._follower = follower
+        self._relay = relay
+        self._progress = progress
+        self._patiently = patiently
+
+    def submit(self, action: SubmitUpdate) -> int:
+        """See that the update is recorded; return the gas that it cost the participant.
+
+        Raises
+        ------
+        TransactionRejected, ChainUnreachable
+        RelayError, InsufficientFunds
+            The relay did not do it, and the participant cannot pay for it.
+        """
+        until = self._follower.task.collect_until
+        half = self._follower.now + max(0, until - self._follower.now) // 2
+        handover = self._sign(action)
+        try:
+            if self._hand_in_until(half, handover):
+                return 0
+            reason: RelayError = RelayUnreachable(
+                f"the relay at {self._relay.url} did not hand the update in in time"
+            )
+        except RelayError as error:
+            reason = error
+        self._progress("passed_over_relay", {"round": action.round, "reason": reason.message})
+        try:
+            return self._follower.ledger.send(action).gas_used
+        except InsufficientFunds:
+            with contextlib.suppress(RelayError):
+                if self._hand_in_until(until, handover):
+                    return 0
+            raise reason from None
+
+    def _sign(self, action: SubmitUpdate) -> Handover:
+        what = (action.digest, action.cid_digest, action.weight)
+        ledger = self._follower.ledger
+        signature = ledger.sign(compute_update_message(action.round, *what))
+        update = SignedUpdate(*what, signature)
+        return Handover(ledger.chain_id, ledger.address, action.round, update)
+
+    def _hand_in_until(self, until: int, handover: Handover) -> bool:
+        """Hand in and wait for the record, no longer than ``until``; return whether it is there.
+
+        Raises
+        ------
+        RelayError
+            The relay refuses, or was away the whole time.
+        """
+        while True:
+            away: RelayUnreachable | None = None
+            try:
+                self._relay.hand_in(handover)
+            except RelayUnreachable as error:
+                away = error
+            pause = LOOK_SECONDS if away else REPEAT_SECONDS
+            if self._is_recorded_by(min(until, self._follower.now + pause), handover.round):
+                return True
+            if self._follower.now >= until or self._follower.phase != Phase.COLLECTING:
+                if away:
+                    raise away
+                return False
+
+    def _is_recorded_by(self, until: int, round_number: int) -> bool:
+        """Wait until the own update is on record, or no longer after ``until``, in seconds."""
+        while True:
+            self._follower.ledger.watch(UpdateSubmitted, RoundAborted, TaskStopped)
+            self._patiently(self._follower.refresh)
+            task = self._follower.task
+            if task.last_round_of.get(self._follower.ledger.sender) == round_number:
+                return True
+            is_over = task.current.round != round_number or self._follower.now >= until
+            if is_over or self._follower.phase != Phase.COLLECTING:
+                return False
+            self._follower.ledger.wait(LOOK_SECONDS)
