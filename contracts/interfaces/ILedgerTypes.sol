@@ -240,6 +240,10 @@ interface ILedgerTypes {
     error WrongOpening(bytes32 digest, uint256 index, uint256 numChunks);
     error WrongAnswer();
     error PartsOutOfRange(uint256 part);
+    /// @param offset first byte of the integer that was asked for
+    /// @param width bytes of that integer
+    /// @param length bytes that there are
+    error BeyondEnd(uint256 offset, uint256 width, uint256 length);
     error UnknownRecord(address participant, uint32 sequence);
     error NoOmission(uint32 sequence);
     error TaskOver(uint32 round, Phase current);

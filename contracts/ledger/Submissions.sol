@@ -27,12 +27,12 @@ abstract contract Submissions is LedgerViews {
         bytes32 history = _historyHash;
         bytes32 domain = Attestations.domain();
         uint32 sequence = current.numUpdates;
-        // INVARIANT P-161: what comes after the target is reached, or from a participant that has submitted,
+        // INVARIANT P-136: what comes after the target is reached, or from a participant that has submitted,
         // is passed over, so that nobody stops a batch by being faster.
         for (uint256 i = 0; i < updates.length; ++i) {
             if (sequence == _targetUpdates) break;
             SignedUpdate calldata update = updates[i];
-            // INVARIANT P-160: a relayed update is what an admitted participant signed for this round of this
+            // INVARIANT P-135: a relayed update is what an admitted participant signed for this round of this
             // ledger on this chain.
             address signer = SignedUpdates.signerIn(domain, round, update);
             Participant storage participant = _participants[signer];
@@ -45,7 +45,7 @@ abstract contract Submissions is LedgerViews {
                 ++sequence; // at most targetUpdates
             }
         }
-        // INVARIANT P-162: a batch that adds nothing is refused, so that its sender does not pay for it.
+        // INVARIANT P-137: a batch that adds nothing is refused, so that its sender does not pay for it.
         if (sequence == current.numUpdates) revert NothingSubmitted(round);
         _advance(current, sequence);
         _historyHash = history;

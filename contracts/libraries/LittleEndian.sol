@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
+
 /// @title Integers of a blob, read from bytes of calldata
 /// @notice Blobs hold lanes and parameters as little-endian integers in two's complement
 /// (docs/spec.md, 5.4): an update `int16At`, a model `int32At`. Offsets count bytes from the start of
@@ -9,11 +11,6 @@ pragma solidity 0.8.37;
 /// What does not lie wholly within the slice is no value, least of all zero: reading it reverts with
 /// `BeyondEnd`. A caller to whom a slice that ends early means something compares its length first.
 library LittleEndian {
-    /// @param offset first byte of the integer that was asked for
-    /// @param width bytes of that integer
-    /// @param length bytes that there are
-    error BeyondEnd(uint256 offset, uint256 width, uint256 length);
-
     /// @notice The byte at `offset`.
     function uint8At(bytes calldata data, uint256 offset) internal pure returns (uint8) {
         return uint8(data[_within(data, offset, 1)]);
@@ -35,7 +32,7 @@ library LittleEndian {
     /// Returns `offset`, from which `width` bytes can be read.
     function _within(bytes calldata data, uint256 offset, uint256 width) private pure returns (uint256) {
         // INVARIANT P-104: no integer is read from beyond the bytes that were shown.
-        if (data.length < width || offset > data.length - width) revert BeyondEnd(offset, width, data.length);
+        if (data.length < width || offset > data.length - width) revert ILedgerTypes.BeyondEnd(offset, width, data.length);
         return offset;
     }
 }

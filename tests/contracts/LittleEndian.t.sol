@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {LittleEndian} from "../../contracts/libraries/LittleEndian.sol";
 import {Assertions} from "./LedgerTest.sol";
 import {vm} from "./Vm.sol";
@@ -77,6 +78,6 @@ contract LittleEndianTest is Assertions {
     }
 
     function _expectBeyondEnd(uint256 offset, uint256 width, uint256 length) private {
-        vm.expectRevert(abi.encodeWithSelector(LittleEndian.BeyondEnd.selector, offset, width, length));
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.BeyondEnd.selector, offset, width, length));
     }
 }

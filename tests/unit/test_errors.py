@@ -123,6 +123,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "NoEquivocation",
         "NoOmission",
         "NotChallenger",
+        "NothingSubmitted",
         "NotCoordinator",
         "NotEnrolled",
         "NotProposer",
