@@ -6,6 +6,7 @@ import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
 import {Disputes} from "./ledger/Disputes.sol";
 import {LedgerState} from "./ledger/LedgerState.sol";
 import {Attestations, Signature} from "./libraries/Attestations.sol";
+import {Commitments} from "./libraries/Commitments.sol";
 import {Fault} from "./libraries/Faults.sol";
 import {History} from "./libraries/History.sol";
 import {Phase} from "./libraries/Phases.sol";
@@ -54,6 +55,8 @@ contract RoundLedger is Bonds, DisputeForwarder {
     }
 
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
+        // INVARIANT P-150: where a commitment is asked for, no update enters without one.
+        if (_commitSeconds != 0) revert CommitmentsRequired();
         CurrentRound memory current = _current;
         // INVARIANT P-05: updates enter the current round only, while it collects.
         if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
@@ -62,21 +65,42 @@ contract RoundLedger is Bonds, DisputeForwarder {
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
         // INVARIANT P-07: at most one update per participant and round.
         if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
-        // INVARIANT P-08: the sum of weights stays within targetUpdates * maxWeight.
-        if (weight == 0 || weight > _maxWeight) revert WeightOutOfRange(weight, _maxWeight);
-        _requireDigest(digest);
-        _requireDigest(cidDigest);
+        _recordUpdate(current, _targetUpdates, digest, cidDigest, weight);
+    }
+
+    function commitUpdate(uint32 round, bytes32 commitment) external {
+        _requireCommitments();
+        CurrentRound memory current = _current;
+        // INVARIANT P-151: commitments enter the current round only, while it commits, one per admitted
+        // participant.
+        if (round != current.round || !_isCommitting(current)) _requirePhase(current, round, Phase.COMMITTING);
+        Participant memory participant = _participants[msg.sender];
+        if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (participant.lastRound == round) revert AlreadyCommitted(round, msg.sender);
 
         uint40 timestamp = _now();
-        uint32 sequence = current.numUpdates;
-        bytes32 record = History.emitRecord(
-            2, abi.encode(UpdateSubmitted.selector, round, msg.sender, sequence, digest, cidDigest, weight, timestamp)
-        );
-        current.numUpdates = sequence + 1;
-        if (current.numUpdates == _targetUpdates) current.closedAt = timestamp;
-        _current = current;
-        _participants[msg.sender] = Participant(true, round, sequence, bytes23(record));
-        _historyHash = History.append(_historyHash, record);
+        Committing memory committing_ = _committingOf(current);
+        committing_.numCommitted += 1;
+        if (committing_.numCommitted == _targetUpdates) committing_.closedAt = timestamp;
+        _committing = committing_;
+        _participants[msg.sender] = Participant(true, round, Commitments.PENDING, bytes23(commitment));
+        _record(2, abi.encode(UpdateCommitted.selector, round, msg.sender, commitment, timestamp));
+    }
+
+    function revealUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight, bytes32 salt) external {
+        _requireCommitments();
+        CurrentRound memory current = _current;
+        // INVARIANT P-153: nothing is revealed while anybody can still commit, or after the deadline.
+        if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
+        Participant memory participant = _participants[msg.sender];
+        if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (participant.lastRound != round) revert NotCommitted(round, msg.sender);
+        if (participant.lastSequence != Commitments.PENDING) revert AlreadySubmitted(round, msg.sender);
+        // INVARIANT P-152: what is revealed is what the sender itself committed to, here and in this round.
+        bytes32 commitment = Commitments.commitmentTo(round, msg.sender, digest, cidDigest, weight, salt);
+        if (bytes23(commitment) != participant.lastRecord) revert WrongReveal(commitment);
+        // Committing is over, so that nobody else can follow.
+        _recordUpdate(current, _committing.numCommitted, digest, cidDigest, weight);
     }
 
     function propose(
@@ -210,6 +234,33 @@ contract RoundLedger is Bonds, DisputeForwarder {
         _record(0, abi.encode(TaskStopped.selector, timestamp));
     }
 
+    /// Records the sender's update of the current round, which is the last one if it is the
+    /// `target`-th.
+    function _recordUpdate(
+        CurrentRound memory current,
+        uint32 target,
+        bytes32 digest,
+        bytes32 cidDigest,
+        uint32 weight
+    ) private {
+        // INVARIANT P-08: the sum of weights stays within targetUpdates * maxWeight.
+        if (weight == 0 || weight > _maxWeight) revert WeightOutOfRange(weight, _maxWeight);
+        _requireDigest(digest);
+        _requireDigest(cidDigest);
+
+        uint40 timestamp = _now();
+        uint32 round = current.round;
+        uint32 sequence = current.numUpdates;
+        bytes32 record = History.emitRecord(
+            2, abi.encode(UpdateSubmitted.selector, round, msg.sender, sequence, digest, cidDigest, weight, timestamp)
+        );
+        current.numUpdates = sequence + 1;
+        if (current.numUpdates == target) current.closedAt = timestamp;
+        _current = current;
+        _participants[msg.sender] = Participant(true, round, sequence, bytes23(record));
+        _historyHash = History.append(_historyHash, record);
+    }
+
     /// Makes the proposed model final and opens the next round.
     function _finalize(CurrentRound memory current) private {
         _endDispute();
@@ -229,6 +280,10 @@ contract RoundLedger is Bonds, DisputeForwarder {
 
     function _requireCoordinator() private view {
         if (msg.sender != coordinator) revert NotCoordinator(msg.sender, coordinator);
+    }
+
+    function _requireCommitments() private view {
+        if (_commitSeconds == 0) revert NoCommitments();
     }
 
     function _recordAbort(uint32 round) private {

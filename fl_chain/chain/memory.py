@@ -29,6 +29,7 @@ from fl_chain.protocol.actions import (
     Attest,
     Challenge,
     ClaimPayout,
+    CommitUpdate,
     ConcludeDispute,
     DecideUpdate,
     DepositBond,
@@ -39,6 +40,7 @@ from fl_chain.protocol.actions import (
     ProveEquivocation,
     ProveOmission,
     Remove,
+    RevealUpdate,
     SelectPart,
     SplitPart,
     Stop,
@@ -46,9 +48,11 @@ from fl_chain.protocol.actions import (
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.committee import NOBODY, refuse
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
     AggregatorAppointed,
     BondDeposited,
     BondSlashed,
@@ -69,6 +73,7 @@ from fl_chain.protocol.records import (
     TaskParameters,
     TaskPaused,
     TaskStopped,
+    UpdateCommitted,
     UpdateSubmitted,
     append_history,
     compute_history_start,
@@ -151,19 +156,15 @@ class MemoryChain:
         task = self.task
         match action:
             case SubmitUpdate():
-                task.check_submit(sender, action.round, action.weight, now)
-                _require_digests(action.digest, action.cid_digest)
-                return [
-                    UpdateSubmitted(
-                        action.round,
-                        sender,
-                        task.current.num_updates,
-                        action.digest,
-                        action.cid_digest,
-                        action.weight,
-                        now,
-                    )
-                ]
+                if task.parameters.commit_seconds:
+                    refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
+                return [self._submit(sender, action, now)]
+            case CommitUpdate():
+                task.check_commit(sender, action.round, now)
+                return [UpdateCommitted(action.round, sender, action.commitment, now)]
+            case RevealUpdate():
+                self._check_reveal(sender, action, now)
+                return [self._submit(sender, action, now)]
             case Propose():
                 return self._propose(sender, action, now)
             case Attest():
@@ -212,6 +213,39 @@ class MemoryChain:
                 if participant in self.enrolled:
                     refuse("StillEnrolled", f"{participant} is enrolled")
                 return [ParticipantRemoved(participant, now)]
+
+    def _check_reveal(self, sender: str, action: RevealUpdate, now: int) -> None:
+        task = self.task
+        if not task.parameters.commit_seconds:
+            refuse("NoCommitments", "in this task nobody commits to an update before it submits")
+        task.check_may_submit(sender, action.round, now)
+        commitment = compute_commitment(
+            self.chain_id,
+            self.address,
+            action.round,
+            sender,
+            action.digest,
+            action.cid_digest,
+            action.weight,
+            action.salt,
+        )
+        if not commitment.startswith(task.pending[sender].commitment[:RECORD_PREFIX_BYTES]):
+            refuse("WrongReveal", f"{sender} has committed to another update")
+
+    def _submit(
+        self, sender: str, action: SubmitUpdate | RevealUpdate, now: int
+    ) -> UpdateSubmitted:
+        self.task.check_submit(sender, action.round, action.weight, now)
+        _require_digests(action.digest, action.cid_digest)
+        return UpdateSubmitted(
+            action.round,
+            sender,
+            self.task.current.num_updates,
+            action.digest,
+            action.cid_digest,
+            action.weight,
+            now,
+        )
 
     def _propose(self, sender: str, action: Propose, now: int) -> list[LedgerRecord]:
         digests = (action.model_digest, action.model_cid_digest)

@@ -11,6 +11,7 @@ from fl_chain.protocol.records import (
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    UpdateCommitted,
     UpdateSubmitted,
 )
 
@@ -48,6 +49,17 @@ class Proposal:
     report_digest: bytes = bytes(32)
 
 
+@dataclass(frozen=True, slots=True)
+class Committing:
+    """How far committing has got in a round; the fields are those of the contract."""
+
+    round: int = 0
+    """The last round with a commitment, 0 before the first."""
+    num_committed: int = 0
+    closed_at: int = 0
+    """When the target closed committing, in block time; 0 as long as only time does."""
+
+
 @dataclass(slots=True)
 class RoundHistory:
     """Everything on record about one round."""
@@ -61,3 +73,4 @@ class RoundHistory:
     """Proposals that were dropped, in order."""
     finalized: RoundFinalized | None = None
     aborted: RoundAborted | None = None
+    commitments: list[UpdateCommitted] = field(default_factory=list)
