@@ -59,7 +59,9 @@ contract RoundLedger is Bonds, DisputeForwarder {
         if (_commitSeconds != 0) revert CommitmentsRequired();
         CurrentRound memory current = _current;
         // INVARIANT P-05: updates enter the current round only, while it collects.
-        if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
+        if (round != current.round || !_isOpenUntil(current, _collectSeconds)) {
+            _requirePhase(current, round, Phase.COLLECTING);
+        }
         Participant memory participant = _participants[msg.sender];
         // INVARIANT P-06: only admitted participants submit, and only for themselves.
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -34,6 +34,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Abort,
     Admit,
     Attest,
+    CommitUpdate,
     DepositBond,
     Enrol,
     Finalize,
@@ -41,16 +42,19 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Propose,
     RegistryAction,
     Remove,
+    RevealUpdate,
     Revoke,
     Stop,
     SubmitUpdate,
 )
 from fl_chain.protocol.attestation import compute_result, compute_signing_hash  # noqa: E402
+from fl_chain.protocol.commitment import compute_commitment  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
 START = 2_000_000_000
 NUM_ROUNDS = 12
+NUM_COMMITTED_ROUNDS = 3
 NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
@@ -130,7 +134,7 @@ def measure(connection: ChainConnection) -> Measurement:
         connection.call("anvil_setBalance", member, hex(10**18))
         connection.call("anvil_impersonateAccount", member)
 
-    def deploy() -> str:
+    def deploy(parameters: TaskParameters = parameters) -> str:
         creation = encode_creation(LEDGER, parameters, committee)
         receipt = chain.send(coordinator, creation)
         gas["deploy the ledger"] = int(receipt["gasUsed"], 16)
@@ -167,6 +171,26 @@ def measure(connection: ChainConnection) -> Measurement:
     gas["propose, every later model"] = median_low(proposed[3:])
     gas["attest, as the quorum"] = median_low(attested[3:-1])
     gas["finalize, with the next round"] = median_low(finalized[1:])
+
+    ledger = deploy(replace(parameters, commit_seconds=COLLECT_SECONDS))
+    chain.act(coordinator, ledger, Admit(tuple(people)))
+    for who in committee:
+        chain.act(who, ledger, DepositBond(BOND))
+    for number in range(1, NUM_COMMITTED_ROUNDS + 1):
+        place = connection.chain_id, ledger.lower(), number
+        commitments = [compute_commitment(*place, who, WORD, WORD, 60_000, WORD) for who in people]
+        committed = [
+            chain.act(who, ledger, CommitUpdate(number, commitment))
+            for who, commitment in zip(people, commitments, strict=True)
+        ]
+        reveal = RevealUpdate(number, WORD, WORD, 60_000, WORD)
+        revealed = [chain.act(who, ledger, reveal) for who in people]
+        proposer = committee[(number - 1) % len(committee)]
+        chain.act(proposer, ledger, Propose(number, *[WORD] * 4))
+        chain.now += 10
+        chain.act(anybody, ledger, Finalize(number))
+    gas["commit to an update"] = median_low(committed)
+    gas["reveal an update"] = median_low(revealed)
 
     ledger = deploy()
     chain.act(coordinator, ledger, Admit((people[0],)))

@@ -107,15 +107,20 @@ abstract contract LedgerState is ILedgerTypes {
     /// Whether updates enter now; says so without a look at the proposal, since none can exist before
     /// collection has closed.
     function _isCollecting(CurrentRound memory current) internal view returns (bool) {
+        if (_commitSeconds == 0) return _isOpenUntil(current, _collectSeconds);
+        return _isCommitted(current) && current.closedAt == 0 && !current.isStopped
+            && block.timestamp <= _collectUntil(current);
+    }
+
+    /// Whether nothing but time closes the current round, and so many seconds have not passed.
+    function _isOpenUntil(CurrentRound memory current, uint256 duration) internal view returns (bool) {
         return block.timestamp >= current.openedAt && current.closedAt == 0 && !current.isStopped
-            && block.timestamp <= _collectUntil(current) && (_commitSeconds == 0 || _isCommitted(current));
+            && block.timestamp <= current.openedAt + duration;
     }
 
     /// Whether commitments enter now; without a look at the proposal, for the same reason.
     function _isCommitting(CurrentRound memory current) internal view returns (bool) {
-        return _commitSeconds != 0 && block.timestamp >= current.openedAt && current.closedAt == 0
-            && !current.isStopped && block.timestamp <= _commitUntil(current)
-            && _committingOf(current).closedAt == 0;
+        return _commitSeconds != 0 && _isOpenUntil(current, _commitSeconds) && _committingOf(current).closedAt == 0;
     }
 
     /// Whether committing is over, with enough commitments for a model.
