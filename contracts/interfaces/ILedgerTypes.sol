@@ -63,7 +63,7 @@ interface ILedgerTypes {
         uint32 numFinalized;
         /// Block time in seconds; in the future while the round is SCHEDULED.
         uint40 openedAt;
-        /// Block time at which the target closed collection, or a second after a rejection, when the
+        /// Block time at which the target, or the last reveal, closed collection, or a second after a rejection, when the
         /// turns begin again, or the end of the task; 0 as long as only time closes collection.
         uint40 closedAt;
         /// No later round opens before this time.

@@ -49,7 +49,7 @@ def encode_action(action: LedgerAction | RegistryAction) -> bytes:
     """Return the input of the transaction that carries out an action."""
     kind = type(action).__name__
     entry = _functions()[kind[0].lower() + kind[1:]]
-    # Moves of a dispute are handed on, under arguments without names but in the order of the fields.
+    # Moves of a dispute have arguments without names there, in the order of the fields.
     names = [field.name for field in fields(action)]
     return _selector(entry) + encode(
         [_type_of(argument) for argument in entry["inputs"]],

@@ -216,9 +216,9 @@ class MemoryChain:
 
     def _check_reveal(self, sender: str, action: RevealUpdate, now: int) -> None:
         task = self.task
-        if not task.parameters.commit_seconds:
-            refuse("NoCommitments", "in this task nobody commits to an update before it submits")
-        task.check_may_submit(sender, action.round, now)
+        task.check_has_commitments()
+        # The contract looks at the weight after the commitment, so not at this one yet.
+        task.check_submit(sender, action.round, task.parameters.max_weight, now)
         commitment = compute_commitment(
             self.chain_id,
             self.address,

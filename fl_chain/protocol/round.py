@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
+from fl_chain.protocol.committing import CommittingTask
 from fl_chain.protocol.dispute import (
     Dispute,
     Stage,
@@ -48,13 +49,13 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
     ValueAnswered,
 )
-from fl_chain.protocol.state import Committing, CurrentRound, Proposal, RoundHistory
+from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
 ANYBODY = ""
 """In place of an address: that of whoever did it."""
 
 
-class Task:
+class Task(CommittingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -64,6 +65,7 @@ class Task:
     """
 
     def __init__(self, created: TaskCreated) -> None:
+        super().__init__()
         self.coordinator = created.coordinator
         self.parameters = created.parameters
         self.committee = Committee(created.parameters.bond)
@@ -72,9 +74,6 @@ class Task:
         self.last_round_of: dict[str, int] = {}
         """Participant to the round of its last update."""
         self.current = CurrentRound(0, 0, 0, 0, 0)
-        self.committing = Committing()
-        self.pending: dict[str, UpdateCommitted] = {}
-        """Participant to its last commitment, until it is revealed."""
         self.proposal = Proposal()
         self.dispute = Dispute()
         self.claimed_parts: tuple[int, ...] = ()
@@ -107,47 +106,6 @@ class Task:
         if has_enough and now <= self.turn_at(len(self.committee.members)):
             return Phase.AGGREGATING
         return Phase.EXPIRED
-
-    @property
-    def num_committed(self) -> int:
-        """How many participants have committed in the current round."""
-        return self._committing.num_committed
-
-    @property
-    def has_commitments(self) -> bool:
-        """Whether the current round has enough commitments for a model, if it needs any."""
-        parameters = self.parameters
-        return not parameters.commit_seconds or self.num_committed >= parameters.min_updates
-
-    @property
-    def commit_until(self) -> int:
-        """Last second at which the current round commits, if the target is not reached before."""
-        return self.current.opened_at + self.parameters.commit_seconds
-
-    @property
-    def collect_until(self) -> int:
-        """Last second at which the current round collects, if nothing closes collection before."""
-        start = self._committing.closed_at or self.commit_until
-        return start + self.parameters.collect_seconds
-
-    def is_committed(self, now: int) -> bool:
-        """Return whether committing to updates of an open round is over at block time ``now``.
-
-        It is over from the start in a task without commitments.
-        """
-        if not self.parameters.commit_seconds or self._committing.closed_at:
-            return True
-        return now > self.commit_until
-
-    def has_committed(self, participant: str) -> bool:
-        """Return whether a participant has an unrevealed commitment in the current round."""
-        pending = self.pending.get(participant)
-        return pending is not None and pending.round == self.current.round
-
-    @property
-    def _committing(self) -> Committing:
-        number = self.current.round
-        return self.committing if self.committing.round == number else Committing(number)
 
     def turn_at(self, rank: int) -> int:
         """Return from when the aggregator of a rank may propose in the current round.
@@ -282,35 +240,14 @@ class Task:
         InvalidTransition
             With the name of the custom error that the contract would answer.
         """
-        self.check_may_submit(participant, round_number, now)
-        if not 1 <= weight <= self.parameters.max_weight:
-            refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
-
-    def check_may_submit(self, participant: str, round_number: int, now: int) -> None:
-        """Check the same, whatever the weight."""
         self.check_round(round_number, Action.SUBMIT, now)
         if participant not in self.admitted:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
         if self.last_round_of.get(participant) == round_number:
             refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
-        if self.parameters.commit_seconds and not self.has_committed(participant):
-            refuse("NotCommitted", f"{participant} did not commit in round {round_number}")
-
-    def check_commit(self, participant: str, round_number: int, now: int) -> None:
-        """Check that a participant may commit to its update at block time ``now``.
-
-        Raises
-        ------
-        InvalidTransition
-            With the name of the custom error that the contract would answer.
-        """
-        if not self.parameters.commit_seconds:
-            refuse("NoCommitments", "in this task nobody commits to an update before it submits")
-        self.check_round(round_number, Action.COMMIT, now)
-        if participant not in self.admitted:
-            refuse("NotAdmitted", f"{participant} is not admitted to the task")
-        if self.has_committed(participant):
-            refuse("AlreadyCommitted", f"{participant} has committed in round {round_number}")
+        self.check_committed(participant)
+        if not 1 <= weight <= self.parameters.max_weight:
+            refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
 
     def check_propose(self, aggregator: str, round_number: int, now: int) -> None:
         """Check that an aggregator may propose at block time ``now``.
@@ -451,22 +388,12 @@ class Task:
         self.last_round_of[record.participant] = record.round
         self.rounds[record.round].updates.append(record)
         self.pending.pop(record.participant, None)
-        parameters = self.parameters
-        target = self.num_committed if parameters.commit_seconds else parameters.target_updates
-        is_last = record.sequence + 1 == target
+        is_last = record.sequence + 1 == self.closing_updates
         self.current = replace(
             self.current,
             num_updates=record.sequence + 1,
             closed_at=record.timestamp if is_last else 0,
         )
-
-    def _apply_committed(self, record: UpdateCommitted) -> None:
-        self.check_commit(record.participant, record.round, record.timestamp)
-        self.pending[record.participant] = record
-        self.rounds[record.round].commitments.append(record)
-        count = self.num_committed + 1
-        is_last = count == self.parameters.target_updates
-        self.committing = Committing(record.round, count, record.timestamp if is_last else 0)
 
     def _apply_proposed(self, record: ModelProposed) -> None:
         result = compute_result(record.round, record.model_digest, record.report_digest)

@@ -27,8 +27,8 @@ class CurrentRound:
     opened_at: int
     """Seconds since the epoch; in the future while the round is SCHEDULED."""
     closed_at: int = 0
-    """When the target closed collection, a rejection let the turns begin again, or the task ended;
-    0 as long as only time closes collection."""
+    """When the target or the last reveal closed collection, a rejection let the turns begin again,
+    or the task ended; 0 as long as only time closes collection."""
     paused_until: int = 0
     """No later round opens before this time."""
     is_stopped: bool = False
