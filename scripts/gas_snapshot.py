@@ -34,6 +34,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Abort,
     Admit,
     Attest,
+    CommitUpdate,
     DepositBond,
     Enrol,
     Finalize,
@@ -41,18 +42,21 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Propose,
     RegistryAction,
     Remove,
+    RevealUpdate,
     Revoke,
     Stop,
     SubmitBatch,
     SubmitUpdate,
 )
 from fl_chain.protocol.attestation import compute_result, compute_signing_hash  # noqa: E402
+from fl_chain.protocol.commitment import compute_commitment  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message  # noqa: E402
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
 START = 2_000_000_000
 NUM_ROUNDS = 12
+NUM_COMMITTED_ROUNDS = 3
 NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
@@ -181,6 +185,27 @@ def measure(connection: ChainConnection) -> Measurement:
     )
     updates = tuple(SignedUpdate(WORD, WORD, 60_000, sign_hash(key, message)) for key in keys)
     gas[f"submit a batch of {BATCH}"] = chain.act(anybody, ledger, SubmitBatch(1, updates))
+
+    committing = replace(parameters, commit_seconds=COLLECT_SECONDS)
+    ledger = str(deploy(committing)["contractAddress"])
+    chain.act(coordinator, ledger, Admit(tuple(people)))
+    for who in committee:
+        chain.act(who, ledger, DepositBond(BOND))
+    for number in range(1, NUM_COMMITTED_ROUNDS + 1):
+        place = connection.chain_id, ledger.lower(), number
+        commitments = [compute_commitment(*place, who, WORD, WORD, 60_000, WORD) for who in people]
+        committed = [
+            chain.act(who, ledger, CommitUpdate(number, commitment))
+            for who, commitment in zip(people, commitments, strict=True)
+        ]
+        reveal = RevealUpdate(number, WORD, WORD, 60_000, WORD)
+        revealed = [chain.act(who, ledger, reveal) for who in people]
+        proposer = committee[(number - 1) % len(committee)]
+        chain.act(proposer, ledger, Propose(number, *[WORD] * 4))
+        chain.now += 10
+        chain.act(anybody, ledger, Finalize(number))
+    gas["commit to an update"] = median_low(committed)
+    gas["reveal an update"] = median_low(revealed)
 
     ledger = str(deploy()["contractAddress"])
     chain.act(coordinator, ledger, Admit((people[0],)))

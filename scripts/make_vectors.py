@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.vectors import (  # noqa: E402
     audits,
     blobs,
+    commitments,
     documents,
     encodings,
     numbers,
@@ -45,6 +46,8 @@ MAKERS = {
     "round/transitions.json": rounds.make_transitions,
     "round/phases.json": rounds.make_phases,
     "round/replay.json": replays.make_replay,
+    "round/replay_commitments.json": commitments.make_replay,
+    "commitment/commitment.json": commitments.make_commitments,
     **audits.MAKERS,
 }
 

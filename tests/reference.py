@@ -276,6 +276,7 @@ TASK_PARAMETERS = (
     ("header_chunks", "uint32"),
     ("num_values", "uint32"),
     ("fraction_shift", "uint32"),
+    ("commit_seconds", "uint32"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -404,6 +405,15 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
     "RoundAborted": (1, (("round", "uint32"), ("timestamp", "uint40"))),
     "TaskPaused": (0, (("until", "uint40"), ("timestamp", "uint40"))),
     "TaskStopped": (0, (("timestamp", "uint40"),)),
+    "UpdateCommitted": (
+        2,
+        (
+            ("round", "uint32"),
+            ("participant", "address"),
+            ("commitment", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
     "RegistryCreated": (1, (("registrar", "address"), ("timestamp", "uint40"))),
     "ParticipantEnrolled": (1, (("participant", "address"), ("timestamp", "uint40"))),
     "ParticipantRevoked": (1, (("participant", "address"), ("timestamp", "uint40"))),
@@ -457,6 +467,17 @@ def record_hash(event: str, values: dict[str, Any]) -> bytes:
 def history_start(chain_id: int, contract: str) -> bytes:
     """Hash chain id and contract."""
     return keccak(abi_word("uint256", chain_id) + abi_word("address", contract))
+
+
+def commitment(chain_id: int, ledger: str, values: dict[str, Any]) -> bytes:
+    """Hash where and for whom a commitment is valid, and the update that it is to."""
+    words = [abi_word("uint256", chain_id), abi_word("address", ledger)]
+    for name, kind in (
+        *(("round", "uint32"), ("participant", "address"), ("digest", "bytes32")),
+        *(("cid_digest", "bytes32"), ("weight", "uint32"), ("salt", "bytes32")),
+    ):
+        words.append(abi_word(kind, values[name]))
+    return keccak(b"".join(words))
 
 
 # ----------------------------------------------------------------------- attestations: EIP-712

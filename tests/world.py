@@ -35,9 +35,11 @@ from fl_chain.chain.ledger import Receipt
 from fl_chain.protocol.actions import (
     Attest,
     Challenge,
+    CommitUpdate,
     DepositBond,
     Finalize,
     Propose,
+    RevealUpdate,
     SelectPart,
     Stop,
     SubmitUpdate,
@@ -45,6 +47,7 @@ from fl_chain.protocol.actions import (
 from fl_chain.protocol.attestation import Attestation, compute_result
 from fl_chain.protocol.blob import BlobHeader, count_values, decode_blob, encode_blob
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted, decode_log
@@ -68,6 +71,8 @@ CHALLENGER = 30
 CREW_SECONDS = 20.0
 """Longest wait for what running aggregators should do at once."""
 ETHER = 10**18
+SALT = b"\x5a" * 32
+"""Of every commitment that a test makes itself."""
 
 Problem = tuple[int | None, str, str]
 """Round, check and verdict of a finding that is not PASS."""
@@ -231,6 +236,36 @@ class Federation:
         """Submit proper updates of some participants, of all if none is named."""
         for participant in participants or range(len(self.participants)):
             self.submit(participant, self.update(participant), weight=100 + participant)
+
+    def commitment(self, participant: int, blob: bytes, **changes: Any) -> bytes:
+        """Return a commitment to what :meth:`revelation` says; ``changes`` are its arguments."""
+        task = self.task
+        arguments: dict[str, Any] = {
+            "chain_id": self.world.connection.chain_id,
+            "ledger": self.address,
+            "round_number": task.current.round,
+            "participant": self.address_of(participant),
+            "digest": compute_digest(blob),
+            "cid_digest": compute_cid(blob).digest,
+            "weight": 100,
+            "salt": SALT,
+        }
+        return compute_commitment(**(arguments | changes))
+
+    def revelation(self, blob: bytes, **changes: Any) -> RevealUpdate:
+        """Return what reveals an update of the current round; ``changes`` are its fields."""
+        digests = compute_digest(blob), compute_cid(blob).digest
+        return replace(RevealUpdate(self.task.current.round, *digests, 100, SALT), **changes)
+
+    def commit(self, participant: int, blob: bytes) -> Receipt:
+        """Commit to an update as a participant."""
+        action = CommitUpdate(self.task.current.round, self.commitment(participant, blob))
+        return self.ledger(self.participants[participant]).send(action)
+
+    def reveal(self, participant: int, blob: bytes) -> Receipt:
+        """Pin and reveal an update as a participant."""
+        self.store.put(blob)
+        return self.ledger(self.participants[participant]).send(self.revelation(blob))
 
     # ------------------------------------------------------------ aggregators
 

@@ -30,7 +30,8 @@ interface ILedgerTypes {
         uint32 targetUpdates;
         /// Largest weight of one update; at least 1.
         uint32 maxWeight;
-        /// Time to submit, from the opening of the round, in seconds; at least 1.
+        /// Time to submit, from the opening of the round, or to reveal, from the end of committing, in
+        /// seconds; at least 1.
         uint32 collectSeconds;
         /// Length of an aggregator's turn, from the end of collection, in seconds; at least 1.
         uint32 aggregateSeconds;
@@ -47,6 +48,9 @@ interface ILedgerTypes {
         uint32 numValues;
         /// Fraction bits of a model less those of an update; at most 30.
         uint32 fractionShift;
+        /// Time to commit, from the opening of the round, in seconds; 0 where updates are submitted
+        /// without a commitment.
+        uint32 commitSeconds;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -59,7 +63,7 @@ interface ILedgerTypes {
         uint32 numFinalized;
         /// Block time in seconds; in the future while the round is SCHEDULED.
         uint40 openedAt;
-        /// Block time at which the target closed collection, or a second after a rejection, when the
+        /// Block time at which the target, or the last reveal, closed collection, or a second after a rejection, when the
         /// turns begin again, or the end of the task; 0 as long as only time closes collection.
         uint40 closedAt;
         /// No later round opens before this time.
@@ -143,12 +147,23 @@ interface ILedgerTypes {
     /// @notice A participant's standing and its last update.
     struct Participant {
         bool isAdmitted;
-        /// Round of its last update, 0 before the first.
+        /// Round of its last update or commitment, 0 before the first.
         uint32 lastRound;
-        /// Position of that update among the updates of its round, from 0.
+        /// Position of that update among the updates of its round, from 0; 2^32 - 1 for a commitment that
+        /// was not revealed.
         uint32 lastSequence;
-        /// First 23 bytes of that update's record hash: proves the record in one storage read.
+        /// First 23 bytes of that update's record hash, which prove the record in one storage read, or of
+        /// that commitment.
         bytes23 lastRecord;
+    }
+
+    /// @notice How far committing has got in a round; only tasks with commitSeconds keep this.
+    struct Committing {
+        /// The last round with a commitment, 0 before the first.
+        uint32 round;
+        uint32 numCommitted;
+        /// Block time at which the target closed committing; 0 as long as only time does.
+        uint40 closedAt;
     }
 
     event TaskCreated(address indexed coordinator, TaskParameters parameters, uint40 timestamp);
@@ -208,6 +223,9 @@ interface ILedgerTypes {
     event RoundAborted(uint32 indexed round, uint40 timestamp);
     event TaskPaused(uint40 until, uint40 timestamp);
     event TaskStopped(uint40 timestamp);
+    event UpdateCommitted(
+        uint32 indexed round, address indexed participant, bytes32 commitment, uint40 timestamp
+    );
 
     error ParameterOutOfRange(bytes32 name, uint256 value);
     error NotCoordinator(address sender, address coordinator);
@@ -248,4 +266,9 @@ interface ILedgerTypes {
     error NoOmission(uint32 sequence);
     error TaskOver(uint32 round, Phase current);
     error ZeroDigest();
+    error CommitmentsRequired();
+    error NoCommitments();
+    error AlreadyCommitted(uint32 round, address participant);
+    error NotCommitted(uint32 round, address participant);
+    error WrongReveal(bytes32 commitment);
 }

@@ -22,6 +22,11 @@ import {IDisputes} from "./IDisputes.sol";
 ///               v
 ///             ABORTED
 ///
+/// In a task with commitSeconds a round begins COMMITTING: participants record commitments, and nobody
+/// can copy what nobody has seen. At the target or the deadline, with at least minUpdates of them,
+/// COLLECTING follows, in which those who committed reveal, and which closes when all of them have; with
+/// fewer the round is EXPIRED.
+///
 /// The phase is derived from stored data and the block time; no transaction is needed to pass a
 /// deadline.
 ///
@@ -36,6 +41,8 @@ import {IDisputes} from "./IDisputes.sol";
 ///  - `historyHash` covers every event in order (see libraries/History.sol), so a list of events is
 ///    either the whole truth or recognisably not.
 ///  - One update per participant and round, sent or signed by the participant itself, in COLLECTING only.
+///  - With commitSeconds: an update is the one that its sender committed to before any update of the
+///    round was revealed, so none was made from another.
 ///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
 ///    wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
 ///  - Every round ends: at most one rejection per aggregator and round, and every dispute costs one of
@@ -50,8 +57,9 @@ import {IDisputes} from "./IDisputes.sol";
 ///  - Correctness: fewer than `quorum` aggregators sign what they did not derive. Without a quorum in
 ///    time a wrong model can become final after the challenge window if nobody challenges it; whoever
 ///    replays the round from chain and IPFS sees it (docs/spec.md).
-///  - Liveness: at least `minUpdates` participants submit before the deadline, one aggregator with a
-///    bond proposes before the last turn is over, and somebody pays for finalize or abort.
+///  - Liveness: at least `minUpdates` participants submit, or commit and reveal, before the deadline, one
+///    aggregator with a bond proposes before the last turn is over, and somebody pays for finalize or
+///    abort.
 ///
 /// Powers
 ///  - Coordinator: admits enrolled participants; delays the opening of rounds to come; stops the task.
@@ -91,6 +99,17 @@ interface IRoundLedger is IDisputes {
     /// @param updates signed as the EIP-712 message Update(uint32 round,bytes32 digest,bytes32 cidDigest,
     /// uint32 weight) in the domain ("fl_chain", "1", chain id, this contract)
     function submitBatch(uint32 round, SignedUpdate[] calldata updates) external;
+
+    /// @notice Records what the sender's update of the current round will be, without a word about it.
+    /// Only in tasks with commitSeconds, in which updates are not submitted otherwise.
+    /// @param commitment as libraries/Commitments.sol computes it; one that is anything else can not be
+    /// revealed
+    function commitUpdate(uint32 round, bytes32 commitment) external;
+
+    /// @notice Records the update of the current round that the sender has committed to, as submitUpdate
+    /// does.
+    /// @param salt the 32 random bytes in the commitment
+    function revealUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight, bytes32 salt) external;
 
     /// @notice Proposes the model of the current round. An aggregator whose turn has come.
     function propose(
@@ -134,6 +153,9 @@ interface IRoundLedger is IDisputes {
     function proposal() external view returns (Proposal memory);
 
     function dispute() external view returns (Dispute memory);
+
+    /// @return how far committing has got in the last round with a commitment; zeros without one
+    function committing() external view returns (Committing memory);
 
     function participantOf(address participant) external view returns (Participant memory);
 

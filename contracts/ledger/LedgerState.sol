@@ -28,6 +28,7 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _headerChunks;
     uint32 internal immutable _numValues;
     uint32 internal immutable _fractionShift;
+    uint32 internal immutable _commitSeconds;
     uint32 internal immutable _numAggregators;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
@@ -41,6 +42,8 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(address aggregator => Aggregator) internal _aggregators;
     mapping(uint256 seat => address aggregator) internal _seats;
     mapping(address account => uint256 wei_) internal _payouts;
+    // Of its own, since the slot of the current round is full: only tasks with commitSeconds touch it.
+    Committing internal _committing;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -81,6 +84,7 @@ abstract contract LedgerState is ILedgerTypes {
         _headerChunks = p.headerChunks;
         _numValues = p.numValues;
         _fractionShift = p.fractionShift;
+        _commitSeconds = p.commitSeconds;
         _numAggregators = uint32(numAggregators);
     }
 
@@ -92,6 +96,7 @@ abstract contract LedgerState is ILedgerTypes {
         if (_proposal.round == current.round) {
             return _dispute.stage == Stage.NONE ? Phase.PROPOSED : Phase.CHALLENGED;
         }
+        if (_isCommitting(current)) return Phase.COMMITTING;
         if (_isCollecting(current)) return Phase.COLLECTING;
         if (current.numUpdates >= _minUpdates && block.timestamp <= _turnOf(current, _numAggregators)) {
             return Phase.AGGREGATING;
@@ -102,8 +107,34 @@ abstract contract LedgerState is ILedgerTypes {
     /// Whether updates enter now; says so without a look at the proposal, since none can exist before
     /// collection has closed.
     function _isCollecting(CurrentRound memory current) internal view returns (bool) {
-        return block.timestamp >= current.openedAt && current.closedAt == 0 && !current.isStopped
+        if (_commitSeconds == 0) return _isOpenUntil(current, _collectSeconds);
+        return _isCommitted(current) && current.closedAt == 0 && !current.isStopped
             && block.timestamp <= _collectUntil(current);
+    }
+
+    /// Whether nothing but time closes the current round, and so many seconds have not passed.
+    function _isOpenUntil(CurrentRound memory current, uint256 duration) internal view returns (bool) {
+        return block.timestamp >= current.openedAt && current.closedAt == 0 && !current.isStopped
+            && block.timestamp <= current.openedAt + duration;
+    }
+
+    /// Whether commitments enter now; without a look at the proposal, for the same reason.
+    function _isCommitting(CurrentRound memory current) internal view returns (bool) {
+        return _commitSeconds != 0 && _isOpenUntil(current, _commitSeconds) && _committingOf(current).closedAt == 0;
+    }
+
+    /// Whether committing is over, with enough commitments for a model.
+    function _isCommitted(CurrentRound memory current) private view returns (bool) {
+        Committing memory committing_ = _committingOf(current);
+        // INVARIANT P-143: a round with too few commitments expires at once, and collects nothing.
+        return committing_.numCommitted >= _minUpdates
+            && (committing_.closedAt != 0 || block.timestamp > _commitUntil(current));
+    }
+
+    /// How far committing has got in the current round.
+    function _committingOf(CurrentRound memory current) internal view returns (Committing memory committing_) {
+        committing_ = _committing;
+        if (committing_.round != current.round) return Committing(current.round, 0, 0);
     }
 
     /// The time from which the aggregator of a rank may propose.
@@ -113,7 +144,13 @@ abstract contract LedgerState is ILedgerTypes {
     }
 
     function _collectUntil(CurrentRound memory current) private view returns (uint256) {
-        return uint256(current.openedAt) + _collectSeconds;
+        if (_commitSeconds == 0) return uint256(current.openedAt) + _collectSeconds;
+        uint256 closedAt = _committingOf(current).closedAt;
+        return (closedAt == 0 ? _commitUntil(current) : closedAt) + _collectSeconds;
+    }
+
+    function _commitUntil(CurrentRound memory current) private view returns (uint256) {
+        return uint256(current.openedAt) + _commitSeconds;
     }
 
     function _requirePhase(CurrentRound memory current, uint32 round, Phase expected) internal view {

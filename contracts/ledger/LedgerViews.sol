@@ -49,12 +49,17 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             bond: _bond,
             headerChunks: _headerChunks,
             numValues: _numValues,
-            fractionShift: _fractionShift
+            fractionShift: _fractionShift,
+            commitSeconds: _commitSeconds
         });
     }
 
     function dispute() external view returns (Dispute memory) {
         return _dispute;
+    }
+
+    function committing() external view returns (Committing memory) {
+        return _committing;
     }
 
     function phaseOf(uint32 round) public view returns (Phase) {

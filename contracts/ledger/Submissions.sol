@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Attestations} from "../libraries/Attestations.sol";
+import {Commitments} from "../libraries/Commitments.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
@@ -18,7 +19,7 @@ abstract contract Submissions is LedgerViews {
         // INVARIANT P-07: at most one update per participant and round.
         if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
         bytes32 record = _enter(participant, round, msg.sender, current.numUpdates, digest, cidDigest, weight);
-        _advance(current, current.numUpdates + 1);
+        _advance(current, current.numUpdates + 1, _targetUpdates);
         _historyHash = History.append(_historyHash, record);
     }
 
@@ -47,20 +48,65 @@ abstract contract Submissions is LedgerViews {
         }
         // INVARIANT P-137: a batch that adds nothing is refused, so that its sender does not pay for it.
         if (sequence == current.numUpdates) revert NothingSubmitted(round);
-        _advance(current, sequence);
+        _advance(current, sequence, _targetUpdates);
         _historyHash = history;
     }
 
-    function _requireCollecting(uint32 round) private view returns (CurrentRound memory current) {
-        current = _current;
-        // INVARIANT P-05: updates enter the current round only, while it collects.
-        if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
+    function commitUpdate(uint32 round, bytes32 commitment) external {
+        _requireCommitments();
+        CurrentRound memory current = _current;
+        // INVARIANT P-140: commitments enter the current round only, while it commits, one per admitted
+        // participant.
+        if (round != current.round || !_isCommitting(current)) _requirePhase(current, round, Phase.COMMITTING);
+        Participant storage participant = _participants[msg.sender];
+        if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (participant.lastRound == round) revert AlreadyCommitted(round, msg.sender);
+
+        uint40 timestamp = _now();
+        Committing memory committing_ = _committingOf(current);
+        committing_.numCommitted += 1;
+        if (committing_.numCommitted == _targetUpdates) committing_.closedAt = timestamp;
+        _committing = committing_;
+        _keep(participant, round, Commitments.PENDING, commitment);
+        _record(2, abi.encode(UpdateCommitted.selector, round, msg.sender, commitment, timestamp));
     }
 
-    /// Counts the updates, and closes collection with the last one.
-    function _advance(CurrentRound memory current, uint32 numUpdates) private {
+    function revealUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight, bytes32 salt) external {
+        _requireCommitments();
+        CurrentRound memory current = _current;
+        // INVARIANT P-142: nothing is revealed while anybody can still commit, or after the deadline.
+        if (round != current.round || !_isCollecting(current)) _requirePhase(current, round, Phase.COLLECTING);
+        Participant storage participant = _participants[msg.sender];
+        if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (participant.lastRound != round) revert NotCommitted(round, msg.sender);
+        if (participant.lastSequence != Commitments.PENDING) revert AlreadySubmitted(round, msg.sender);
+        // INVARIANT P-141: what is revealed is what the sender itself committed to, here and in this round.
+        bytes32 commitment = Commitments.commitmentTo(round, msg.sender, digest, cidDigest, weight, salt);
+        if (bytes23(commitment) != participant.lastRecord) revert WrongReveal(commitment);
+        bytes32 record = _enter(participant, round, msg.sender, current.numUpdates, digest, cidDigest, weight);
+        // Committing is over, so that nobody else can follow.
+        _advance(current, current.numUpdates + 1, _committing.numCommitted);
+        _historyHash = History.append(_historyHash, record);
+    }
+
+    function _requireCommitments() private view {
+        if (_commitSeconds == 0) revert NoCommitments();
+    }
+
+    function _requireCollecting(uint32 round) private view returns (CurrentRound memory current) {
+        // INVARIANT P-139: where a commitment is asked for, no update enters without one.
+        if (_commitSeconds != 0) revert CommitmentsRequired();
+        current = _current;
+        // INVARIANT P-05: updates enter the current round only, while it collects.
+        if (round != current.round || !_isOpenUntil(current, _collectSeconds)) {
+            _requirePhase(current, round, Phase.COLLECTING);
+        }
+    }
+
+    /// Counts the updates, and closes collection with the last one that can come.
+    function _advance(CurrentRound memory current, uint32 numUpdates, uint32 target) private {
         current.numUpdates = numUpdates;
-        if (numUpdates == _targetUpdates) current.closedAt = _now();
+        if (numUpdates == target) current.closedAt = _now();
         _current = current;
     }
 
@@ -82,13 +128,19 @@ abstract contract Submissions is LedgerViews {
         bytes memory words =
             abi.encode(UpdateSubmitted.selector, round, sender, sequence, digest, cidDigest, weight, timestamp);
         record = History.emitRecord(2, words);
-        // Gives the memory of the words back, so that a batch does not pay for more of it with each update, and
-        // writes what `participant = Participant(true, round, sequence, bytes23(record))` would, at once: the
-        // compiler writes the slot in pieces.
+        // Gives the memory of the words back, so that a batch does not pay for more of it with each update.
         assembly ("memory-safe") {
             mstore(0x40, words)
+        }
+        _keep(participant, round, sequence, record);
+    }
+
+    /// Writes what `participant = Participant(true, round, sequence, bytes23(word))` would, at once: the
+    /// compiler writes the slot in pieces.
+    function _keep(Participant storage participant, uint32 round, uint32 sequence, bytes32 word) private {
+        assembly ("memory-safe") {
             let tail := or(or(shl(40, sequence), shl(8, round)), 1)
-            sstore(participant.slot, or(shl(72, shr(72, record)), tail))
+            sstore(participant.slot, or(shl(72, shr(72, word)), tail))
         }
     }
 }

@@ -22,5 +22,7 @@ enum Phase {
     /// The proposed model is in dispute; whoever does not move in time loses.
     CHALLENGED,
     /// The round opens at a time that has not come yet, because the coordinator paused the task.
-    SCHEDULED
+    SCHEDULED,
+    /// Participants commit to updates that nobody sees yet; only in tasks with commitSeconds.
+    COMMITTING
 }

@@ -33,7 +33,7 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 17 words."""
+    """``parameters()``: 18 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -48,6 +48,8 @@ class LedgerState:
     """``aggregatorOf(a)`` for every aggregator: 6 words each."""
     payouts: Mapping[str, bytes]
     """``payoutOf(a)`` for every account that money was ever due to: 1 word each."""
+    committing: bytes
+    """``committing()``: 3 words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from fl_chain.errors import (
     StoreError,
 )
 from fl_chain.protocol.cid import Cid, cid_from_digest
+from fl_chain.protocol.commitment import PENDING
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
     WORD_BYTES,
     LedgerRecord,
     ParticipantAdmitted,
@@ -31,6 +33,7 @@ from fl_chain.protocol.records import (
     Record,
     TaskCreated,
     TaskParameters,
+    UpdateCommitted,
     UpdateSubmitted,
     compute_history_hash,
     compute_record_hash,
@@ -38,9 +41,6 @@ from fl_chain.protocol.records import (
     encode_words,
 )
 from fl_chain.protocol.round import Task
-
-RECORD_PREFIX_BYTES = 23
-"""Bytes of a record's hash that the ledger keeps in the sender's slot."""
 
 
 def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
@@ -137,6 +137,7 @@ def check_state(task: Task, state: LedgerState) -> Finding:
         ("currentRound()", b"".join(encode_words(current)), state.current_round),
         ("proposal()", b"".join(encode_words(task.proposal)), state.proposal),
         ("dispute()", b"".join(encode_words(task.dispute)), state.dispute),
+        ("committing()", b"".join(encode_words(task.committing)), state.committing),
     ]
     digests = [bytes(WORD_BYTES)] * (current.round + 1)
     digests[0] = task.parameters.genesis_digest
@@ -148,7 +149,8 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     recorded = dict(enumerate(state.model_digests))
     pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
     for participant in sorted(state.participants):
-        expected = _participant_words(participant in task.admitted, last.get(participant))
+        latest = task.pending.get(participant) or last.get(participant)
+        expected = _participant_words(participant in task.admitted, latest)
         pairs.append((f"participantOf({participant})", expected, state.participants[participant]))
     for aggregator, member in task.committee.members.items():
         expected = b"".join(encode_words(member))
@@ -164,11 +166,17 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     return passed(check, f"{len(pairs)} views answer what the records say")
 
 
-def _participant_words(is_admitted: bool, update: UpdateSubmitted | None) -> bytes:
-    if update is None:
+def _participant_words(
+    is_admitted: bool, latest: UpdateSubmitted | UpdateCommitted | None
+) -> bytes:
+    if latest is None:
         return _word(is_admitted) + bytes(3 * WORD_BYTES)
-    record = compute_record_hash(update)[:RECORD_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
-    return _word(is_admitted) + _word(update.round) + _word(update.sequence) + record
+    if isinstance(latest, UpdateCommitted):
+        sequence, proof = PENDING, latest.commitment
+    else:
+        sequence, proof = latest.sequence, compute_record_hash(latest)
+    prefix = proof[:RECORD_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
+    return _word(is_admitted) + _word(latest.round) + _word(sequence) + prefix
 
 
 def _word(value: int) -> bytes:

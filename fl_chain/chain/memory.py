@@ -29,6 +29,7 @@ from fl_chain.protocol.actions import (
     Attest,
     Challenge,
     ClaimPayout,
+    CommitUpdate,
     ConcludeDispute,
     DecideUpdate,
     DepositBond,
@@ -39,6 +40,7 @@ from fl_chain.protocol.actions import (
     ProveEquivocation,
     ProveOmission,
     Remove,
+    RevealUpdate,
     SelectPart,
     SplitPart,
     Stop,
@@ -47,9 +49,11 @@ from fl_chain.protocol.actions import (
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.committee import NOBODY, refuse
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
     AggregatorAppointed,
     BondDeposited,
     BondSlashed,
@@ -70,6 +74,7 @@ from fl_chain.protocol.records import (
     TaskParameters,
     TaskPaused,
     TaskStopped,
+    UpdateCommitted,
     UpdateSubmitted,
     append_history,
     compute_history_start,
@@ -153,21 +158,17 @@ class MemoryChain:
         task = self.task
         match action:
             case SubmitUpdate():
-                task.check_submit(sender, action.round, action.weight, now)
-                _require_digests(action.digest, action.cid_digest)
-                return [
-                    UpdateSubmitted(
-                        action.round,
-                        sender,
-                        task.current.num_updates,
-                        action.digest,
-                        action.cid_digest,
-                        action.weight,
-                        now,
-                    )
-                ]
+                if task.parameters.commit_seconds:
+                    refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
+                return [self._submit(sender, action, now)]
             case SubmitBatch():
                 return self._submit_batch(action, now)
+            case CommitUpdate():
+                task.check_commit(sender, action.round, now)
+                return [UpdateCommitted(action.round, sender, action.commitment, now)]
+            case RevealUpdate():
+                self._check_reveal(sender, action, now)
+                return [self._submit(sender, action, now)]
             case Propose():
                 return self._propose(sender, action, now)
             case Attest():
@@ -219,6 +220,8 @@ class MemoryChain:
 
     def _submit_batch(self, action: SubmitBatch, now: int) -> list[LedgerRecord]:
         task, number = self.task, action.round
+        if task.parameters.commit_seconds:
+            refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
         task.check_round(number, Action.SUBMIT, now)
         entered: list[UpdateSubmitted] = []
         for update in action.updates:
@@ -236,6 +239,39 @@ class MemoryChain:
         if not entered:
             refuse("NothingSubmitted", "all of them have submitted")
         return list(entered)
+
+    def _check_reveal(self, sender: str, action: RevealUpdate, now: int) -> None:
+        task = self.task
+        task.check_has_commitments()
+        # The contract looks at the weight after the commitment, so not at this one yet.
+        task.check_submit(sender, action.round, task.parameters.max_weight, now)
+        commitment = compute_commitment(
+            self.chain_id,
+            self.address,
+            action.round,
+            sender,
+            action.digest,
+            action.cid_digest,
+            action.weight,
+            action.salt,
+        )
+        if not commitment.startswith(task.pending[sender].commitment[:RECORD_PREFIX_BYTES]):
+            refuse("WrongReveal", f"{sender} has committed to another update")
+
+    def _submit(
+        self, sender: str, action: SubmitUpdate | RevealUpdate, now: int
+    ) -> UpdateSubmitted:
+        self.task.check_submit(sender, action.round, action.weight, now)
+        _require_digests(action.digest, action.cid_digest)
+        return UpdateSubmitted(
+            action.round,
+            sender,
+            self.task.current.num_updates,
+            action.digest,
+            action.cid_digest,
+            action.weight,
+            now,
+        )
 
     def _propose(self, sender: str, action: Propose, now: int) -> list[LedgerRecord]:
         digests = (action.model_digest, action.model_cid_digest)

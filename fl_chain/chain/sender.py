@@ -42,6 +42,8 @@ _HINTS = {
     "BondLocked": "a bond can be withdrawn once the task is over and its challenge window passed",
     "NotCoordinator": "name the coordinator's key with --key",
     "NotRegistrar": "name the key that deployed the registry with --key",
+    "CommitmentsRequired": "fl-chain participant run commits first, and reveals later",
+    "NotCommitted": "this participant takes part again in the next round",
     "TaskOver": "the task has ended; fl-chain history rounds shows how",
 }
 _KNOWN = ("already known", "already imported", "known transaction")

@@ -58,6 +58,11 @@ def demo() -> None:
     type=click.Choice(CHEATS),
     help="Let the first aggregator cheat, and a watcher challenge it.",
 )
+@click.option(
+    "--commit-reveal",
+    is_flag=True,
+    help="Let participants commit to their updates before anybody shows one.",
+)
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
 @click.pass_obj
@@ -71,6 +76,7 @@ def run(
     devnet: str,
     is_relayed: bool,
     cheat: str | None,
+    commit_reveal: bool,
     keep: bool,
     stop: bool,
 ) -> int:
@@ -83,6 +89,7 @@ def run(
     fl-chain demo run --data digits --participants 4 --aggregators 1 --rounds 3
     fl-chain demo run --data digits --relay
     fl-chain demo run --data digits --cheat wrong-model
+    fl-chain demo run --data digits --commit-reveal
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -95,7 +102,7 @@ def run(
     if cheat and aggregators < 2:
         raise UsageError("an aggregator that cheats needs another one to go on", "--aggregators 2")
     size = (participants, rounds, data, model, devnet, aggregators)
-    options = DemoOptions(state, *size, is_relayed, cheat or "")
+    options = DemoOptions(state, *size, is_relayed, cheat or "", commit_reveal)
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:
@@ -143,11 +150,12 @@ def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
     options = job.options
     totals = {
         "training": options.num_participants,
+        "committing": options.num_participants if options.commits else 0,
         "submitting": options.num_participants,
         "verifying": options.num_participants * options.num_aggregators,
         "attesting": max(1, options.quorum),
     }
-    tasks = {bar: bars.add_task(bar, total=totals[bar]) for bar in BARS}
+    tasks = {bar: bars.add_task(bar, total=totals[bar]) for bar in BARS if totals[bar]}
     board = RoundBoard(options.quorum)
     began = job.started_at
     yield _line(COLUMNS)

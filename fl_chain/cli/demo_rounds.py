@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 BARS = {
     "training": ("training",),
+    "committing": ("committed",),
     "submitting": ("submitted",),
     "verifying": ("examined", "excluded"),
     "attesting": ("proposed", "attested"),
 }
-"""Bar to the events that move it, in the order of a round."""
+"""Bar to the events that move it, in the order of a round; not every task has commitments."""
 
 
 @dataclass

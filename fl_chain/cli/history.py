@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 """How long an IPFS node may look for a manifest: a table does without it before people do."""
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
-ROUNDS_OPTIONAL = ("proposer", "report", "base_round", "rejected")
+ROUNDS_OPTIONAL = ("committed", "proposer", "report", "base_round", "rejected")
 UPDATES_OPTIONAL = ("cid_digest", "cid")
 
 

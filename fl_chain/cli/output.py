@@ -44,6 +44,7 @@ _SENTENCES = {
         "round {round}: the model of {proposer} is wrong, challenged about {question} {position}"
     ),
     "claimed": "paid out: {ether}",
+    "committed": "round {round}: committed to an update, {gas} gas",
     "concluded": "round {round}: the dispute is over, somebody was silent",
     "decided": "round {round}: the contract decided by update {sequence}, {gas} gas",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
@@ -73,7 +74,7 @@ _SENTENCES = {
     ),
     "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
     "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",
-    "resumed": "round {round}: the submission from before the restart is on chain",
+    "resumed": "round {round}: what was sent before the restart is on chain",
     "selected": "round {round}: part {part} is wrong",
     "silent": "round {round}: not attested: {reason}",
     "stopped": (

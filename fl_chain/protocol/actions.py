@@ -210,6 +210,26 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitUpdate:
+    """A participant commits to its update of the current round, and shows nothing of it."""
+
+    round: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RevealUpdate:
+    """A participant records the update of the current round that it has committed to."""
+
+    round: int
+    digest: bytes
+    cid_digest: bytes
+    weight: int
+    salt: bytes
+    """The 32 random bytes in the commitment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Enrol:
     """The registrar enrols addresses in the registry."""
 
@@ -247,5 +267,7 @@ LedgerAction = (
     | Stop
     | Admit
     | Remove
+    | CommitUpdate
+    | RevealUpdate
 )
 RegistryAction = Enrol | Revoke

@@ -60,6 +60,8 @@ class RoundParameters:
     collect_seconds: int
     aggregate_seconds: int
     challenge_seconds: int = 0
+    commit_seconds: int = 0
+    """Time to commit, before updates are revealed; 0 where they are submitted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Manifest:
     def _check_rounds(self) -> None:
         rounds, encoding = self.rounds, self.encoding
         for entry in fields(rounds):
-            smallest = 0 if entry.name == "challenge_seconds" else 1
+            smallest = 0 if entry.name in ("challenge_seconds", "commit_seconds") else 1
             value = getattr(rounds, entry.name)
             _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
         _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")

@@ -18,12 +18,14 @@ class Phase(IntEnum):
     ABORTED = 6
     CHALLENGED = 7
     SCHEDULED = 8
+    COMMITTING = 9
 
 
 class Action(StrEnum):
     """What somebody may do to the current round."""
 
     SUBMIT = "submit"
+    """Or reveal, in a task in which participants commit before."""
     PROPOSE = "propose"
     ATTEST = "attest"
     CHALLENGE = "challenge"
@@ -33,6 +35,7 @@ class Action(StrEnum):
     FINALIZE = "finalize"
     ABORT = "abort"
     STOP = "stop"
+    COMMIT = "commit"
 
 
 TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
@@ -57,6 +60,8 @@ TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
     (Phase.CHALLENGED, Action.STOP): frozenset({Phase.ABORTED}),
     (Phase.EXPIRED, Action.STOP): frozenset({Phase.ABORTED}),
     (Phase.SCHEDULED, Action.STOP): frozenset({Phase.ABORTED}),
+    (Phase.COMMITTING, Action.COMMIT): frozenset({Phase.COMMITTING, Phase.COLLECTING}),
+    (Phase.COMMITTING, Action.STOP): frozenset({Phase.ABORTED}),
 }
 """(phase, action) to the phases that the acted-on round may then be in; all else is refused."""
 
@@ -69,5 +74,6 @@ EXPECTED_PHASE: Final = {
     Action.PROVE_OMISSION: Phase.PROPOSED,
     Action.FINALIZE: Phase.PROPOSED,
     Action.ABORT: Phase.EXPIRED,
+    Action.COMMIT: Phase.COMMITTING,
 }
 """The one phase that an action needs; ``stop`` has several."""

@@ -24,6 +24,8 @@ from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.parts import MOST_PARTS
 
 WORD_BYTES = 32
+RECORD_PREFIX_BYTES = 23
+"""So much of a record hash, or of a commitment, fits beside a participant's standing."""
 
 Address = Annotated[str, "address"]
 Bytes32 = Annotated[bytes, "bytes32"]
@@ -91,6 +93,8 @@ class TaskParameters:
     num_values: Uint32
     fraction_shift: Uint32
     """Fraction bits of a model less those of an update."""
+    commit_seconds: Uint32 = 0
+    """Time to commit, before updates are revealed; 0 where they are submitted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +336,18 @@ class TaskStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateCommitted:
+    """A participant recorded a commitment to its update of a round."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    participant: Address
+    commitment: Bytes32
+    """See :mod:`fl_chain.protocol.commitment`."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryCreated:
     """A registry was deployed."""
 
@@ -381,6 +397,7 @@ LedgerRecord = (
     | RoundAborted
     | TaskPaused
     | TaskStopped
+    | UpdateCommitted
 )
 RegistryRecord = RegistryCreated | ParticipantEnrolled | ParticipantRevoked
 Record = LedgerRecord | RegistryRecord

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
+from fl_chain.protocol.committing import CommittingTask
 from fl_chain.protocol.dispute import (
     Dispute,
     Stage,
@@ -44,6 +45,7 @@ from fl_chain.protocol.records import (
     TaskCreated,
     TaskPaused,
     TaskStopped,
+    UpdateCommitted,
     UpdateSubmitted,
     ValueAnswered,
 )
@@ -53,7 +55,7 @@ ANYBODY = ""
 """In place of an address: that of whoever did it."""
 
 
-class Task:
+class Task(CommittingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -63,6 +65,7 @@ class Task:
     """
 
     def __init__(self, created: TaskCreated) -> None:
+        super().__init__()
         self.coordinator = created.coordinator
         self.parameters = created.parameters
         self.committee = Committee(created.parameters.bond)
@@ -95,16 +98,14 @@ class Task:
         if self.proposal.round == current.round:
             return Phase.PROPOSED if self.dispute.stage == Stage.NONE else Phase.CHALLENGED
         if current.closed_at == 0 and now <= self.collect_until:
-            return Phase.COLLECTING
+            if not self.is_committed(now):
+                return Phase.COMMITTING
+            if self.has_commitments:
+                return Phase.COLLECTING
         has_enough = current.num_updates >= parameters.min_updates
         if has_enough and now <= self.turn_at(len(self.committee.members)):
             return Phase.AGGREGATING
         return Phase.EXPIRED
-
-    @property
-    def collect_until(self) -> int:
-        """Last second at which the current round collects, if the target is not reached before."""
-        return self.current.opened_at + self.parameters.collect_seconds
 
     def turn_at(self, rank: int) -> int:
         """Return from when the aggregator of a rank may propose in the current round.
@@ -179,6 +180,8 @@ class Task:
                 self._apply_opened(record)
             case UpdateSubmitted():
                 self._apply_submitted(record)
+            case UpdateCommitted():
+                self._apply_committed(record)
             case ModelProposed():
                 self._apply_proposed(record)
             case ModelAttested():
@@ -242,6 +245,7 @@ class Task:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
         if self.last_round_of.get(participant) == round_number:
             refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
+        self.check_committed(participant)
         if not 1 <= weight <= self.parameters.max_weight:
             refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
 
@@ -383,7 +387,8 @@ class Task:
             refuse("ZeroDigest", f"update {record.sequence} has a zero digest")
         self.last_round_of[record.participant] = record.round
         self.rounds[record.round].updates.append(record)
-        is_last = record.sequence + 1 == self.parameters.target_updates
+        self.pending.pop(record.participant, None)
+        is_last = record.sequence + 1 == self.closing_updates
         self.current = replace(
             self.current,
             num_updates=record.sequence + 1,

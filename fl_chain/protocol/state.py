@@ -11,6 +11,7 @@ from fl_chain.protocol.records import (
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    UpdateCommitted,
     UpdateSubmitted,
 )
 
@@ -26,8 +27,8 @@ class CurrentRound:
     opened_at: int
     """Seconds since the epoch; in the future while the round is SCHEDULED."""
     closed_at: int = 0
-    """When the target closed collection, a rejection let the turns begin again, or the task ended;
-    0 as long as only time closes collection."""
+    """When the target or the last reveal closed collection, a rejection let the turns begin again,
+    or the task ended; 0 as long as only time closes collection."""
     paused_until: int = 0
     """No later round opens before this time."""
     is_stopped: bool = False
@@ -48,6 +49,17 @@ class Proposal:
     report_digest: bytes = bytes(32)
 
 
+@dataclass(frozen=True, slots=True)
+class Committing:
+    """How far committing has got in a round; the fields are those of the contract."""
+
+    round: int = 0
+    """The last round with a commitment, 0 before the first."""
+    num_committed: int = 0
+    closed_at: int = 0
+    """When the target closed committing, in block time; 0 as long as only time does."""
+
+
 @dataclass(slots=True)
 class RoundHistory:
     """Everything on record about one round."""
@@ -61,3 +73,4 @@ class RoundHistory:
     """Proposals that were dropped, in order."""
     finalized: RoundFinalized | None = None
     aborted: RoundAborted | None = None
+    commitments: list[UpdateCommitted] = field(default_factory=list)

@@ -172,6 +172,7 @@ def _read_state(
             *(_view(address, "participantOf", participant) for participant in participants),
             *(_view(address, "aggregatorOf", aggregator) for aggregator in aggregators),
             *(_view(address, "payoutOf", account) for account in accounts),
+            _view(address, "committing"),
             ("eth_blockNumber", []),
         ]
     )
@@ -188,6 +189,7 @@ def _read_state(
         participants=dict(zip(participants, answers, strict=False)),
         aggregators=dict(zip(aggregators, answers, strict=False)),
         payouts=dict(zip(accounts, answers, strict=False)),
+        committing=next(answers),
     )
     return read_quantity(before) if before == after else -1, state
 

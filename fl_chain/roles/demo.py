@@ -45,6 +45,8 @@ CHEAT_SECONDS = 5
 """Time for a turn and for a move where an aggregator cheats: people are watching."""
 RELAY = "relay"
 """Key of the relay, and the name of its process."""
+COMMIT_SECONDS = 600
+"""As much as they have to reveal; both end as soon as all have done it."""
 WATCHER = "watcher"
 """Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
@@ -68,6 +70,8 @@ class DemoOptions:
     """Whether a relay sends the updates, and pays for all of them."""
     cheat: str = ""
     """What the first aggregator does wrong, see cheats.py; empty for nothing."""
+    commits: bool = False
+    """Whether participants commit to their updates before anybody shows one."""
 
     @property
     def quorum(self) -> int:
@@ -81,9 +85,10 @@ class DemoOptions:
     @property
     def windows(self) -> dict[str, int]:
         """Times of a round that are not the usual ones, in seconds."""
-        if not self.cheat:
-            return {}
-        return {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
+        windows = {"commit_seconds": COMMIT_SECONDS} if self.commits else {}
+        if self.cheat:
+            windows |= {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
+        return windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class TaskFollower:
         self._task: Task | None = None
         self._manifest: Manifest | None = None
         self._next_block = 0
+        self.block_time = 0
+        """Timestamp of the latest block that was seen, in seconds."""
         self._clock_lead = 0.0
         self._model: tuple[bytes, NDArray[np.int32]] | None = None
 
@@ -87,7 +89,7 @@ class TaskFollower:
             else:
                 self._task.apply(record)  # type: ignore[arg-type]
             records.append(record)
-        self._next_block = page.next_block
+        self._next_block, self.block_time = page.next_block, page.now
         # A devnet's clock may be ahead of ours; a chain without new blocks falls behind it.
         self._clock_lead = max(0.0, page.now - time.time())
         return records  # type: ignore[return-value]

@@ -71,6 +71,7 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
         "report": None,
         "proposer": None,
         "rejected": None,
+        "committed": None,
     }
     for number, history in task.rounds.items():
         end = history.finalized or history.aborted
@@ -86,6 +87,7 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
             "report": proposal.report_digest.hex() if proposal else None,
             "proposer": proposal.proposer if proposal else None,
             "rejected": len(history.rejected),
+            "committed": len(history.commitments) if task.parameters.commit_seconds else None,
         }
 
 

@@ -29,6 +29,8 @@ class JournalEntry:
     """Digest of the model that it was trained from, 64 hexadecimal digits."""
     weight: int
     blob: bytes
+    salt: bytes = b""
+    """The 32 random bytes of the commitment to it; empty in a task without commitments."""
 
 
 class Journal:
@@ -76,17 +78,20 @@ class Journal:
         self.close()
 
     def write_update(self, entry: JournalEntry) -> None:
-        """Remember an update in place of the one before."""
+        """Remember an update in place of the one before; with a salt, also across a power cut."""
         facts = {
             "base_model": entry.base_model,
             "round": entry.round,
+            "salt": entry.salt.hex(),
             "size": len(entry.blob),
             "task": entry.task,
             "weight": entry.weight,
         }
         self._facts.unlink(missing_ok=True)
-        _replace(self._update, entry.blob)
-        _replace(self._facts, json.dumps(facts).encode())
+        # Without the salt, or with another update, nothing is left to reveal.
+        is_durable = bool(entry.salt)
+        _replace(self._update, entry.blob, is_durable=is_durable)
+        _replace(self._facts, json.dumps(facts).encode(), is_durable=is_durable)
 
     def read_update(self, task: str, round_number: int, base_model: str) -> JournalEntry | None:
         """Return the remembered update if it is for this task, round and base model."""
@@ -95,7 +100,8 @@ class Journal:
             blob = self._update.read_bytes()
             place = (facts["task"], facts["round"], facts["base_model"])
             if place == (task, round_number, base_model) and facts["size"] == len(blob):
-                return JournalEntry(task, round_number, base_model, int(facts["weight"]), blob)
+                weight, salt = int(facts["weight"]), bytes.fromhex(facts["salt"])
+                return JournalEntry(task, round_number, base_model, weight, blob, salt)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing remembered, or half of it: the update is made again
         return None
@@ -129,16 +135,32 @@ class Journal:
         self._transaction.unlink(missing_ok=True)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old content or the new, never a mixture."""
+def _replace(path: Path, data: bytes, *, is_durable: bool = False) -> None:
+    """Write a file so that a crash leaves the old content or the new, never a mixture.
+
+    What is durable is on the disk afterwards, and not only on its way there.
+    """
     partial = path.with_suffix(path.suffix + ".partial")
     try:
         with partial.open("wb") as file:
             file.write(data)
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(partial, path)
+        if is_durable:
+            _flush_directory(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise _unusable(path, error) from None
+
+
+def _flush_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _unusable(path: Path, error: OSError) -> LocalStateError:

@@ -32,6 +32,8 @@ def compute_due(follower: TaskFollower) -> int | None:
     match follower.phase:
         case Phase.SCHEDULED:
             return task.current.opened_at
+        case Phase.COMMITTING:
+            return task.commit_until + 1
         case Phase.COLLECTING:
             return task.collect_until + 1
         case Phase.AGGREGATING:
@@ -40,6 +42,8 @@ def compute_due(follower: TaskFollower) -> int | None:
             return task.window_until
         case Phase.CHALLENGED:
             return task.dispute.until + 1
+        case Phase.EXPIRED if not task.has_commitments:
+            return task.commit_until + 1
         case Phase.EXPIRED if task.current.num_updates < task.parameters.min_updates:
             return task.collect_until + 1
         case Phase.EXPIRED:
@@ -94,6 +98,7 @@ class WaitReporter:
                 "phase": phase.name,
                 "updates": task.current.num_updates,
                 "target": task.parameters.target_updates,
+                "commitments": task.num_committed,
                 "until_at": compute_due(follower),
             },
         )

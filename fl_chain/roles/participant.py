@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 from fl_chain.aggregation.derive import update_header
 from fl_chain.aggregation.fixed_point import decode_model, encode_update, expand_words
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError
-from fl_chain.protocol.actions import SubmitUpdate
+from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
 from fl_chain.protocol.blob import count_values, encode_blob
+from fl_chain.protocol.cid import compute_cid
+from fl_chain.protocol.commitment import SALT_BYTES, compute_commitment
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.phases import Phase
@@ -20,6 +23,7 @@ from fl_chain.protocol.records import (
     RoundFinalized,
     RoundOpened,
     TaskStopped,
+    UpdateCommitted,
 )
 from fl_chain.relay.client import RelayClient
 from fl_chain.roles.follower import TaskFollower
@@ -41,9 +45,20 @@ GRACE_SECONDS = 15
 """How long a participant leaves it to the aggregators to finalize or abort."""
 HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
+RETRY_SECONDS = 0.5
+"""Longest wait for news after a refusal, which our clock may have been ahead for."""
+SLOT_SECONDS = 12
+"""So much later than its timestamp a block may appear, with commitments of its time."""
 
-ALREADY_SUBMITTED = "AlreadySubmitted"
-NEWS = (RoundOpened, RoundFinalized, RoundAborted, TaskStopped, ParticipantAdmitted)
+ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
+NEWS = (
+    RoundOpened,
+    RoundFinalized,
+    RoundAborted,
+    TaskStopped,
+    ParticipantAdmitted,
+    UpdateCommitted,
+)
 
 
 class ParticipantRole:
@@ -88,6 +103,8 @@ class ParticipantRole:
             client = RelayClient(relay)
             self._submission = RelayedSubmission(self.follower, client, progress, self._patiently)
         self._must_show_funds = self._submission.needs_funds
+        self._lost_in = 0
+        """Round whose update was committed to, and is not in the journal."""
 
     def run(self) -> None:
         """Work until the task is over.
@@ -112,12 +129,16 @@ class ParticipantRole:
             report_end(task, self._progress)
             return True
         round_number = task.current.round
-        has_submitted = task.last_round_of.get(self._ledger.sender) == round_number
-        if self.follower.phase == Phase.COLLECTING and not has_submitted:
+        if self._is_awaited():
             if self._ledger.sender not in task.admitted:
                 raise UsageError(
                     f"{self._ledger.sender} is not admitted to this task",
                     "ask the coordinator for: fl-chain task admit",
+                )
+            if task.parameters.commit_seconds and not self._submission.takes_commitments:
+                raise UsageError(
+                    "this task asks for commitments, which nobody can send for a participant",
+                    "leave out --relay",
                 )
             if self._must_show_funds:
                 self._patiently(self._ledger.check_funds)
@@ -128,23 +149,74 @@ class ParticipantRole:
             self._ledger.wait(self._pause())
         return False
 
+    def _is_awaited(self) -> bool:
+        """Return whether the round has room for something that this participant has not sent."""
+        task, sender = self.follower.task, self._ledger.sender
+        has_submitted = task.last_round_of.get(sender) == task.current.round
+        match self.follower.phase:
+            case Phase.COMMITTING:
+                return not task.has_committed(sender)
+            case Phase.COLLECTING if task.parameters.commit_seconds:
+                is_ready = task.has_committed(sender) and self._shows_from() <= self.follower.now
+                return is_ready and self._lost_in != task.current.round
+            case Phase.COLLECTING:
+                return not has_submitted
+            case _:
+                return False
+
+    def _shows_from(self) -> int:
+        """Return when nobody can commit any more, whatever the clocks of chain and participant."""
+        task = self.follower.task
+        if task.committing.closed_at or self.follower.block_time > task.commit_until:
+            return 0
+        return task.commit_until + min(SLOT_SECONDS, task.parameters.collect_seconds // 4)
+
     def _take_part(self, round_number: int) -> None:
         values: dict[str, Any] = {"round": round_number}
-        entry = self._make_update(round_number, values)
+        if self.follower.phase == Phase.COMMITTING:
+            self._commit(self._make_update(round_number, values), values)
+        elif not self.follower.task.parameters.commit_seconds:
+            self._submit(self._make_update(round_number, values), values)
+        elif entry := self._read_committed(round_number):
+            self._submit(entry, values)
+        else:
+            self._lost_in = round_number
+            reason = "the journal does not have the update that was committed to"
+            self._progress("missed", {"round": round_number, "reason": reason})
+
+    def _commit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
+        """Commit to an update that nobody else gets to see before all have committed."""
+        commitment = self._commitment_to(entry)
+        action = CommitUpdate(entry.round, commitment)
+        gas = self._send(action, "commit_seconds", values)
+        if gas is not None:
+            self._progress("committed", {**values, "commitment": commitment.hex(), "gas": gas})
+
+    def _read_committed(self, round_number: int) -> JournalEntry | None:
+        task = self.follower.task
+        manifest = self._patiently(lambda: self.follower.manifest)
+        base_model = task.base_digest.hex()
+        entry = self._journal.read_update(manifest.task_id, round_number, base_model)
+        pending = task.pending[self._ledger.sender]
+        is_it = entry is not None and self._commitment_to(entry) == pending.commitment
+        return entry if is_it else None
+
+    def _commitment_to(self, entry: JournalEntry) -> bytes:
+        ledger = self._ledger
+        digests = compute_digest(entry.blob), compute_cid(entry.blob).digest
+        place = ledger.chain_id, ledger.address, entry.round, ledger.sender
+        return compute_commitment(*place, *digests, entry.weight, entry.salt)
+
+    def _submit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
+        """Pin an update and record it, with its salt if there is a commitment to it."""
         with timed(values, "digest_seconds"):
             digest = compute_digest(entry.blob)
         with timed(values, "pin_seconds"):
             cid = self._patiently(lambda: self._store.put(entry.blob))
-        action = SubmitUpdate(round_number, digest, cid.digest, entry.weight)
-        try:
-            with timed(values, "submit_seconds"):
-                gas = self._patiently(lambda: self._submission.submit(action))
-        except TransactionRejected as error:
-            if error.error not in (*LOST_RACES, ALREADY_SUBMITTED):
-                raise
-            # The round closed without us, or what was sent before a restart was mined after all.
-            event = "resumed" if error.error == ALREADY_SUBMITTED else "missed"
-            self._progress(event, {"round": round_number, "reason": error.error})
+        update = entry.round, digest, cid.digest, entry.weight
+        action = RevealUpdate(*update, entry.salt) if entry.salt else SubmitUpdate(*update)
+        gas = self._send(action, "submit_seconds", values)
+        if gas is None:
             return
         self._progress(
             "submitted",
@@ -157,6 +229,24 @@ class ParticipantRole:
                 "gas": gas,
             },
         )
+
+    def _send(
+        self, action: CommitUpdate | RevealUpdate | SubmitUpdate, what: str, values: dict[str, Any]
+    ) -> int | None:
+        """Send and return the gas; None if the round has moved on or has it already."""
+        try:
+            with timed(values, what):
+                gas: int = self._patiently(lambda: self._submission.submit(action))
+        except TransactionRejected as error:
+            if error.error not in (*LOST_RACES, *ALREADY_SENT):
+                raise
+            # The round closed without us, or what was sent before a restart was mined after all.
+            event = "resumed" if error.error in ALREADY_SENT else "missed"
+            self._progress(event, {"round": action.round, "reason": error.error})
+            if event == "missed":
+                self._ledger.wait(RETRY_SECONDS)
+            return None
+        return gas
 
     def _make_update(self, round_number: int, values: dict[str, Any]) -> JournalEntry:
         """Return this round's update, from the journal if it was made before a restart."""
@@ -191,7 +281,8 @@ class ParticipantRole:
             header = update_header(manifest, round_number, base_model, self._ledger.sender)
             blob = encode_blob(header, lanes)
             weight = min(result.num_examples, task.parameters.max_weight)
-            entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob)
+            salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""
+            entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob, salt)
             self._journal.write_update(entry)
         values["loss"] = round(result.loss, 6)
         return entry
@@ -213,10 +304,15 @@ class ParticipantRole:
         return "/".join(parts).encode()
 
     def _pause(self) -> float:
-        due = compute_due(self.follower)
+        due, task = compute_due(self.follower), self.follower.task
         if due is None:
             return HEARTBEAT_SECONDS
-        return min(HEARTBEAT_SECONDS, max(0.05, due + GRACE_SECONDS - self.follower.now))
+        waits = [HEARTBEAT_SECONDS, max(0.05, due + GRACE_SECONDS - self.follower.now)]
+        if task.has_committed(self._ledger.sender):
+            # In COMMITTING its end is before that, and brings one here again.
+            shows_in = self._shows_from() - self.follower.now
+            waits += [shows_in] if shows_in > 0 else []
+        return min(waits)
 
     def _patiently(self, action: Any) -> Any:
         return with_patience(action, self._patience_seconds, self._progress)

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from fl_chain.errors import InsufficientFunds, RelayError, RelayUnreachable
-from fl_chain.protocol.actions import SubmitUpdate
+from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import RoundAborted, TaskStopped, UpdateSubmitted
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
 from fl_chain.relay.client import RelayClient
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
+
+SubmissionAction = SubmitUpdate | CommitUpdate | RevealUpdate
 
 LOOK_SECONDS = 1
 """Longest wait for news of the own update before looking again."""
@@ -31,12 +33,13 @@ class DirectSubmission:
     """
 
     needs_funds = True
+    takes_commitments = True
 
     def __init__(self, follower: TaskFollower) -> None:
         self._follower = follower
 
-    def submit(self, action: SubmitUpdate) -> int:
-        """Record the update; return the gas that it cost.
+    def submit(self, action: SubmissionAction) -> int:
+        """Record the update, or a commitment to it; return the gas that it cost.
 
         Raises
         ------
@@ -63,6 +66,7 @@ class RelayedSubmission:
     """
 
     needs_funds = False
+    takes_commitments = False
 
     def __init__(
         self,
@@ -76,15 +80,16 @@ class RelayedSubmission:
         self._progress = progress
         self._patiently = patiently
 
-    def submit(self, action: SubmitUpdate) -> int:
+    def submit(self, action: SubmissionAction) -> int:
         """See that the update is recorded; return the gas that it cost the participant.
 
         Raises
         ------
         TransactionRejected, ChainUnreachable
-        RelayError, InsufficientFunds
+        RelayError
             The relay did not do it, and the participant cannot pay for it.
         """
+        assert isinstance(action, SubmitUpdate)  # noqa: S101 - takes_commitments says so
         until = self._follower.task.collect_until
         half = self._follower.now + max(0, until - self._follower.now) // 2
         handover = self._sign(action)

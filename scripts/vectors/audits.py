@@ -291,6 +291,30 @@ def make_aborted_round() -> Any:
     return _case(about, task.evidence(), [2])
 
 
+def make_commitments() -> Any:
+    """Return rounds that begin with commitments, not all of which are revealed."""
+    task = TaskOnRecord(commit_seconds=30)
+    lanes = [[10, -20], [1, 2], [5, 6]]
+    for number in range(3):
+        task.commit(number, lanes[number])
+    for number in (2, 0):
+        task.submit(number, lanes[number])
+    task.propose()
+    task.finalize()
+    for number in (1, 2):
+        task.commit(number, lanes[number])
+    task.now += 30
+    task.submit(2, lanes[2])
+    task.submit(1, lanes[1])
+    task.propose()
+    task.finalize()
+    about = (
+        "In round 1 all commit and one does not reveal; in round 2 two commit and reveal, which"
+        " closes the round, and the third one's commitment of round 1 is still in its slot."
+    )
+    return _case(about, task.evidence(), [1, 2])
+
+
 def make_tampered_log() -> Any:
     """Return logs in which a weight was altered."""
     task = TaskOnRecord()
@@ -429,4 +453,5 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/omitted_log.json": make_omitted_log,
     "audit/wrong_genesis.json": make_wrong_genesis,
     "audit/missing_manifest.json": make_missing_manifest,
+    "audit/commitments.json": make_commitments,
 }

@@ -30,11 +30,12 @@ Record = tuple[str, dict[str, Any]]
 class TaskOnRecord:
     """One task as it is written down: both contracts' records, and what the store holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, commit_seconds: int = 0) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
         document["encoding"] = document["encoding"] | {"max_abs": MAX_ABS}
         document["rounds"] = document["rounds"] | {"min_updates": 1, "target_updates": 3}
+        document["rounds"]["commit_seconds"] = commit_seconds
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
         self.task = ref.digest(text).hex()
@@ -104,6 +105,20 @@ class TaskOnRecord:
         """Return the blob that a participant should send in this round."""
         metadata = ref.update_metadata(self.task, self.round, self.base[0], PARTICIPANTS[number])
         return ref.blob(metadata, TENSORS, lanes)
+
+    def commit(self, number: int, lanes: list[int]) -> None:
+        """Commit to an update of the current round."""
+        self.now += 1
+        content = self.update(number, lanes)
+        who = {"round": self.round, "participant": PARTICIPANTS[number]}
+        update = {
+            "digest": ref.digest(content).hex(),
+            "cid_digest": hashlib.sha256(content).hexdigest(),
+            "weight": 100 * (number + 1),
+            "salt": f"{number:02x}" * 32,
+        }
+        commitment = ref.commitment(CHAIN_ID, LEDGER, who | update).hex()
+        self.note(self.ledger, "UpdateCommitted", **who, commitment=commitment)
 
     def submit(
         self, number: int, lanes: list[int], outcome: str = "included", more: bytes = b""
@@ -210,7 +225,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(18 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(19 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -268,7 +283,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:18]).hex()
+    return b"".join(ref.abi_words(*created)[1:19]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:
@@ -279,6 +294,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
     proposal = {"round": 0, "proposer": NOBODY, "at": 0, "for": 0, "against": 0, "report": ""}
     models = [parameters["genesis_digest"]]
     people: dict[str, list[str]] = {}
+    committing = [0, 0, 0]
     committee: dict[str, dict[str, Any]] = {}
     for event, values in records:
         match event:
@@ -301,8 +317,17 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 numbers = [_word(values["round"]), _word(values["sequence"])]
                 people[values["participant"]][1:] = [*numbers, prefix]
                 current["updates"] += 1
-                if current["updates"] == parameters["target_updates"]:
+                target = committing[1] if parameters["commit_seconds"] else None
+                if current["updates"] == (target or parameters["target_updates"]):
                     current["closed"] = values["timestamp"]
+            case "UpdateCommitted":
+                pending = values["commitment"][:46].ljust(64, "0")
+                numbers = [_word(values["round"]), _word(2**32 - 1)]
+                people[values["participant"]][1:] = [*numbers, pending]
+                before = committing[1] if committing[0] == values["round"] else 0
+                committing = [values["round"], before + 1, 0]
+                if before + 1 == parameters["target_updates"]:
+                    committing[2] = values["timestamp"]
             case "ModelProposed":
                 proposal = {"round": values["round"], "proposer": values["proposer"]}
                 proposal |= {"at": values["timestamp"], "for": 1, "against": 0}
@@ -339,6 +364,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
             for who, member in committee.items()
         },
         "payout_of": {},
+        "committing": "".join(map(_word, committing)),
     }
 
 

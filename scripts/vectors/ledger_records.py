@@ -28,6 +28,7 @@ PARAMETERS = {
     "header_chunks": 1,
     "num_values": 8,
     "fraction_shift": 9,
+    "commit_seconds": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)

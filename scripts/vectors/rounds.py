@@ -122,6 +122,7 @@ def make_history() -> Any:
         "header_chunks": 1,
         "num_values": 8,
         "fraction_shift": 9,
+        "commit_seconds": 0,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -205,6 +206,10 @@ def make_history() -> Any:
             "RoundOpened",
             {"round": 3, "base_round": 1, "opens_at": start + 313, "timestamp": start + 313},
         ),
+        (
+            "UpdateCommitted",
+            {"round": 3, "participant": bob, "commitment": word[26], "timestamp": start + 314},
+        ),
         ("RoundAborted", {"round": 3, "timestamp": 2**40 - 1}),
         ("TaskStopped", {"timestamp": 2**40 - 1}),
         ("BondWithdrawn", {"aggregator": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
@@ -257,7 +262,7 @@ def _history(
 
 NAMES = (
     *("NONE", "COLLECTING", "AGGREGATING", "PROPOSED", "FINALIZED"),
-    *("EXPIRED", "ABORTED", "CHALLENGED", "SCHEDULED"),
+    *("EXPIRED", "ABORTED", "CHALLENGED", "SCHEDULED", "COMMITTING"),
 )
 """Phases by number."""
 _NEEDS = {
@@ -269,6 +274,7 @@ _NEEDS = {
     "prove_omission": "PROPOSED",
     "finalize": "PROPOSED",
     "abort": "EXPIRED",
+    "commit": "COMMITTING",
 }
 """Action to the phase that a refusal names."""
 _ALLOWED = {
@@ -281,6 +287,7 @@ _ALLOWED = {
     ("CHALLENGED", "attest"): ["CHALLENGED", "FINALIZED", "AGGREGATING"],
     ("CHALLENGED", "move"): ["CHALLENGED", "PROPOSED", "AGGREGATING"],
     ("EXPIRED", "abort"): ["ABORTED"],
+    ("COMMITTING", "commit"): ["COMMITTING", "COLLECTING"],
     **{
         (phase, "stop"): ["ABORTED"] for phase in NAMES[1:] if phase not in ("FINALIZED", "ABORTED")
     },
@@ -312,7 +319,7 @@ def make_phases() -> Any:
     opened = 1_700_000_000
     usual = {"num_rounds": 2, "min_updates": 2, "target_updates": 3}
     usual |= {"collect_seconds": 100, "aggregate_seconds": 50, "challenge_seconds": 20}
-    usual |= {"num_aggregators": 1}
+    usual |= {"num_aggregators": 1, "commit_seconds": 0}
     three = usual | {"num_aggregators": 3}
     single = usual | {"min_updates": 1, "target_updates": 1}
     short = usual | {"collect_seconds": 1, "aggregate_seconds": 1}
@@ -381,7 +388,36 @@ def make_phases() -> Any:
     stopped = {"is_stopped": True, "closed_at": opened + 2}
     cases.append(_phase_case(usual, 3, opened, opened + 2, "ABORTED", **stopped))
     cases.append(_phase_case(usual, 0, opened, opened, "COLLECTING", num_finalized=1))
+    cases += _phases_with_commitments(usual | {"commit_seconds": 30}, opened)
     return {"count": len(cases), "cases": cases}
+
+
+def _phases_with_commitments(parameters: dict[str, int], opened: int) -> list[dict[str, Any]]:
+    """Return phases of a round that begins with commitments; the target of them is 3."""
+    closed = {"num_committed": 3, "commit_closed_at": opened + 10}
+    enough, few = {"num_committed": 2}, {"num_committed": 1}
+    # state, updates, seconds after opening, phase
+    by_time: list[tuple[dict[str, int], int, int, str]] = [
+        ({}, 0, -1, "SCHEDULED"),
+        *[(state, 0, s, "COMMITTING") for state in ({}, few, enough) for s in (0, 29, 30)],
+        *[(state, 0, s, "EXPIRED") for state in ({}, few) for s in (31, 130, 131, 10**6)],
+        *[(enough, n, s, "COLLECTING") for n in (0, 1) for s in (31, 130)],
+        *[(enough, n, 131, "EXPIRED") for n in (0, 1)],
+        *[(closed, n, s, "COLLECTING") for n in (0, 2) for s in (10, 11, 30, 31, 110)],
+        *[(closed, 2, s, "AGGREGATING") for s in (111, 160)],
+        *[(closed, 1, s, "EXPIRED") for s in (111, 160)],
+        (closed, 2, 161, "EXPIRED"),
+        *[
+            (closed | {"closed_at": opened + 40}, 3, s, phase)
+            for s, phase in ((40, "AGGREGATING"), (90, "AGGREGATING"), (91, "EXPIRED"))
+        ],
+        # Everybody who committed has revealed, though the target was not reached.
+        (enough | {"closed_at": opened + 33}, 2, 33, "AGGREGATING"),
+    ]
+    return [
+        _phase_case(parameters, updates, opened, opened + seconds, phase, **state)
+        for state, updates, seconds, phase in by_time
+    ]
 
 
 def _phase_case(
@@ -401,6 +437,8 @@ def _phase_case(
             "closed_at": 0,
             "proposal_round": 0,
             "is_stopped": False,
+            "num_committed": 0,
+            "commit_closed_at": 0,
         }
         | current,
         "now": now,

@@ -22,6 +22,7 @@ from fl_chain.protocol.actions import (
     Admit,
     Attest,
     ClaimPayout,
+    CommitUpdate,
     DepositBond,
     Enrol,
     Finalize,
@@ -30,12 +31,14 @@ from fl_chain.protocol.actions import (
     Propose,
     ProveEquivocation,
     Remove,
+    RevealUpdate,
     Revoke,
     Stop,
     SubmitUpdate,
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import Attestation, compute_result
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -263,6 +266,35 @@ def test_a_whole_task_is_the_records_that_the_state_machine_accepts(task: Deploy
         *(UpdateSubmitted, UpdateSubmitted, ModelProposed, RoundFinalized),
     ]
     assert task.task().is_over
+
+
+def test_updates_are_committed_to_and_then_revealed(deploy: Deploy) -> None:
+    made = deploy(commit_seconds=600, min_updates=2)
+    made.act(COORDINATOR, Admit((made.addresses[ALICE], made.addresses[BOB])))
+    assert made.refused(ALICE, SubmitUpdate(1, DIGEST, DIGEST, 5)) == "CommitmentsRequired"
+    reveal = RevealUpdate(1, DIGEST, OTHER, 5, b"\5" * 32)
+    ledger = made.open_ledger(None)
+    for who in (ALICE, BOB):
+        assert made.refused(who, reveal) == "UnexpectedPhase"
+        place = ledger.chain_id, ledger.address, 1, made.addresses[who]
+        commitment = compute_commitment(*place, DIGEST, OTHER, 5, b"\5" * 32)
+        made.act(who, CommitUpdate(1, commitment))
+        assert made.task().rounds[1].commitments[-1].commitment == commitment
+    assert made.refused(ALICE, CommitUpdate(1, DIGEST)) == "UnexpectedPhase"
+    assert made.refused(BOB, replace(reveal, salt=DIGEST)) == "WrongReveal"
+    for who in (BOB, ALICE):
+        made.act(who, reveal)
+    task = made.task()
+    assert [(u.participant, u.sequence) for u in task.rounds[1].updates] == [
+        (made.addresses[BOB], 0),
+        (made.addresses[ALICE], 1),
+    ]
+    assert task.phase(task.last_timestamp) == Phase.AGGREGATING
+
+
+def test_in_a_task_without_commitments_none_is_taken(task: Deployment) -> None:
+    assert task.refused(ALICE, CommitUpdate(1, DIGEST)) == "NoCommitments"
+    assert task.refused(ALICE, RevealUpdate(1, DIGEST, DIGEST, 5, DIGEST)) == "NoCommitments"
 
 
 def test_an_update_carries_what_was_submitted(task: Deployment) -> None:

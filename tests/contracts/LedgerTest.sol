@@ -112,7 +112,8 @@ abstract contract LedgerTest is Assertions {
             bond: 0,
             headerChunks: 1,
             numValues: 8,
-            fractionShift: 9
+            fractionShift: 9,
+            commitSeconds: 0
         });
     }
 
@@ -209,7 +210,7 @@ abstract contract LedgerTest is Assertions {
     }
 
     /// Brings the task from its beginning into a phase, past every window that guards its exit.
-    function enter(Phase target) internal {
+    function enter(Phase target) internal virtual {
         if (target == Phase.COLLECTING) {
             submit(0);
         } else if (target == Phase.AGGREGATING) {

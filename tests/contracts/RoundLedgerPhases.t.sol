@@ -9,17 +9,20 @@ import {Attestations, Signature} from "../../contracts/libraries/Attestations.so
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Question} from "../../contracts/libraries/Questions.sol";
-import {LedgerTest} from "./LedgerTest.sol";
+import {CommitTest} from "./CommitTest.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The phases and the table of phases and actions, from the files that Python reads as well.
-contract RoundLedgerPhasesTest is LedgerTest {
+contract RoundLedgerPhasesTest is CommitTest {
     string private constant PHASES = "./tests/vectors/round/phases.json";
     string private constant TRANSITIONS = "./tests/vectors/round/transitions.json";
     /// A member of the group whose update `enter` does not submit.
     uint256 private constant UNHEARD = 7;
     /// Key of the aggregator that attests.
     uint256 private constant KEY = 77;
+
+    /// Whether participants of the task at hand commit before they submit.
+    bool private _commits;
 
     function committee() internal pure override returns (address[] memory members) {
         members = new address[](2);
@@ -45,12 +48,13 @@ contract RoundLedgerPhasesTest is LedgerTest {
         eq(bytes(names[uint8(Phase.ABORTED)]), "ABORTED");
         eq(bytes(names[uint8(Phase.CHALLENGED)]), "CHALLENGED");
         eq(bytes(names[uint8(Phase.SCHEDULED)]), "SCHEDULED");
+        eq(bytes(names[uint8(Phase.COMMITTING)]), "COMMITTING");
     }
 
     function test_Every_Action_In_Every_Phase_Is_Allowed_Or_Refused_As_The_Table_Says() public {
         string memory json = vm.readFile(TRANSITIONS);
         uint256 count = vm.parseJsonUint(json, ".count");
-        eq(count, 8 * 9);
+        eq(count, 9 * 10);
         for (uint256 i = 0; i < count; ++i) {
             _checkCell(json, string.concat(".cells[", vm.toString(i), "]"));
         }
@@ -133,8 +137,18 @@ contract RoundLedgerPhasesTest is LedgerTest {
     function _checkCell(string memory json, string memory path) private {
         Phase from = _phase(vm.parseJsonString(json, string.concat(path, ".phase")));
         bytes32 action = keccak256(bytes(vm.parseJsonString(json, string.concat(path, ".action"))));
+        _checkCellOf(json, path, from, action, true);
+        if (from != Phase.COMMITTING && action != keccak256("commit")) _checkCellOf(json, path, from, action, false);
+    }
+
+    function _checkCellOf(string memory json, string memory path, Phase from, bytes32 action, bool commits)
+        private
+    {
+        _commits = commits;
         vm.warp(START);
-        ledger = create(_disputable());
+        ILedgerTypes.TaskParameters memory p = _disputable();
+        if (commits) p.commitSeconds = COMMIT;
+        ledger = create(p);
         _deposit(AGGREGATOR);
         _deposit(vm.addr(KEY));
         if (from == Phase.CHALLENGED) {
@@ -246,7 +260,15 @@ contract RoundLedgerPhasesTest is LedgerTest {
         address sender = ANYBODY;
         if (action == keccak256("submit")) {
             sender = participant(UNHEARD);
-            call = abi.encodeCall(IRoundLedger.submitUpdate, (number, digestOf(UNHEARD), cidOf(UNHEARD), 1));
+            if (_commits) {
+                call = abi.encodeCall(
+                    IRoundLedger.revealUpdate,
+                    (number, digestOf(UNHEARD), cidOf(UNHEARD), WEIGHT, saltOf(UNHEARD))
+                );
+            } else call = abi.encodeCall(IRoundLedger.submitUpdate, (number, digestOf(UNHEARD), cidOf(UNHEARD), 1));
+        } else if (action == keccak256("commit")) {
+            sender = participant(UNHEARD);
+            call = abi.encodeCall(IRoundLedger.commitUpdate, (number, commitmentOf(UNHEARD)));
         } else if (action == keccak256("propose")) {
             sender = AGGREGATOR;
             call = abi.encodeCall(
@@ -279,6 +301,50 @@ contract RoundLedgerPhasesTest is LedgerTest {
         return address(ledger).call(call);
     }
 
+    function enter(Phase target) internal override {
+        if (!_commits) return super.enter(target);
+        if (target == Phase.COMMITTING) {
+            commit(0);
+        } else if (target == Phase.COLLECTING) {
+            _commitAndReveal(1);
+        } else if (target == Phase.AGGREGATING) {
+            _commitAndReveal(2);
+            vm.warp(revealUntil() + 1);
+        } else if (target == Phase.PROPOSED) {
+            _commitAndReveal(3);
+            propose();
+            vm.warp(vm.getBlockTimestamp() + CHALLENGE);
+        } else if (target == Phase.FINALIZED) {
+            for (uint256 i = 0; i < NUM_ROUNDS; ++i) {
+                enter(Phase.PROPOSED);
+                finalize();
+            }
+        } else if (target == Phase.EXPIRED) {
+            commit(0);
+            vm.warp(commitUntil() + 1);
+        } else if (target == Phase.ABORTED) {
+            commit(0);
+            ledger.stop();
+        } else {
+            ledger.pause(1000);
+            vm.warp(commitUntil() + 1);
+            ledger.abort(round());
+        }
+        eq(phase(), target);
+    }
+
+    /// Three commit, so many of them reveal, the one of whom `enter` is silent last.
+    function _commitAndReveal(uint256 count) private {
+        uint256[3] memory people = [0, 1, UNHEARD];
+        for (uint256 i = 0; i < 3; ++i) {
+            commit(people[i]);
+        }
+        vm.warp(commitUntil() + 1);
+        for (uint256 i = 0; i < count; ++i) {
+            reveal(people[i]);
+        }
+    }
+
     function _checkPhase(string memory json, string memory path) private {
         ILedgerTypes.TaskParameters memory p = parameters();
         string memory from = string.concat(path, ".parameters.");
@@ -288,6 +354,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         p.collectSeconds = _number(json, from, "collect_seconds");
         p.aggregateSeconds = _number(json, from, "aggregate_seconds");
         p.challengeSeconds = _number(json, from, "challenge_seconds");
+        p.commitSeconds = _number(json, from, "commit_seconds");
         RoundLedger task = new RoundLedger(p, _members(_number(json, from, "num_aggregators")));
 
         from = string.concat(path, ".current.");
@@ -303,6 +370,9 @@ contract RoundLedgerPhasesTest is LedgerTest {
         word |= vm.parseJsonUint(json, string.concat(from, "closed_at")) << 168;
         if (vm.parseJsonBool(json, string.concat(from, "is_stopped"))) word |= 1 << 248;
         vm.store(address(task), 0, bytes32(word));
+        word = 3 | uint256(_number(json, from, "num_committed")) << 32;
+        word |= vm.parseJsonUint(json, string.concat(from, "commit_closed_at")) << 64;
+        vm.store(address(task), bytes32(uint256(13)), bytes32(word));
         vm.store(address(task), bytes32(uint256(2)), bytes32(uint256(_number(json, from, "proposal_round"))));
         vm.warp(vm.parseJsonUint(json, string.concat(path, ".now")));
         eq(bytes(_name(task.phaseOf(3))), bytes(vm.parseJsonString(json, string.concat(path, ".phase"))));
@@ -346,6 +416,7 @@ contract RoundLedgerPhasesTest is LedgerTest {
         if (p == Phase.EXPIRED) return "EXPIRED";
         if (p == Phase.CHALLENGED) return "CHALLENGED";
         if (p == Phase.SCHEDULED) return "SCHEDULED";
+        if (p == Phase.COMMITTING) return "COMMITTING";
         return "ABORTED";
     }
 }

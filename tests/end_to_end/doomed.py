@@ -19,10 +19,12 @@ from fl_chain.chain.ethereum import EthereumLedger
 from fl_chain.chain.ledger import Receipt
 from fl_chain.protocol.actions import (
     Attest,
+    CommitUpdate,
     DepositBond,
     Finalize,
     LedgerAction,
     Propose,
+    RevealUpdate,
     SubmitUpdate,
 )
 from fl_chain.protocol.attestation import Signature
@@ -41,6 +43,17 @@ PARTICIPANT_POINTS = (
     "after the transaction is signed",
     "after the submission",
 )
+COMMITTED_POINTS = (
+    "after training",
+    "after the update is in the journal",
+    "after the transaction is signed",
+    "after the commitment",
+    "before the pin",
+    "after the pin",
+    "after transaction 2 is signed",
+    "after the submission",
+)
+"""Of a participant that commits and reveals."""
 AGGREGATOR_POINTS = (
     "while it collects",
     "before the pin",
@@ -139,6 +152,8 @@ class _Ledger(EthereumLedger):
         receipt = super().send(action)
         points = {
             SubmitUpdate: "after the submission",
+            CommitUpdate: "after the commitment",
+            RevealUpdate: "after the submission",
             Propose: "after the proposal",
             Finalize: "after the finalization",
             DepositBond: "after the deposit",
@@ -155,7 +170,7 @@ class _Ledger(EthereumLedger):
 class _Journal(Journal):
     def __init__(self, reach: Reach, directory: Path) -> None:
         super().__init__(directory)
-        self._reach = reach
+        self._reach, self._num_transactions = reach, 0
 
     def write_update(self, entry: JournalEntry) -> None:
         super().write_update(entry)
@@ -167,7 +182,9 @@ class _Journal(Journal):
 
     def write_transaction(self, raw: bytes) -> None:
         super().write_transaction(raw)
+        self._num_transactions += 1
         self._reach("after the transaction is signed")
+        self._reach(f"after transaction {self._num_transactions} is signed")
 
 
 class _Trainer:

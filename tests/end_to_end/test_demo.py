@@ -28,6 +28,19 @@ def test_the_demo_trains_audits_and_leaves_nothing_running(tmp_path: Path) -> No
     assert "stopped" not in out
 
 
+def test_a_demo_with_commitments_shows_no_update_before_all_have_committed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    out = site.run(*DEMO, "--commit-reveal", "--keep")
+    rows = [line.split() for line in out.splitlines() if line.split()[:1] in (["1"], ["2"])]
+    assert [row[:3] for row in rows] == [["1", "3", "2/3"], ["2", "3", "2/3"]]
+    assert len(re.findall(r"(\d+) checks: \1 pass, 0 fail, 0 undecidable", out)) == 1
+    (ask,) = (line for line in out.splitlines() if "history rounds" in line)
+    rounds = site.rows(*ask.split()[1:])
+    assert [row["committed"] for row in rounds] == [None, 3, 3]
+    assert site.run("demo", "run", "--stop") == "stopped\n"
+    assert site.wait_until_quiet() == []
+
+
 @pytest.mark.parametrize(
     ("moment", "number"),
     [

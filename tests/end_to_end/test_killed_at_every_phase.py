@@ -10,6 +10,7 @@ import pytest
 
 from tests.end_to_end.doomed import (
     AGGREGATOR_POINTS,
+    COMMITTED_POINTS,
     COMMITTEE_POINTS,
     PARTICIPANT_POINTS,
     Orders,
@@ -67,6 +68,18 @@ def test_a_participant_submits_once_wherever_it_was_killed(
     federation = world.federation(2, num_rounds=NUM_ROUNDS)
     sent = run_with_a_death(federation, tmp_path, 1, point, range(3))
     assert sent == {0: 2 * NUM_ROUNDS, 1: NUM_ROUNDS, 2: NUM_ROUNDS}
+
+
+@pytest.mark.parametrize("point", COMMITTED_POINTS)
+def test_a_participant_reveals_what_it_committed_to_wherever_it_was_killed(
+    world: World, tmp_path: Path, point: str
+) -> None:
+    federation = world.federation(2, num_rounds=NUM_ROUNDS, commit_seconds=600)
+    sent = run_with_a_death(federation, tmp_path, 1, point, range(3))
+    # A commitment and a reveal each: the trainer of these processes never makes an update twice.
+    assert sent == {0: 2 * NUM_ROUNDS, 1: 2 * NUM_ROUNDS, 2: 2 * NUM_ROUNDS}
+    for history in federation.task.rounds.values():
+        assert len(history.commitments) == 2
 
 
 @pytest.mark.parametrize("point", AGGREGATOR_POINTS)

@@ -48,6 +48,7 @@ from fl_chain.protocol.actions import (
     Attest,
     Challenge,
     ClaimPayout,
+    CommitUpdate,
     ConcludeDispute,
     DecideUpdate,
     DepositBond,
@@ -60,6 +61,7 @@ from fl_chain.protocol.actions import (
     ProveOmission,
     RegistryAction,
     Remove,
+    RevealUpdate,
     Revoke,
     SelectPart,
     SplitPart,
@@ -75,13 +77,18 @@ from fl_chain.protocol.attestation import (
     compute_result,
     compute_signing_hash,
 )
+from fl_chain.protocol.commitment import PENDING, compute_commitment
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.parts import Contribution, pack_parts
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
     Question,
     TaskParameters,
+    UpdateCommitted,
+    UpdateSubmitted,
     compute_history_hash,
+    compute_record_hash,
     decode_log,
     encode_words,
 )
@@ -115,7 +122,7 @@ MOVES = ["right"] * 8 + [
     *("wrong stage", "wrong sum", "stray"),
 ]
 # Now, or at a second around a deadline.
-moments = st.sampled_from([None] * 8 + [(which, off) for which in range(6) for off in (-1, 0, 1)])
+moments = st.sampled_from([None] * 8 + [(which, off) for which in range(7) for off in (-1, 0, 1)])
 
 
 class ContractAndModel(RuleBasedStateMachine):
@@ -127,6 +134,8 @@ class ContractAndModel(RuleBasedStateMachine):
         self.now = 0
         self.is_created = False
         self.paid_in = 0
+        self.chosen: dict[int, tuple[bytes, bytes, int]] = {}
+        """Participant to digest, CID digest and weight of the update that it committed to last."""
 
     @initialize(
         counts=st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(0, 2)),
@@ -135,6 +144,7 @@ class ContractAndModel(RuleBasedStateMachine):
         bond=st.sampled_from([0, 1, 7, ETHER, ETHER]),
         admitted=st.integers(2, len(PARTICIPANTS)),
         head_start=st.integers(0, 4),
+        commit_seconds=st.sampled_from([0, 0, 0, 1, 9, 20]),
     )
     def create(
         self,
@@ -144,6 +154,7 @@ class ContractAndModel(RuleBasedStateMachine):
         bond: int,
         admitted: int,
         head_start: int,
+        commit_seconds: int,
     ) -> None:
         num_rounds, minimum, spare = counts
         size, quorum = committee
@@ -166,6 +177,7 @@ class ContractAndModel(RuleBasedStateMachine):
             1,
             NUM_VALUES,
             3,
+            commit_seconds,
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
@@ -209,6 +221,7 @@ class ContractAndModel(RuleBasedStateMachine):
             self.task.turn_at(len(self.task.committee.members)),
             self.task.window_until,
             current.closed_at + parameters.challenge_seconds,
+            self.task.commit_until,
         ]
         self.now = max(self.now, deadlines[which] + offset)
 
@@ -262,6 +275,49 @@ class ContractAndModel(RuleBasedStateMachine):
         updates = tuple(SignedUpdate(*what, self.sign(who, message, is_forged)) for who in signers)
         self.act(actor, SubmitBatch(number, updates))
 
+    @rule(
+        moment=moments,
+        actors=st.lists(participants, min_size=1, max_size=4),
+        lag=lags,
+        weight=st.sampled_from([1, 5, 5, 5, 10, 0, 11]),
+        digest=digests,
+        copies=st.sampled_from([0] * 9 + [1]),
+    )
+    def some_commit(
+        self,
+        moment: tuple[int, int] | None,
+        actors: list[int],
+        lag: int,
+        weight: int,
+        digest: bytes,
+        copies: int,
+    ) -> None:
+        """Commit to something, sometimes to what is the neighbour's to reveal."""
+        self.pass_time_to(moment)
+        for actor in actors:
+            update = digest, WORD[2], weight
+            whose = max(0, actor - copies)
+            commitment = self.commitment_of(whose, self.number(lag), update)
+            if self.act(actor, CommitUpdate(self.number(lag), commitment)):
+                self.chosen[actor] = update
+
+    @rule(
+        moment=moments,
+        actors=st.lists(participants, min_size=1, max_size=4),
+        lag=lags,
+        lie=st.sampled_from([""] * 8 + ["digest", "weight", "salt"]),
+    )
+    def some_reveal(
+        self, moment: tuple[int, int] | None, actors: list[int], lag: int, lie: str
+    ) -> None:
+        self.pass_time_to(moment)
+        for actor in actors:
+            digest, cid_digest, weight = self.update_of(actor)
+            digest = MODEL if lie == "digest" else digest
+            weight = weight + 1 if lie == "weight" else weight
+            salt = WORD[4] if lie == "salt" else WORD[3]
+            self.act(actor, RevealUpdate(self.number(lag), digest, cid_digest, weight, salt))
+
     @rule(steps=st.integers(1, 4), offset=st.sampled_from([-1, 0, 0]))
     def move_on(self, steps: int, offset: int) -> None:
         """Do what the phase asks for, so that tasks get somewhere."""
@@ -273,6 +329,14 @@ class ContractAndModel(RuleBasedStateMachine):
         match self.task.phase(self.now):
             case Phase.SCHEDULED:
                 self.pass_time_to((0, offset))
+            case Phase.COMMITTING:
+                for actor in PARTICIPANTS:
+                    update = CONTENTS.updates[actor % 3], WORD[2], actor
+                    commitment = self.commitment_of(actor, number, update)
+                    if self.act(actor, CommitUpdate(number, commitment)):
+                        self.chosen[actor] = update
+                if self.task.phase(self.now) == Phase.COMMITTING:
+                    self.pass_time_to((6, 1))
             case Phase.COLLECTING:
                 for actor in PARTICIPANTS:
                     self.act(actor, self.honest_update(actor))
@@ -290,7 +354,7 @@ class ContractAndModel(RuleBasedStateMachine):
                 self.act(STRANGER, Abort(number))
 
     def reach_a_proposal(self, model: bytes) -> None:
-        for _ in range(4):
+        for _ in range(6):
             if self.task.phase(self.now) != Phase.PROPOSED:
                 self.do_what_is_due(0, model)
 
@@ -586,17 +650,22 @@ class ContractAndModel(RuleBasedStateMachine):
         numbers = [*range(task.current.round + 2), 2**32 - 1]
         members = task.committee.members
         calls: list[tuple[Any, ...]] = [("historyHash",), ("currentRound",)]
-        calls += [("proposal",), ("dispute",)]
+        calls += [("proposal",), ("dispute",), ("committing",)]
+        calls += [("participantOf", PEOPLE[index]) for index in PARTICIPANTS]
         calls += [("aggregatorOf", person) for person in members]
         calls += [("payoutOf", person) for person in PEOPLE]
         calls += [("phaseOf", number) for number in numbers]
-        history, current, proposal, dispute, *others = self.views(calls)
+        history, current, proposal, dispute, committing, *others = self.views(calls)
         assert history == compute_history_hash(self.chain.chain_id, self.ledger, self.records)
         types = ["uint32"] * 4 + ["uint40"] * 3 + ["bool"]
         assert decode(types, current) == astuple(task.current)
         types = ["uint32", "address", "uint40", "uint8", "uint8", "bytes32"]
         assert encode(types, list(astuple(task.proposal))) == proposal
         assert b"".join(encode_words(task.dispute)) == dispute
+        assert b"".join(encode_words(task.committing)) == committing
+        for index in PARTICIPANTS:
+            words = decode(["bool", "uint32", "uint32", "bytes32"], others.pop(0))
+            assert words == (PEOPLE[index] in task.admitted, *self.last_sign_of(PEOPLE[index]))
         types = ["uint32", "uint32", "uint40", "uint32", "uint96", "bytes32"]
         for member in members.values():
             assert decode(types, others.pop(0)) == astuple(member)
@@ -625,7 +694,7 @@ class ContractAndModel(RuleBasedStateMachine):
         number, waits = self.task.current.round, 0
         while self.task.current.round == number and not self.task.is_over:
             waits += 1
-            assert waits <= 6, self.task.phase(self.now)
+            assert waits <= 7, self.task.phase(self.now)
             phase = self.task.phase(self.now)
             due = compute_due(SimpleNamespace(task=self.task, phase=phase))  # type: ignore[arg-type]
             assert due is not None
@@ -641,9 +710,29 @@ class ContractAndModel(RuleBasedStateMachine):
 
     # --------------------------------------------------------------------------------- helpers
 
-    def honest_update(self, actor: int) -> SubmitUpdate:
-        update = CONTENTS.updates[actor % 3]
-        return SubmitUpdate(self.task.current.round, update, WORD[2], actor)
+    def honest_update(self, actor: int) -> SubmitUpdate | RevealUpdate:
+        number = self.task.current.round
+        if self.task.parameters.commit_seconds:
+            return RevealUpdate(number, *self.update_of(actor), WORD[3])
+        return SubmitUpdate(number, CONTENTS.updates[actor % 3], WORD[2], actor)
+
+    def update_of(self, actor: int) -> tuple[bytes, bytes, int]:
+        return self.chosen.get(actor, (CONTENTS.updates[0], WORD[2], 5))
+
+    def commitment_of(self, actor: int, number: int, update: tuple[bytes, bytes, int]) -> bytes:
+        place = self.chain.chain_id, self.ledger, number, PEOPLE[actor]
+        return compute_commitment(*place, *update, WORD[3])
+
+    def last_sign_of(self, person: str) -> tuple[int, int, bytes]:
+        """Round, sequence and proof of the last commitment or update, by the records alone."""
+        last: tuple[int, int, bytes] = (0, 0, bytes(32))
+        for record in self.records:
+            match record:
+                case UpdateCommitted(participant=who) if who == person:
+                    last = record.round, PENDING, record.commitment
+                case UpdateSubmitted(participant=who) if who == person:
+                    last = record.round, record.sequence, compute_record_hash(record)
+        return *last[:2], last[2][:RECORD_PREFIX_BYTES].ljust(32, b"\0")
 
     def report(self, kind: str = "right") -> bytes:
         return CONTENTS.report(self.task.current.num_updates, kind)
@@ -651,7 +740,7 @@ class ContractAndModel(RuleBasedStateMachine):
     def number(self, lag: int) -> int:
         return max(0, self.task.current.round + lag)
 
-    def act(self, actor: int | str, action: LedgerAction) -> None:
+    def act(self, actor: int | str, action: LedgerAction) -> bool:
         """Try an action on both; they do the same, or refuse for the same reason."""
         sender = PEOPLE[actor] if isinstance(actor, int) else actor
         before, error = len(self.model.logs), ""
@@ -665,6 +754,7 @@ class ContractAndModel(RuleBasedStateMachine):
         assert records == self.records[before:]
         if not error:
             self.paid_in += wei - (due if isinstance(action, ClaimPayout) else 0)
+        return not error
 
     def try_action(
         self,

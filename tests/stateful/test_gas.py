@@ -32,5 +32,10 @@ def test_a_submission_costs_the_same_in_every_round_and_at_every_place(
     assert len({costs[-1] for costs in measurement.submissions}) == 1
 
 
+def test_to_commit_and_to_reveal_cost_at_most_50000_gas_each(measurement: Measurement) -> None:
+    assert measurement.gas["commit to an update"] <= 50_000
+    assert measurement.gas["reveal an update"] <= 50_000
+
+
 def test_a_round_is_finalized_for_at_most_60000_gas(measurement: Measurement) -> None:
     assert measurement.gas["finalize, with the next round"] <= 60_000

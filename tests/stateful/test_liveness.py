@@ -24,14 +24,17 @@ from fl_chain.protocol.actions import (
     AnswerHeader,
     Attest,
     Challenge,
+    CommitUpdate,
     ConcludeDispute,
     DepositBond,
     Finalize,
     LedgerAction,
     Propose,
+    RevealUpdate,
     SubmitUpdate,
 )
 from fl_chain.protocol.attestation import compute_result, compute_signing_hash
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import Question, TaskParameters
@@ -39,7 +42,7 @@ from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
 
 NUM_PARTICIPANTS, NUM_AGGREGATORS, MIN_UPDATES, NUM_ROUNDS = 4, 3, 2, 6
-COLLECT, AGGREGATE, CHALLENGE, BOND = 50, 20, 10, 7
+COMMIT, COLLECT, AGGREGATE, CHALLENGE, BOND = 40, 50, 20, 10, 7
 KEYS = [Account.from_key((2**220 + index).to_bytes(32)) for index in range(10)]
 PEOPLE = [str(key.address).lower() for key in KEYS]
 COORDINATOR, STRANGER, CHALLENGER = 0, 8, 9
@@ -50,7 +53,9 @@ WORD = [bytes([number]) * 32 for number in range(8)]
 NEVER = 10**6
 # The longest that a round can take: everybody waits to the last second, and every aggregator
 # proposes, is challenged, does not answer, and is rejected.
-LONGEST_ROUND = COLLECT + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
+LONGEST_ROUND = (
+    COMMIT + COLLECT + 1 + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
+)
 
 silences = st.sampled_from([0, 0, 30, 55, 80, 140, 300, NEVER, NEVER, NEVER])
 
@@ -58,7 +63,9 @@ silences = st.sampled_from([0, 0, 30, 55, 80, 140, 300, NEVER, NEVER, NEVER])
 class Task:
     """A task in memory, and the parties that have not fallen silent."""
 
-    def __init__(self, quorum: int, silent_from: dict[int, int], challenges: int) -> None:
+    def __init__(
+        self, quorum: int, silent_from: dict[int, int], challenges: int, commit_seconds: int
+    ) -> None:
         self.now = 1_700_000_000
         self.start = self.now
         self.started_at = {1: self.now}
@@ -81,6 +88,7 @@ class Task:
             1,
             NUM_VALUES,
             3,
+            commit_seconds,
         )
         self.chain = MemoryChain(
             PEOPLE[COORDINATOR],
@@ -114,10 +122,9 @@ class Task:
         is_done = False
         phase = self.state.phase(self.now)
         number = self.state.current.round
-        if phase == Phase.COLLECTING:
+        if phase in (Phase.COMMITTING, Phase.COLLECTING):
             for who in PARTICIPANTS:
-                update = SubmitUpdate(number, CONTENTS.updates[0], WORD[2], 1)
-                is_done |= self.works(who) and self.act(who, update)
+                is_done |= self.works(who) and self.act(who, self.contribution(who, phase))
             return is_done
         for who in AGGREGATORS:
             is_done |= self.works(who) and self.aggregate(who, phase, number)
@@ -125,6 +132,15 @@ class Task:
             self.challenges -= 1
             is_done = self.act(CHALLENGER, Challenge(number, Question.HEADER, 0, BOND))
         return is_done
+
+    def contribution(self, who: int, phase: Phase) -> LedgerAction:
+        update = self.state.current.round, CONTENTS.updates[0], WORD[2], 1
+        if phase == Phase.COMMITTING:
+            place = self.chain.chain_id, self.chain.address, update[0], PEOPLE[who]
+            return CommitUpdate(update[0], compute_commitment(*place, *update[1:], WORD[3]))
+        if self.state.parameters.commit_seconds:
+            return RevealUpdate(*update, WORD[3])
+        return SubmitUpdate(*update)
 
     def aggregate(self, who: int, phase: Phase, number: int) -> bool:
         report = CONTENTS.report(self.state.current.num_updates, "right")
@@ -159,11 +175,12 @@ class Task:
     quorum=st.sampled_from([0, 2, 3]),
     silent=st.fixed_dictionaries(dict.fromkeys((*AGGREGATORS, *PARTICIPANTS), silences)),
     challenges=st.integers(0, 5),
+    commit_seconds=st.sampled_from([0, COMMIT]),
 )
 def test_every_round_ends_whoever_is_silent(
-    quorum: int, silent: dict[int, int], challenges: int
+    quorum: int, silent: dict[int, int], challenges: int, commit_seconds: int
 ) -> None:
-    task = Task(quorum, silent, challenges)
+    task = Task(quorum, silent, challenges, commit_seconds)
     for _ in range(2000):
         if task.state.is_over or task.state.current.round > 3 * NUM_ROUNDS:
             break

@@ -32,7 +32,11 @@ AUDITS = {
     path.stem: golden.load(f"audit/{path.name}")
     for path in sorted((golden.CHECKOUT / "tests/vectors/audit").glob("*.json"))
 }
-REPLAYS = golden.load("round/replay.json")
+REPLAYS = [
+    case | {"created": replays["created"]}
+    for replays in map(golden.load, ("round/replay.json", "round/replay_commitments.json"))
+    for case in replays["cases"]
+]
 REFUSED = golden.load("history/refused.json")["refused"]
 CODES = {"ledger": b"creation code of the ledger", "registry": b"creation code of the registry"}
 SAYS_DAMAGED = ("is damaged on disk", "has different hash than requested")
@@ -98,6 +102,7 @@ def state_of(views: dict[str, Any]) -> LedgerState:
         participants=accounts[0],
         aggregators=accounts[1],
         payouts=accounts[2],
+        committing=bytes.fromhex(views["committing"]),
     )
 
 
@@ -139,7 +144,7 @@ def test_every_check_passes_in_one_audit_and_not_in_another() -> None:
 
 
 def records_of(case: dict[str, Any]) -> list[Record]:
-    entries = [REPLAYS["created"], *case["records"]]
+    entries = [case["created"], *case["records"]]
     records = []
     for entry in entries:
         topics, data = ref.abi_log(entry["event"], entry["values"])
@@ -147,7 +152,7 @@ def records_of(case: dict[str, Any]) -> list[Record]:
     return records
 
 
-@pytest.mark.parametrize("case", **golden.named(REPLAYS["cases"], "name"))
+@pytest.mark.parametrize("case", **golden.named(REPLAYS, "name"))
 def test_a_sequence_of_records_is_accepted_or_its_last_one_refused(case: dict[str, Any]) -> None:
     created, *records = records_of(case)
     assert isinstance(created, TaskCreated)

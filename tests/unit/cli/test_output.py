@@ -58,8 +58,12 @@ ROUND = {
     "report": DIGEST,
     "proposer": ADDRESS,
     "rejected": 1,
+    "committed": 1000,
 }
-NOT_AT_GENESIS = ("base_round", "opened_at", "finished_at", "report", "proposer", "rejected")
+NOT_AT_GENESIS = (
+    *("base_round", "opened_at", "finished_at", "report", "proposer", "rejected"),
+    "committed",
+)
 GENESIS = ROUND | dict.fromkeys(NOT_AT_GENESIS)
 UPDATE = {
     "round": 300,

@@ -25,7 +25,7 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
-from fl_chain.protocol.state import CurrentRound, Proposal
+from fl_chain.protocol.state import Committing, CurrentRound, Proposal
 from tests import golden
 
 CELLS = golden.load("round/transitions.json")
@@ -59,7 +59,7 @@ def proposed(at: int, **changes: Any) -> ModelProposed:
 
 def in_phase(phase: Phase) -> tuple[Task, int]:
     """Return a task whose current round is in a phase, and a time at which it is."""
-    task = created(num_rounds=1)
+    task = created(num_rounds=1, commit_seconds=30 if phase == Phase.COMMITTING else 0)
     now = START
     full = [submitted(who, i) for i, who in enumerate((ALICE, BOB, CAROL))]
     steps: list[LedgerRecord] = []
@@ -142,6 +142,7 @@ def test_the_phase_at_every_boundary_second_is_as_the_table_says(case: dict[str,
     for seat in range(1, num_aggregators + 1):
         task.committee.appoint(f"0x{seat:040x}", seat)
     task.proposal = Proposal(round=state.pop("proposal_round"))
+    task.committing = Committing(3, state.pop("num_committed"), state.pop("commit_closed_at"))
     task.current = CurrentRound(round=3, base_round=2, **state)
     assert task.phase(case["now"]).name == case["phase"]
 

@@ -28,6 +28,16 @@ sys.stdin.read()
 ENTRY = JournalEntry("t" * 64, 1, "b" * 64, 10, b"blob")
 
 
+def test_an_update_comes_back_with_its_salt_and_none_without_it(tmp_path: Path) -> None:
+    salted = JournalEntry("t" * 64, 2, "b" * 64, 10, b"blob", b"\5" * 32)
+    with Journal(tmp_path) as journal:
+        for entry in (ENTRY, salted):
+            journal.write_update(entry)
+            assert journal.read_update(entry.task, entry.round, entry.base_model) == entry
+        (tmp_path / "update.json").write_text('{"round": 2}')
+        assert journal.read_update(salted.task, 2, salted.base_model) is None
+
+
 @contextmanager
 def another_process_has(directory: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", OPEN_AND_HOLD, str(directory)]
