@@ -193,6 +193,13 @@ contract RoundLedgerBatchTest is LedgerTest {
         _expectRefusal(batch(1, 1), unexpectedPhase(Phase.EXPIRED, Phase.COLLECTING));
     }
 
+    function test_Where_A_Commitment_Is_Asked_For_Nothing_Is_Relayed() public {
+        ILedgerTypes.TaskParameters memory p = parameters();
+        p.commitSeconds = 10;
+        ledger = create(p);
+        _expectRefusal(batch(0, 1), abi.encodeWithSelector(ILedgerTypes.CommitmentsRequired.selector));
+    }
+
     function test_A_Batch_Is_For_No_Other_Phase(uint8 number) public {
         Phase target = Phase(number % 9);
         if (target == Phase.NONE || target == Phase.COLLECTING || target == Phase.CHALLENGED) return;

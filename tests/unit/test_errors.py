@@ -14,6 +14,7 @@ from eth_hash.auto import keccak
 from fl_chain import errors
 from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
 from fl_chain.protocol import committee as committee_module
+from fl_chain.protocol import committing as committing_module
 from fl_chain.protocol import dispute as dispute_module
 from fl_chain.protocol import round as round_module
 
@@ -108,7 +109,7 @@ def test_both_contracts_mean_the_same_by_the_same_error() -> None:
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     used = set()
-    modules = (round_module, committee_module, dispute_module)
+    modules = (round_module, committee_module, committing_module, dispute_module)
     sources = "".join(map(inspect.getsource, modules))
     for node in ast.walk(ast.parse(sources)):
         text = str(node.value) if isinstance(node, ast.Constant) else ""
@@ -119,6 +120,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     # What is left is about senders, signatures, content or the registry, which no record shows.
     assert set(_contract_errors(LEDGER)) - used == {
         "BeyondEnd",
+        "CommitmentsRequired",
         "MoveNotOver",
         "NoEquivocation",
         "NoOmission",
@@ -132,6 +134,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "UnexpectedDeposit",
         "UnknownRecord",
         "WrongOpening",
+        "WrongReveal",
     }
 
 
