@@ -233,8 +233,17 @@ class Federation:
         return self.ledger(account).send(replace(action, **changes))
 
     def submit_honestly(self, *participants: int) -> None:
-        """Submit proper updates of some participants, of all if none is named."""
-        for participant in participants or range(len(self.participants)):
+        """Submit proper updates of some participants, of all if none is named.
+
+        In a task with commitments all commit before; they must be as many as the target.
+        """
+        everybody = participants or range(len(self.participants))
+        if self.task.parameters.commit_seconds:
+            for submit in (self.commit, self.reveal):
+                for participant in everybody:
+                    submit(participant, self.update(participant), weight=100 + participant)
+            return
+        for participant in everybody:
             self.submit(participant, self.update(participant), weight=100 + participant)
 
     def commitment(self, participant: int, blob: bytes, **changes: Any) -> bytes:
@@ -257,15 +266,17 @@ class Federation:
         digests = compute_digest(blob), compute_cid(blob).digest
         return replace(RevealUpdate(self.task.current.round, *digests, 100, SALT), **changes)
 
-    def commit(self, participant: int, blob: bytes) -> Receipt:
+    def commit(self, participant: int, blob: bytes, weight: int = 100) -> Receipt:
         """Commit to an update as a participant."""
-        action = CommitUpdate(self.task.current.round, self.commitment(participant, blob))
+        commitment = self.commitment(participant, blob, weight=weight)
+        action = CommitUpdate(self.task.current.round, commitment)
         return self.ledger(self.participants[participant]).send(action)
 
-    def reveal(self, participant: int, blob: bytes) -> Receipt:
+    def reveal(self, participant: int, blob: bytes, weight: int = 100) -> Receipt:
         """Pin and reveal an update as a participant."""
         self.store.put(blob)
-        return self.ledger(self.participants[participant]).send(self.revelation(blob))
+        action = self.revelation(blob, weight=weight)
+        return self.ledger(self.participants[participant]).send(action)
 
     # ------------------------------------------------------------ aggregators
 

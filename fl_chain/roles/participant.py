@@ -152,7 +152,6 @@ class ParticipantRole:
     def _is_awaited(self) -> bool:
         """Return whether the round has room for something that this participant has not sent."""
         task, sender = self.follower.task, self._ledger.sender
-        has_submitted = task.last_round_of.get(sender) == task.current.round
         match self.follower.phase:
             case Phase.COMMITTING:
                 return not task.has_committed(sender)
@@ -160,7 +159,7 @@ class ParticipantRole:
                 is_ready = task.has_committed(sender) and self._shows_from() <= self.follower.now
                 return is_ready and self._lost_in != task.current.round
             case Phase.COLLECTING:
-                return not has_submitted
+                return task.last_round_of.get(sender) != task.current.round
             case _:
                 return False
 
@@ -173,10 +172,11 @@ class ParticipantRole:
 
     def _take_part(self, round_number: int) -> None:
         values: dict[str, Any] = {"round": round_number}
-        if self.follower.phase == Phase.COMMITTING:
-            self._commit(self._make_update(round_number, values), values)
-        elif not self.follower.task.parameters.commit_seconds:
+        task = self.follower.task
+        if not task.parameters.commit_seconds:
             self._submit(self._make_update(round_number, values), values)
+        elif not task.has_committed(self._ledger.sender):
+            self._commit(self._make_update(round_number, values), values)
         elif entry := self._read_committed(round_number):
             self._submit(entry, values)
         else:

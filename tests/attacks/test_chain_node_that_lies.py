@@ -38,10 +38,12 @@ CONTRACTS = ("ledger", "registry")
 
 @pytest.fixture(scope="module")
 def recorded(world: World) -> Recorded:
-    """Two rounds, an aborted one between them; a proposal that was overruled; money that moved."""
-    federation = world.federation(
-        2, aggregators=3, quorum=2, bond_gwei=1, num_rounds=2, min_updates=1
-    )
+    """Two rounds, an aborted one between them; a proposal that was overruled; money that moved.
+
+    Participants commit to their updates before.
+    """
+    committee = {"aggregators": 3, "quorum": 2, "bond_gwei": 1}
+    federation = world.federation(2, **committee, num_rounds=2, min_updates=1, commit_seconds=600)
     federation.deposit_bonds()
     federation.submit_honestly()
     derived = federation.derive()
