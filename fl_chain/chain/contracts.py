@@ -49,14 +49,9 @@ def encode_action(action: LedgerAction | RegistryAction) -> bytes:
     """Return the input of the transaction that carries out an action."""
     kind = type(action).__name__
     entry = _functions()[kind[0].lower() + kind[1:]]
-    # Moves of a dispute have arguments without names there, in the order of the fields.
-    names = [field.name for field in fields(action)]
     return _selector(entry) + encode(
         [_type_of(argument) for argument in entry["inputs"]],
-        [
-            _value_of({**argument, "name": argument["name"] or name}, action)
-            for argument, name in zip(entry["inputs"], names, strict=False)
-        ],
+        [_value_of(argument, action) for argument in entry["inputs"]],
     )
 
 
