@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.federation import Federation, chain_node
-from fl_chain.protocol.actions import SubmitUpdate
-from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import BondSlashed, Fault, decode_log
 from fl_chain.roles.challenger import ChallengerRole
 from fl_chain.roles.cheats import WrongAggregator
@@ -85,10 +83,7 @@ def hold_dispute(participants: int, values: int) -> Watch:
             challenge_seconds=3600,
         )
         base = federation.genesis_digest.hex()
-        for index, account in enumerate(federation.accounts):
-            blob = federation.random_update(account, 1, base)
-            update = SubmitUpdate(1, compute_digest(blob), store.put(blob).digest, 1 + index % 1000)
-            federation.ledger(account).send(update)
+        federation.submit_all(store, base)
         print(f"{participants:,} updates of {values:,} values on record")
         print(f"(after {time.monotonic() - start:.0f} s)\n")
         for who, account, kind in (

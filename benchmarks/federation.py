@@ -15,7 +15,9 @@ from fl_chain.aggregation.derive import model_header, update_header
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
-from fl_chain.protocol.actions import Admit, Enrol
+from fl_chain.chain.keys import sign_hash
+from fl_chain.protocol.actions import Admit, Enrol, SubmitBatch
+from fl_chain.protocol.attestation import compute_signing_hash
 from fl_chain.protocol.blob import Layout, count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import (
@@ -26,6 +28,8 @@ from fl_chain.protocol.manifest import (
     compute_parameters,
     encode_manifest,
 )
+from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.roles.relay import BATCH_SIZE
 from fl_chain.storage.store import ContentStore
 
 TWO_NN: Layout = (
@@ -91,6 +95,19 @@ class Federation:
     def ledger(self, account: LocalAccount) -> EthereumLedger:
         """Return the task as one account sees it."""
         return EthereumLedger(self.connection, self.address, account)
+
+    def submit_all(self, store: ContentStore, base: str) -> None:
+        """Pin an update of random lanes for everybody in round 1, and relay them in batches."""
+        signed = []
+        for index, account in enumerate(self.accounts):
+            blob = self.random_update(account, 1, base)
+            what = (compute_digest(blob), store.put(blob).digest, 1 + index % 1000)
+            message = compute_update_message(1, *what)
+            signing_hash = compute_signing_hash(self.connection.chain_id, self.address, message)
+            signed.append(SignedUpdate(*what, sign_hash(account, signing_hash)))
+        relay = self.ledger(self.coordinator)
+        for start in range(0, len(signed), BATCH_SIZE):
+            relay.send(SubmitBatch(1, tuple(signed[start : start + BATCH_SIZE])))
 
     def random_update(self, account: LocalAccount, round_number: int, base: str) -> bytes:
         """Return a canonical update of random lanes."""
