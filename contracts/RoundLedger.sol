@@ -29,7 +29,8 @@ contract RoundLedger is Bonds, DisputeForwarder {
     }
 
     function admit(address[] calldata participants) external {
-        _requireCoordinator();
+        // INVARIANT P-149: only the coordinator decides who is admitted, unless the task is open.
+        if (!_isOpen) _requireCoordinator();
         bytes32 history = _historyHash;
         uint40 timestamp = _now();
         for (uint256 i = 0; i < participants.length; ++i) {
@@ -37,6 +38,7 @@ contract RoundLedger is Bonds, DisputeForwarder {
             // INVARIANT P-03: only whom the registry lists is admitted.
             if (!_registry.isEnrolled(participant)) revert NotEnrolled(participant);
             if (_participants[participant].isAdmitted) revert AlreadyAdmitted(participant);
+            _requireNewLine(participant);
             _participants[participant].isAdmitted = true;
             bytes memory record = abi.encode(ParticipantAdmitted.selector, participant, timestamp);
             history = History.append(history, History.emitRecord(1, record));
@@ -48,9 +50,25 @@ contract RoundLedger is Bonds, DisputeForwarder {
         if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
         // INVARIANT P-04: nobody loses standing unless the registry revoked it.
         if (_registry.isEnrolled(participant)) revert StillEnrolled(participant);
+        address successor = _registry.successorOf(participant);
+        if (successor != address(0)) revert SuccessionDue(participant, successor);
         _participants[participant].isAdmitted = false;
         uint40 timestamp = _now();
         _record(1, abi.encode(ParticipantRemoved.selector, participant, timestamp));
+    }
+
+    function succeed(address participant) external {
+        Participant memory former = _participants[participant];
+        if (!former.isAdmitted) revert NotAdmitted(participant);
+        address successor = _registry.successorOf(participant);
+        if (successor == address(0)) revert NoSuccessor(participant);
+        if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
+        // What the former key submitted last stays in its own slot: a dispute may still open that record.
+        _participants[participant].isAdmitted = false;
+        _participants[successor] = Participant(true, former.lastRound, 0, 0);
+        _isSucceeded[_registry.originOf(participant)] = true;
+        uint40 timestamp = _now();
+        _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));
     }
 
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
@@ -225,6 +243,15 @@ contract RoundLedger is Bonds, DisputeForwarder {
         } else {
             _openRound(current, current.round);
         }
+    }
+
+    /// Requires that no other key of the participant's line was admitted here, and remembers that one is.
+    function _requireNewLine(address participant) private {
+        address origin = _registry.originOf(participant);
+        if (origin == participant) return;
+        // INVARIANT P-148: a line has one admission, which only moves: so it has one update a round.
+        if (_participants[origin].isAdmitted || _isSucceeded[origin]) revert SuccessionDue(origin, participant);
+        _isSucceeded[origin] = true;
     }
 
     function _requireCoordinator() private view {

@@ -123,6 +123,7 @@ def measure(connection: ChainConnection) -> Measurement:
         header_chunks=1,
         num_values=1000,
         fraction_shift=9,
+        is_open=False,
     )
     signers = [Account.from_key(bytes([i]) * 32) for i in (1, 2)]
     committee = [aggregator, *(str(signer.address).lower() for signer in signers)]

@@ -23,6 +23,7 @@ from scripts.vectors import (  # noqa: E402
     encodings,
     numbers,
     openings,
+    registries,
     replays,
     reports,
     rounds,
@@ -45,6 +46,8 @@ MAKERS = {
     "round/transitions.json": rounds.make_transitions,
     "round/phases.json": rounds.make_phases,
     "round/replay.json": replays.make_replay,
+    "registry/replay.json": registries.make_replay,
+    "registry/succession.json": registries.make_succession,
     **audits.MAKERS,
 }
 

@@ -47,6 +47,8 @@ interface ILedgerTypes {
         uint32 numValues;
         /// Fraction bits of a model less those of an update; at most 30.
         uint32 fractionShift;
+        /// Whether anybody may admit enrolled participants; otherwise only the coordinator.
+        bool isOpen;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -208,6 +210,7 @@ interface ILedgerTypes {
     event RoundAborted(uint32 indexed round, uint40 timestamp);
     event TaskPaused(uint40 until, uint40 timestamp);
     event TaskStopped(uint40 timestamp);
+    event ParticipantSucceeded(address indexed participant, address indexed successor, uint40 timestamp);
 
     error ParameterOutOfRange(bytes32 name, uint256 value);
     error NotCoordinator(address sender, address coordinator);
@@ -243,4 +246,7 @@ interface ILedgerTypes {
     error NoOmission(uint32 sequence);
     error TaskOver(uint32 round, Phase current);
     error ZeroDigest();
+    error NoSuccessor(address participant);
+    error SuccessorAdmitted(address participant, address successor);
+    error SuccessionDue(address participant, address successor);
 }

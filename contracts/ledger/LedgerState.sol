@@ -29,6 +29,7 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _numValues;
     uint32 internal immutable _fractionShift;
     uint32 internal immutable _numAggregators;
+    bool internal immutable _isOpen;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -41,6 +42,8 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(address aggregator => Aggregator) internal _aggregators;
     mapping(uint256 seat => address aggregator) internal _seats;
     mapping(address account => uint256 wei_) internal _payouts;
+    /// Whether a later key than the first one of a line was admitted here.
+    mapping(address origin => bool) internal _isSucceeded;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -82,6 +85,7 @@ abstract contract LedgerState is ILedgerTypes {
         _numValues = p.numValues;
         _fractionShift = p.fractionShift;
         _numAggregators = uint32(numAggregators);
+        _isOpen = p.isOpen;
     }
 
     /// The phase of the current round, from data and block time alone.

@@ -49,7 +49,8 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             bond: _bond,
             headerChunks: _headerChunks,
             numValues: _numValues,
-            fractionShift: _fractionShift
+            fractionShift: _fractionShift,
+            isOpen: _isOpen
         });
     }
 

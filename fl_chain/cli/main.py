@@ -24,6 +24,7 @@ COMMANDS = {
     "key": "Make and list keys.",
     "model": "Export models.",
     "participant": "Take part in a task.",
+    "registry": "Enrol, leave, and change keys.",
     "task": "Create a task, admit participants, pause it, stop it.",
 }
 """Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""

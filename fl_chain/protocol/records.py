@@ -32,6 +32,7 @@ Uint32 = Annotated[int, "uint32"]
 Int32 = Annotated[int, "int32"]
 Uint40 = Annotated[int, "uint40"]
 Uint96 = Annotated[int, "uint96"]
+Bool = Annotated[bool, "bool"]
 Parts = Annotated[tuple[int, ...], "uint256[32]"]
 """See :mod:`fl_chain.protocol.parts`."""
 
@@ -91,6 +92,8 @@ class TaskParameters:
     num_values: Uint32
     fraction_shift: Uint32
     """Fraction bits of a model less those of an update."""
+    is_open: Bool
+    """Whether anybody may admit enrolled participants; otherwise only the coordinator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,11 +335,25 @@ class TaskStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class ParticipantSucceeded:
+    """The admission of a participant moved to the key that the registry names as its successor."""
+
+    INDEXED: ClassVar[int] = 2
+    participant: Address
+    successor: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryCreated:
     """A registry was deployed."""
 
     INDEXED: ClassVar[int] = 1
     registrar: Address
+    enrolment_bond: Uint96
+    """What anybody deposits to enrol itself, in wei; 0 if nobody can."""
+    leave_seconds: Uint32
+    """Time between leaving and claiming a bond."""
     timestamp: Uint40
 
 
@@ -351,10 +368,62 @@ class ParticipantEnrolled:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRevoked:
-    """The registrar revoked an address."""
+    """The registrar revoked an address, which lost its bond if it had one."""
 
     INDEXED: ClassVar[int] = 1
     participant: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantBonded:
+    """An address enrolled itself with a bond."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    amount: Uint96
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantLeft:
+    """A participant ended its own enrolment."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentBondClaimed:
+    """A former participant was paid its bond."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    amount: Uint96
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRotated:
+    """Another key took the place of a participant's."""
+
+    INDEXED: ClassVar[int] = 2
+    participant: Address
+    successor: Address
+    amount: Uint96
+    """The bond that moved along: all of it, or none if the registrar sent the rotation."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionKeySet:
+    """A participant named the key with which others encrypt to it."""
+
+    INDEXED: ClassVar[int] = 1
+    participant: Address
+    key: Bytes32
+    """An X25519 public key."""
     timestamp: Uint40
 
 
@@ -381,8 +450,18 @@ LedgerRecord = (
     | RoundAborted
     | TaskPaused
     | TaskStopped
+    | ParticipantSucceeded
 )
-RegistryRecord = RegistryCreated | ParticipantEnrolled | ParticipantRevoked
+RegistryRecord = (
+    RegistryCreated
+    | ParticipantEnrolled
+    | ParticipantRevoked
+    | ParticipantBonded
+    | ParticipantLeft
+    | EnrolmentBondClaimed
+    | ParticipantRotated
+    | EncryptionKeySet
+)
 Record = LedgerRecord | RegistryRecord
 
 LEDGER_RECORDS: tuple[type[Any], ...] = LedgerRecord.__args__
@@ -530,6 +609,10 @@ def _decode_word(abi_type: str, word: bytes) -> Any:
         raise MalformedBlob(f"a word has {WORD_BYTES} bytes, not {len(word)}")
     if abi_type == "bytes32":
         return word
+    if abi_type == "bool":
+        if int.from_bytes(word) > 1:
+            raise MalformedBlob(f"word 0x{word.hex()} is no bool")
+        return any(word)
     if abi_type.startswith("int"):
         value = int.from_bytes(word, signed=True)
         size = int(abi_type.removeprefix("int")) // 8

@@ -32,6 +32,7 @@ from fl_chain.protocol.records import (
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    ParticipantSucceeded,
     PartSelected,
     PartSplit,
     PayoutClaimed,
@@ -69,7 +70,9 @@ class Task:
         self.admitted: set[str] = set()
         self.rounds: dict[int, RoundHistory] = {}
         self.last_round_of: dict[str, int] = {}
-        """Participant to the round of its last update."""
+        """Participant to the round of its last update, or of the key before it."""
+        self.inherited_rounds: dict[str, int] = {}
+        """Successor to the round that moved along with its admission; 0 if there was none."""
         self.current = CurrentRound(0, 0, 0, 0, 0)
         self.proposal = Proposal()
         self.dispute = Dispute()
@@ -205,6 +208,8 @@ class Task:
                 if participant not in self.admitted:
                     refuse("NotAdmitted", f"{participant} is removed but was not admitted")
                 self.admitted.discard(participant)
+            case ParticipantSucceeded():
+                self._apply_succeeded(record)
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
@@ -351,6 +356,18 @@ class Task:
         if proposal is None:
             refuse("UnexpectedPhase", "no model is proposed")
         return compute_result(proposal.round, proposal.model_digest, proposal.report_digest)
+
+    def _apply_succeeded(self, record: ParticipantSucceeded) -> None:
+        participant, successor = record.participant, record.successor
+        if participant not in self.admitted:
+            refuse("NotAdmitted", f"{participant} has a successor but was not admitted")
+        if successor in self.admitted:
+            refuse("SuccessorAdmitted", f"{successor} is admitted twice")
+        self.admitted.discard(participant)
+        self.admitted.add(successor)
+        # Or the two could submit twice in one round.
+        inherited = self.last_round_of.get(participant, 0)
+        self.last_round_of[successor] = self.inherited_rounds[successor] = inherited
 
     def _apply_appointed(self, record: AggregatorAppointed) -> None:
         if not self.due:

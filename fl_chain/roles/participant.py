@@ -8,7 +8,7 @@ from typing import Any
 from fl_chain.aggregation.derive import update_header
 from fl_chain.aggregation.fixed_point import decode_model, encode_update, expand_words
 from fl_chain.chain.ledger import Ledger
-from fl_chain.errors import TransactionRejected, UsageError
+from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import SubmitUpdate
 from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
@@ -16,11 +16,13 @@ from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
+    ParticipantSucceeded,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
     TaskStopped,
 )
+from fl_chain.roles.admission import seek_admission
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
@@ -41,7 +43,10 @@ HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
 
 ALREADY_SUBMITTED = "AlreadySubmitted"
-NEWS = (RoundOpened, RoundFinalized, RoundAborted, TaskStopped, ParticipantAdmitted)
+NEWS = (
+    *(RoundOpened, RoundFinalized, RoundAborted, TaskStopped),
+    *(ParticipantAdmitted, ParticipantSucceeded),
+)
 
 
 class ParticipantRole:
@@ -105,10 +110,8 @@ class ParticipantRole:
         has_submitted = task.last_round_of.get(self._ledger.sender) == round_number
         if self.follower.phase == Phase.COLLECTING and not has_submitted:
             if self._ledger.sender not in task.admitted:
-                raise UsageError(
-                    f"{self._ledger.sender} is not admitted to this task",
-                    "ask the coordinator for: fl-chain task admit",
-                )
+                self._patiently(lambda: seek_admission(self._ledger, task, self._progress))
+                return False  # as what the records say now
             if not self._has_shown_funds:
                 self._patiently(self._ledger.check_funds)
                 self._has_shown_funds = True

@@ -89,7 +89,7 @@ abstract contract LedgerTest is Assertions {
 
     function setUp() public virtual {
         vm.warp(START);
-        registry = new ParticipantRegistry();
+        registry = new ParticipantRegistry(0, 0);
         registry.enrol(everybody());
         ledger = create(parameters());
     }
@@ -112,7 +112,8 @@ abstract contract LedgerTest is Assertions {
             bond: 0,
             headerChunks: 1,
             numValues: 8,
-            fractionShift: 9
+            fractionShift: 9,
+            isOpen: false
         });
     }
 

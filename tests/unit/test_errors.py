@@ -15,6 +15,7 @@ from fl_chain import errors
 from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
 from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import dispute as dispute_module
+from fl_chain.protocol import registry as registry_module
 from fl_chain.protocol import round as round_module
 
 CLASSES = {
@@ -101,7 +102,13 @@ def test_an_error_of_another_contract_is_not_understood() -> None:
 def test_both_contracts_mean_the_same_by_the_same_error() -> None:
     ledger, registry = _contract_errors(LEDGER), _contract_errors(REGISTRY)
     shared = set(ledger) & set(registry)
-    assert shared == {"NotEnrolled"}
+    assert shared == {
+        "BondLocked",
+        "NotEnrolled",
+        "NothingToPay",
+        "PayoutRefused",
+        "UnexpectedDeposit",
+    }
     for name in shared:
         assert ledger[name]["inputs"] == registry[name]["inputs"]
 
@@ -122,15 +129,29 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "MoveNotOver",
         "NoEquivocation",
         "NoOmission",
+        "NoSuccessor",
         "NotChallenger",
         "NotCoordinator",
         "NotEnrolled",
         "NotProposer",
         "PayoutRefused",
         "StillEnrolled",
+        "SuccessionDue",
         "UnexpectedDeposit",
         "UnknownRecord",
         "WrongOpening",
+    }
+
+
+def test_the_registrys_rules_refuse_in_the_words_of_the_contract() -> None:
+    used = set(re.findall(r'refuse\("(\w+)"', inspect.getsource(registry_module)))
+    assert used - REPLAY_ONLY <= set(_contract_errors(REGISTRY))
+    # What is left is about senders, signatures and payments, which no record shows.
+    assert set(_contract_errors(REGISTRY)) - used == {
+        "NotAccepted",
+        "NotParticipant",
+        "NotRegistrar",
+        "PayoutRefused",
     }
 
 

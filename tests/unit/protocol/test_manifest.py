@@ -120,4 +120,5 @@ def parameters_of(manifest: Manifest) -> TaskParameters:
         header_chunks=1,
         num_values=8,
         fraction_shift=9,
+        is_open=False,
     )
