@@ -58,14 +58,11 @@ contract RoundLedger is Bonds, DisputeForwarder {
     }
 
     function succeed(address participant) external {
-        Participant memory former = _participants[participant];
-        if (!former.isAdmitted) revert NotAdmitted(participant);
+        if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
         address successor = _registry.successorOf(participant);
         if (successor == address(0)) revert NoSuccessor(participant);
         if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
-        // What the former key submitted last stays in its own slot: a dispute may still open that record.
-        _participants[participant].isAdmitted = false;
-        _participants[successor] = Participant(true, former.lastRound, 0, 0);
+        _moveAdmission(_participants[participant], _participants[successor]);
         _isSucceeded[_registry.originOf(participant)] = true;
         uint40 timestamp = _now();
         _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));
@@ -90,7 +87,9 @@ contract RoundLedger is Bonds, DisputeForwarder {
         bytes32 record = History.emitRecord(
             2, abi.encode(UpdateSubmitted.selector, round, msg.sender, sequence, digest, cidDigest, weight, timestamp)
         );
-        current.numUpdates = sequence + 1;
+        unchecked {
+            current.numUpdates = sequence + 1; // at most targetUpdates
+        }
         if (current.numUpdates == _targetUpdates) current.closedAt = timestamp;
         _current = current;
         _participants[msg.sender] = Participant(true, round, sequence, bytes23(record));

@@ -135,6 +135,17 @@ abstract contract LedgerState is ILedgerTypes {
         _historyHash = History.append(_historyHash, History.emitRecord(numIndexed, record));
     }
 
+    /// Moves admission and round of the last update, and nothing else: a dispute may still open the record
+    /// that stands under the former key. By words, since a second use of the structure's copy would keep
+    /// the compiler from writing it into submitUpdate, where its gas counts.
+    function _moveAdmission(Participant storage former, Participant storage successor) internal {
+        assembly ("memory-safe") {
+            let word := sload(former.slot)
+            sstore(former.slot, and(word, not(0xff)))
+            sstore(successor.slot, and(word, 0xffffffffff))
+        }
+    }
+
     function _now() internal view returns (uint40) {
         return uint40(block.timestamp);
     }

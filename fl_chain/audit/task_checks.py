@@ -171,7 +171,7 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     recorded = dict(enumerate(state.model_digests))
     pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
     for participant in sorted(state.participants):
-        inherited = task.inherited_rounds.get(participant, 0)
+        inherited = task.admissions.inherited_rounds.get(participant, 0)
         is_admitted = participant in task.admitted
         expected = _participant_words(is_admitted, last.get(participant), inherited)
         pairs.append((f"participantOf({participant})", expected, state.participants[participant]))

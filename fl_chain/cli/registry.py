@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from fl_chain.cli.output import print_line, print_progress, print_rows
 from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option
 from fl_chain.errors import UsageError
-
-if TYPE_CHECKING:
-    from fl_chain.chain.registry import EthereumRegistry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,7 +39,7 @@ class Place:
         self._registry = registry
         self._task = task
 
-    def open(self, key: str | None = None, password_file: Path | None = None) -> EthereumRegistry:
+    def open(self, key: str | None = None, password_file: Path | None = None) -> Any:
         """Open the registry, to read from or to send to with a key."""
         if (self._registry is None) == (self._task is None):
             raise UsageError("name the registry", "with --registry, or with --task")

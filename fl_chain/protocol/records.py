@@ -16,25 +16,49 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from itertools import islice
-from typing import Annotated, Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 from eth_hash.auto import keccak
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.parts import MOST_PARTS
+from fl_chain.protocol.registry_records import (
+    EncryptionKeySet as EncryptionKeySet,
+)
+from fl_chain.protocol.registry_records import (
+    EnrolmentBondClaimed as EnrolmentBondClaimed,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantBonded as ParticipantBonded,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantEnrolled as ParticipantEnrolled,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantLeft as ParticipantLeft,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantRevoked as ParticipantRevoked,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantRotated as ParticipantRotated,
+)
+from fl_chain.protocol.registry_records import (
+    RegistryCreated as RegistryCreated,
+)
+from fl_chain.protocol.words import (
+    Address,
+    Bool,
+    Bytes32,
+    Int32,
+    Parts,
+    Uint8,
+    Uint32,
+    Uint40,
+    Uint96,
+)
 
 WORD_BYTES = 32
-
-Address = Annotated[str, "address"]
-Bytes32 = Annotated[bytes, "bytes32"]
-Uint8 = Annotated[int, "uint8"]
-Uint32 = Annotated[int, "uint32"]
-Int32 = Annotated[int, "int32"]
-Uint40 = Annotated[int, "uint40"]
-Uint96 = Annotated[int, "uint96"]
-Bool = Annotated[bool, "bool"]
-Parts = Annotated[tuple[int, ...], "uint256[32]"]
-"""See :mod:`fl_chain.protocol.parts`."""
 
 
 class Fault(IntEnum):
@@ -341,89 +365,6 @@ class ParticipantSucceeded:
     INDEXED: ClassVar[int] = 2
     participant: Address
     successor: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryCreated:
-    """A registry was deployed."""
-
-    INDEXED: ClassVar[int] = 1
-    registrar: Address
-    enrolment_bond: Uint96
-    """What anybody deposits to enrol itself, in wei; 0 if nobody can."""
-    leave_seconds: Uint32
-    """Time between leaving and claiming a bond."""
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantEnrolled:
-    """The registrar enrolled an address."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantRevoked:
-    """The registrar revoked an address, which lost its bond if it had one."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantBonded:
-    """An address enrolled itself with a bond."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    amount: Uint96
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantLeft:
-    """A participant ended its own enrolment."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolmentBondClaimed:
-    """A former participant was paid its bond."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    amount: Uint96
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantRotated:
-    """Another key took the place of a participant's."""
-
-    INDEXED: ClassVar[int] = 2
-    participant: Address
-    successor: Address
-    amount: Uint96
-    """The bond that moved along: all of it, or none if the registrar sent the rotation."""
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class EncryptionKeySet:
-    """A participant named the key with which others encrypt to it."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
-    key: Bytes32
-    """An X25519 public key."""
     timestamp: Uint40
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fl_chain.protocol.admissions import Admissions
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
 from fl_chain.protocol.dispute import (
@@ -67,12 +68,10 @@ class Task:
         self.coordinator = created.coordinator
         self.parameters = created.parameters
         self.committee = Committee(created.parameters.bond)
-        self.admitted: set[str] = set()
+        self.admissions = Admissions()
+        self.admitted = self.admissions.admitted
+        self.last_round_of = self.admissions.last_round_of
         self.rounds: dict[int, RoundHistory] = {}
-        self.last_round_of: dict[str, int] = {}
-        """Participant to the round of its last update, or of the key before it."""
-        self.inherited_rounds: dict[str, int] = {}
-        """Successor to the round that moved along with its admission; 0 if there was none."""
         self.current = CurrentRound(0, 0, 0, 0, 0)
         self.proposal = Proposal()
         self.dispute = Dispute()
@@ -200,16 +199,8 @@ class Task:
                 self._apply_paused(record)
             case TaskStopped():
                 self._apply_stopped(record)
-            case ParticipantAdmitted(participant=participant):
-                if participant in self.admitted:
-                    refuse("AlreadyAdmitted", f"{participant} is admitted twice")
-                self.admitted.add(participant)
-            case ParticipantRemoved(participant=participant):
-                if participant not in self.admitted:
-                    refuse("NotAdmitted", f"{participant} is removed but was not admitted")
-                self.admitted.discard(participant)
-            case ParticipantSucceeded():
-                self._apply_succeeded(record)
+            case ParticipantAdmitted() | ParticipantRemoved() | ParticipantSucceeded():
+                self.admissions.apply(record)
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
@@ -356,18 +347,6 @@ class Task:
         if proposal is None:
             refuse("UnexpectedPhase", "no model is proposed")
         return compute_result(proposal.round, proposal.model_digest, proposal.report_digest)
-
-    def _apply_succeeded(self, record: ParticipantSucceeded) -> None:
-        participant, successor = record.participant, record.successor
-        if participant not in self.admitted:
-            refuse("NotAdmitted", f"{participant} has a successor but was not admitted")
-        if successor in self.admitted:
-            refuse("SuccessorAdmitted", f"{successor} is admitted twice")
-        self.admitted.discard(participant)
-        self.admitted.add(successor)
-        # Or the two could submit twice in one round.
-        inherited = self.last_round_of.get(participant, 0)
-        self.last_round_of[successor] = self.inherited_rounds[successor] = inherited
 
     def _apply_appointed(self, record: AggregatorAppointed) -> None:
         if not self.due:

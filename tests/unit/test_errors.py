@@ -13,6 +13,7 @@ from eth_hash.auto import keccak
 
 from fl_chain import errors
 from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
+from fl_chain.protocol import admissions as admissions_module
 from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import dispute as dispute_module
 from fl_chain.protocol import registry as registry_module
@@ -115,7 +116,7 @@ def test_both_contracts_mean_the_same_by_the_same_error() -> None:
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     used = set()
-    modules = (round_module, committee_module, dispute_module)
+    modules = (round_module, committee_module, dispute_module, admissions_module)
     sources = "".join(map(inspect.getsource, modules))
     for node in ast.walk(ast.parse(sources)):
         text = str(node.value) if isinstance(node, ast.Constant) else ""
