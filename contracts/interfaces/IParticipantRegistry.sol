@@ -26,10 +26,11 @@ import {Signature} from "../libraries/TypedData.sol";
 ///  - Liveness: none. Without the registrar nobody is added without a bond, and nothing else stops.
 ///
 /// Powers
-///  - The registrar can enrol, revoke, and put another key in the place of one that was lost. It can not
-///    rewrite, re-enrol a revoked address, or act for a participant. It can make somebody lose a bond,
-///    never take it: the bond of whom it revokes stays in the contract for good, and a bond does not move
-///    with a rotation that the registrar sent.
+///  - The registrar can enrol, revoke, and put another key in the place of one that was lost. That key may
+///    be its own: then it acts as that participant from then on, and the rotation on record says so. It can
+///    not rewrite, re-enrol a revoked address, or sign with a key that is not its own. It can make somebody
+///    lose a bond, never take it: the bond of whom it revokes stays in the contract for good, and a bond
+///    does not move with a rotation that the registrar sent.
 ///  - A participant can leave, rotate its own key, and name an encryption key.
 interface IParticipantRegistry {
     /// @param registrar the only address that enrols others and revokes
