@@ -59,7 +59,7 @@ contract ParticipantRegistry is IParticipantRegistry {
         for (uint256 i = 0; i < participants.length; ++i) {
             address participant = participants[i];
             Enrolment memory entry = _enrolments[participant];
-            // INVARIANT P-141: who leaves can lose its bond as long as it is locked, and no longer.
+            // INVARIANT P-150: who leaves can lose its bond as long as it is locked, and no longer.
             bool isLocked = entry.bond != 0 && timestamp < _claimableAt(entry);
             if (!_isEnrolled(entry) && !isLocked) revert NotEnrolled(participant);
             if (entry.revokedAt == 0) entry.revokedAt = timestamp;
@@ -73,7 +73,7 @@ contract ParticipantRegistry is IParticipantRegistry {
     }
 
     function enrolWithBond() external payable {
-        // INVARIANT P-140: nobody enrols itself without the exact bond, nor where there is none.
+        // INVARIANT P-149: nobody enrols itself without the exact bond, nor where there is none.
         if (enrolmentBond == 0) revert EnrolmentClosed();
         if (msg.value != enrolmentBond) revert UnexpectedDeposit(msg.value, enrolmentBond);
         _requireNew(msg.sender);
@@ -93,9 +93,9 @@ contract ParticipantRegistry is IParticipantRegistry {
         Enrolment memory entry = _enrolments[msg.sender];
         if (entry.bond == 0) revert NothingToPay(msg.sender);
         uint256 from = _isEnrolled(entry) ? type(uint256).max : _claimableAt(entry);
-        // INVARIANT P-142: a bond is paid leaveSeconds after the end of an enrolment, and not before.
+        // INVARIANT P-151: a bond is paid leaveSeconds after the end of an enrolment, and not before.
         if (block.timestamp < from) revert BondLocked(from);
-        // INVARIANT P-143: the books are closed before money leaves, so a bond cannot be claimed twice.
+        // INVARIANT P-152: the books are closed before money leaves, so a bond cannot be claimed twice.
         _enrolments[msg.sender].bond = 0;
         uint40 timestamp = _now();
         _record(1, abi.encode(EnrolmentBondClaimed.selector, msg.sender, entry.bond, timestamp));
@@ -104,18 +104,18 @@ contract ParticipantRegistry is IParticipantRegistry {
     }
 
     function rotate(address participant, address successor, Signature calldata acceptance) external {
-        // INVARIANT P-144: a key is replaced by its holder, or by the registrar, and by nobody else.
+        // INVARIANT P-153: a key is replaced by its holder, or by the registrar, and by nobody else.
         if (msg.sender != participant && msg.sender != registrar) revert NotParticipant(msg.sender, participant);
         _requireEnrolled(participant);
         if (successor == address(0)) revert ZeroAddress();
         _requireNew(successor);
-        // INVARIANT P-145: nobody becomes a successor that did not sign for just this, here.
+        // INVARIANT P-154: nobody becomes a successor that did not sign for just this, here.
         if (!Successions.isAccepted(participant, successor, acceptance)) {
             revert NotAccepted(participant, successor);
         }
         uint40 timestamp = _now();
         uint96 amount;
-        // INVARIANT P-146: a registrar that moved bonds to keys of its choice could take them.
+        // INVARIANT P-155: a registrar that moved bonds to keys of its choice could take them.
         if (msg.sender == participant) {
             amount = _enrolments[participant].bond;
             _enrolments[participant].bond = 0;
@@ -129,7 +129,7 @@ contract ParticipantRegistry is IParticipantRegistry {
     }
 
     function setEncryptionKey(bytes32 key) external {
-        // INVARIANT P-147: only who is enrolled names an encryption key, and only its own.
+        // INVARIANT P-156: only who is enrolled names an encryption key, and only its own.
         _requireEnrolled(msg.sender);
         if (key == 0) revert ZeroKey();
         encryptionKeyOf[msg.sender] = key;

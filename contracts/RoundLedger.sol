@@ -29,7 +29,7 @@ contract RoundLedger is Bonds, DisputeForwarder {
     }
 
     function admit(address[] calldata participants) external {
-        // INVARIANT P-149: only the coordinator decides who is admitted, unless the task is open.
+        // INVARIANT P-158: only the coordinator decides who is admitted, unless the task is open.
         if (!_isOpen) _requireCoordinator();
         bytes32 history = _historyHash;
         uint40 timestamp = _now();
@@ -248,7 +248,7 @@ contract RoundLedger is Bonds, DisputeForwarder {
     function _requireNewLine(address participant) private {
         address origin = _registry.originOf(participant);
         if (origin == participant) return;
-        // INVARIANT P-148: a line has one admission, which only moves: so it has one update a round.
+        // INVARIANT P-157: a line has one admission, which only moves: so it has one update a round.
         if (_participants[origin].isAdmitted || _isSucceeded[origin]) revert SuccessionDue(origin, participant);
         _isSucceeded[origin] = true;
     }
