@@ -6,7 +6,8 @@ import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
 import {Disputes} from "./ledger/Disputes.sol";
 import {LedgerState} from "./ledger/LedgerState.sol";
 import {Submissions} from "./ledger/Submissions.sol";
-import {Attestations, Signature} from "./libraries/Attestations.sol";
+import {Attestations} from "./libraries/Attestations.sol";
+import {Signature} from "./libraries/TypedData.sol";
 import {Fault} from "./libraries/Faults.sol";
 import {History} from "./libraries/History.sol";
 import {Phase} from "./libraries/Phases.sol";
@@ -30,7 +31,8 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
     }
 
     function admit(address[] calldata participants) external {
-        _requireCoordinator();
+        // INVARIANT P-158: only the coordinator decides who is admitted, unless the task is open.
+        if (!_isOpen) _requireCoordinator();
         bytes32 history = _historyHash;
         uint40 timestamp = _now();
         for (uint256 i = 0; i < participants.length; ++i) {
@@ -38,6 +40,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
             // INVARIANT P-03: only whom the registry lists is admitted.
             if (!_registry.isEnrolled(participant)) revert NotEnrolled(participant);
             if (_participants[participant].isAdmitted) revert AlreadyAdmitted(participant);
+            _requireNewLine(participant);
             _participants[participant].isAdmitted = true;
             bytes memory record = abi.encode(ParticipantAdmitted.selector, participant, timestamp);
             history = History.append(history, History.emitRecord(1, record));
@@ -49,9 +52,22 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
         // INVARIANT P-04: nobody loses standing unless the registry revoked it.
         if (_registry.isEnrolled(participant)) revert StillEnrolled(participant);
+        address successor = _registry.successorOf(participant);
+        if (successor != address(0)) revert SuccessionDue(participant, successor);
         _participants[participant].isAdmitted = false;
         uint40 timestamp = _now();
         _record(1, abi.encode(ParticipantRemoved.selector, participant, timestamp));
+    }
+
+    function succeed(address participant) external {
+        if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
+        address successor = _registry.successorOf(participant);
+        if (successor == address(0)) revert NoSuccessor(participant);
+        if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
+        _moveAdmission(_participants[participant], _participants[successor]);
+        _isSucceeded[_registry.originOf(participant)] = true;
+        uint40 timestamp = _now();
+        _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));
     }
 
     function propose(
@@ -200,6 +216,15 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         } else {
             _openRound(current, current.round);
         }
+    }
+
+    /// Requires that no other key of the participant's line was admitted here, and remembers that one is.
+    function _requireNewLine(address participant) private {
+        address origin = _registry.originOf(participant);
+        if (origin == participant) return;
+        // INVARIANT P-157: a line has one admission, which only moves: so it has one update a round.
+        if (_participants[origin].isAdmitted || _isSucceeded[origin]) revert SuccessionDue(origin, participant);
+        _isSucceeded[origin] = true;
     }
 
     function _requireCoordinator() private view {

@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT))
 from fl_chain.chain.connection import ChainConnection  # noqa: E402
 from fl_chain.chain.contracts import (  # noqa: E402
     LEDGER,
-    REGISTRY,
     encode_action,
     encode_creation,
+    encode_registry_creation,
 )
 from fl_chain.chain.devnet import start_chain_node  # noqa: E402
 from fl_chain.chain.keys import sign_hash  # noqa: E402
@@ -34,21 +34,31 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Abort,
     Admit,
     Attest,
+    ClaimBond,
     CommitUpdate,
     DepositBond,
     Enrol,
+    EnrolWithBond,
     Finalize,
+    LeaveRegistry,
     LedgerAction,
     Propose,
     RegistryAction,
     Remove,
     RevealUpdate,
     Revoke,
+    Rotate,
+    SetEncryptionKey,
     Stop,
     SubmitBatch,
     SubmitUpdate,
+    Succeed,
 )
-from fl_chain.protocol.attestation import compute_result, compute_signing_hash  # noqa: E402
+from fl_chain.protocol.attestation import (  # noqa: E402
+    compute_result,
+    compute_signing_hash,
+    compute_succession,
+)
 from fl_chain.protocol.commitment import compute_commitment  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message  # noqa: E402
@@ -98,7 +108,7 @@ class Chain:
     def act(self, sender: str, contract: str, action: LedgerAction | RegistryAction) -> int:
         """Carry out an action and return its gas."""
         self.now += 1
-        wei = action.wei if isinstance(action, DepositBond) else 0
+        wei = action.wei if isinstance(action, DepositBond | EnrolWithBond) else 0
         return int(self.send(sender, encode_action(action), contract, wei)["gasUsed"], 16)
 
 
@@ -109,7 +119,7 @@ def measure(connection: ChainConnection) -> Measurement:
     people = people[:NUM_PARTICIPANTS]
     gas = result.gas
 
-    receipt = chain.send(coordinator, encode_creation(REGISTRY))
+    receipt = chain.send(coordinator, encode_registry_creation(BOND, leave_seconds=0))
     registry = receipt["contractAddress"]
     gas["deploy the registry"] = int(receipt["gasUsed"], 16)
     gas["enrol one participant"] = chain.act(coordinator, registry, Enrol((people[0],)))
@@ -131,6 +141,8 @@ def measure(connection: ChainConnection) -> Measurement:
         header_chunks=1,
         num_values=1000,
         fraction_shift=9,
+        commit_seconds=0,
+        is_open=False,
     )
     signers = [Account.from_key(bytes([i]) * 32) for i in (1, 2)]
     committee = [aggregator, *(str(signer.address).lower() for signer in signers)]
@@ -214,7 +226,25 @@ def measure(connection: ChainConnection) -> Measurement:
     gas["revoke one participant"] = chain.act(coordinator, registry, Revoke((people[0],)))
     gas["remove a revoked participant"] = chain.act(anybody, ledger, Remove(people[0]))
     gas["stop the task"] = chain.act(coordinator, ledger, Stop())
+    _measure_identities(chain, registry, ledger, gas)
     return result
+
+
+def _measure_identities(chain: Chain, registry: str, ledger: str, gas: dict[str, int]) -> None:
+    """Measure what participants do in the registry themselves, and what a rotation costs a task."""
+    coordinator, _, anybody, _, second, *_ = (a.lower() for a in chain.accounts)
+    gas["enrol oneself with a bond"] = chain.act(anybody, registry, EnrolWithBond(BOND))
+    gas["set an encryption key"] = chain.act(anybody, registry, SetEncryptionKey(WORD))
+    gas["leave the registry"] = chain.act(anybody, registry, LeaveRegistry())
+    gas["claim an enrolment bond"] = chain.act(anybody, registry, ClaimBond())
+    chain.act(coordinator, ledger, Admit((second,)))
+    successor = Account.from_key(b"\xf3" * 32)
+    keys = second, str(successor.address).lower()
+    message = compute_succession(*keys)
+    signed = compute_signing_hash(chain.connection.chain_id, registry.lower(), message)
+    rotation = Rotate(*keys, sign_hash(successor, signed))
+    gas["rotate a key"] = chain.act(second, registry, rotation)
+    gas["succeed a participant"] = chain.act(anybody, ledger, Succeed(second))
 
 
 def measure_on_new_chain() -> Measurement:

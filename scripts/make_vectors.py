@@ -24,6 +24,7 @@ from scripts.vectors import (  # noqa: E402
     encodings,
     numbers,
     openings,
+    registries,
     replays,
     reports,
     rounds,
@@ -48,6 +49,8 @@ MAKERS = {
     "round/replay.json": replays.make_replay,
     "round/replay_commitments.json": commitments.make_replay,
     "commitment/commitment.json": commitments.make_commitments,
+    "registry/replay.json": registries.make_replay,
+    "registry/succession.json": registries.make_succession,
     **audits.MAKERS,
 }
 

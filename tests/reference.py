@@ -277,6 +277,7 @@ TASK_PARAMETERS = (
     ("num_values", "uint32"),
     ("fraction_shift", "uint32"),
     ("commit_seconds", "uint32"),
+    ("is_open", "bool"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -414,9 +415,43 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
             ("timestamp", "uint40"),
         ),
     ),
-    "RegistryCreated": (1, (("registrar", "address"), ("timestamp", "uint40"))),
+    "ParticipantSucceeded": (
+        2,
+        (("participant", "address"), ("successor", "address"), ("timestamp", "uint40")),
+    ),
+    "RegistryCreated": (
+        1,
+        (
+            ("registrar", "address"),
+            ("enrolment_bond", "uint96"),
+            ("leave_seconds", "uint32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
     "ParticipantEnrolled": (1, (("participant", "address"), ("timestamp", "uint40"))),
     "ParticipantRevoked": (1, (("participant", "address"), ("timestamp", "uint40"))),
+    "ParticipantBonded": (
+        1,
+        (("participant", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
+    ),
+    "ParticipantLeft": (1, (("participant", "address"), ("timestamp", "uint40"))),
+    "EnrolmentBondClaimed": (
+        1,
+        (("participant", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
+    ),
+    "ParticipantRotated": (
+        2,
+        (
+            ("participant", "address"),
+            ("successor", "address"),
+            ("amount", "uint96"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "EncryptionKeySet": (
+        1,
+        (("participant", "address"), ("key", "bytes32"), ("timestamp", "uint40")),
+    ),
 }
 
 
@@ -489,6 +524,12 @@ def result_hash(round_number: int, model_digest: str, report_digest: str) -> byt
     words = [abi_word("uint32", round_number)]
     words += [abi_word("bytes32", digest) for digest in (model_digest, report_digest)]
     return keccak(kind + b"".join(words))
+
+
+def succession_hash(participant: str, successor: str) -> bytes:
+    """Hash the struct of a succession, hashStruct(message)."""
+    kind = keccak(b"Succession(address participant,address successor)")
+    return keccak(kind + abi_word("address", participant) + abi_word("address", successor))
 
 
 def signing_hash(chain_id: int, ledger: str, result: bytes) -> bytes:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Signature} from "../libraries/Attestations.sol";
+import {Signature} from "../libraries/TypedData.sol";
 import {Fault} from "../libraries/Faults.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
@@ -51,6 +51,8 @@ interface ILedgerTypes {
         /// Time to commit, from the opening of the round, in seconds; 0 where updates are submitted
         /// without a commitment.
         uint32 commitSeconds;
+        /// Whether anybody may admit enrolled participants; otherwise only the coordinator.
+        bool isOpen;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -226,6 +228,7 @@ interface ILedgerTypes {
     event UpdateCommitted(
         uint32 indexed round, address indexed participant, bytes32 commitment, uint40 timestamp
     );
+    event ParticipantSucceeded(address indexed participant, address indexed successor, uint40 timestamp);
 
     error ParameterOutOfRange(bytes32 name, uint256 value);
     error NotCoordinator(address sender, address coordinator);
@@ -271,4 +274,7 @@ interface ILedgerTypes {
     error AlreadyCommitted(uint32 round, address participant);
     error NotCommitted(uint32 round, address participant);
     error WrongReveal(bytes32 commitment);
+    error NoSuccessor(address participant);
+    error SuccessorAdmitted(address participant, address successor);
+    error SuccessionDue(address participant, address successor);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Signature} from "../libraries/Attestations.sol";
+import {Signature} from "../libraries/TypedData.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {SignedUpdate} from "../libraries/SignedUpdates.sol";
 import {IDisputes} from "./IDisputes.sol";
@@ -40,7 +40,8 @@ import {IDisputes} from "./IDisputes.sol";
 ///  - Append-only: no update, model or round is ever altered or removed.
 ///  - `historyHash` covers every event in order (see libraries/History.sol), so a list of events is
 ///    either the whole truth or recognisably not.
-///  - One update per participant and round, sent or signed by the participant itself, in COLLECTING only.
+///  - One update per participant and round, sent or signed by the participant itself, in COLLECTING only, also
+///    if it changes its key.
 ///  - With commitSeconds: an update is the one that its sender committed to before any update of the
 ///    round was revealed, so none was made from another.
 ///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
@@ -69,13 +70,19 @@ import {IDisputes} from "./IDisputes.sol";
 ///    submit or alter updates; whether it left one out for a right reason, its committee decides.
 ///  - Anybody: relays what participants signed, finalizes after the challenge window, aborts an expired
 ///    round, hands in attestations, shows equivocations and omissions, challenges a proposal, decides and
-///    concludes disputes, removes a participant that the registry has revoked.
+///    concludes disputes, removes a participant that the registry has revoked, moves an admission to the key
+///    that the registry names, and in an open task admits whom the registry lists.
 interface IRoundLedger is IDisputes {
-    /// @notice Admits enrolled participants to the task. Coordinator only. All or none.
+    /// @notice Admits enrolled participants to the task; none whose line has been admitted under an earlier
+    /// key. Coordinator only, in an open task anybody. All or none.
     function admit(address[] calldata participants) external;
 
-    /// @notice Removes a participant whom the registry has revoked. Anybody.
+    /// @notice Removes a participant whom the registry has revoked and given no successor. Anybody.
     function remove(address participant) external;
+
+    /// @notice Moves a participant's admission to the successor that the registry names. The round of the
+    /// last update moves along, so that the two cannot submit twice in one round. Anybody.
+    function succeed(address participant) external;
 
     /// @notice Adds what is sent along to the sender's bond. Aggregators only.
     function depositBond() external payable;

@@ -30,6 +30,7 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _fractionShift;
     uint32 internal immutable _commitSeconds;
     uint32 internal immutable _numAggregators;
+    bool internal immutable _isOpen;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -44,6 +45,8 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(address account => uint256 wei_) internal _payouts;
     // Of its own, since the slot of the current round is full: only tasks with commitSeconds touch it.
     Committing internal _committing;
+    /// Whether a later key than the first one of a line was admitted here.
+    mapping(address origin => bool) internal _isSucceeded;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -86,6 +89,7 @@ abstract contract LedgerState is ILedgerTypes {
         _fractionShift = p.fractionShift;
         _commitSeconds = p.commitSeconds;
         _numAggregators = uint32(numAggregators);
+        _isOpen = p.isOpen;
     }
 
     /// The phase of the current round, from data and block time alone.
@@ -166,6 +170,17 @@ abstract contract LedgerState is ILedgerTypes {
     /// Emits an event and appends it to the history; see libraries/History.sol.
     function _record(uint256 numIndexed, bytes memory record) internal {
         _historyHash = History.append(_historyHash, History.emitRecord(numIndexed, record));
+    }
+
+    /// Moves admission and round of the last update, and nothing else: a dispute may still open the record
+    /// that stands under the former key. By words, since a second use of the structure's copy would keep
+    /// the compiler from writing it into submitUpdate, where its gas counts.
+    function _moveAdmission(Participant storage former, Participant storage successor) internal {
+        assembly ("memory-safe") {
+            let word := sload(former.slot)
+            sstore(former.slot, and(word, not(0xff)))
+            sstore(successor.slot, and(word, 0xffffffffff))
+        }
     }
 
     function _now() internal view returns (uint40) {

@@ -50,7 +50,8 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             headerChunks: _headerChunks,
             numValues: _numValues,
             fractionShift: _fractionShift,
-            commitSeconds: _commitSeconds
+            commitSeconds: _commitSeconds,
+            isOpen: _isOpen
         });
     }
 

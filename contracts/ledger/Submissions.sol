@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Attestations} from "../libraries/Attestations.sol";
+import {TypedData} from "../libraries/TypedData.sol";
 import {Commitments} from "../libraries/Commitments.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {History} from "../libraries/History.sol";
@@ -26,7 +26,7 @@ abstract contract Submissions is LedgerViews {
     function submitBatch(uint32 round, SignedUpdate[] calldata updates) external {
         CurrentRound memory current = _requireCollecting(round);
         bytes32 history = _historyHash;
-        bytes32 domain = Attestations.domain();
+        bytes32 domain = TypedData.domain();
         uint32 sequence = current.numUpdates;
         // INVARIANT P-136: what comes after the target is reached, or from a participant that has submitted,
         // is passed over, so that nobody stops a batch by being faster.

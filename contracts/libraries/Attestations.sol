@@ -1,24 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @notice A signature of 64 bytes (EIP-2098).
-struct Signature {
-    bytes32 r;
-    /// The y parity in the highest bit, s in the others.
-    bytes32 vs;
-}
+import {Signature, TypedData} from "./TypedData.sol";
 
-/// @title What an aggregator signs when it has derived a round itself (EIP-712)
+/// @title What an aggregator signs when it has derived a round itself
 /// @notice A signature is bound to chain and ledger by the domain, to its round by the message.
 library Attestations {
-    bytes32 private constant DOMAIN_TYPE =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     bytes32 private constant MESSAGE_TYPE =
         keccak256("Attestation(uint32 round,bytes32 modelDigest,bytes32 reportDigest)");
-    bytes32 private constant NAME = keccak256("fl_chain");
-    bytes32 private constant VERSION = keccak256("1");
-    /// Half of the order of secp256k1: of s and n - s, which sign the same, only the smaller counts.
-    bytes32 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
 
     /// @return the result of a round as one word: the EIP-712 hash of the message
     function resultOf(uint32 round, bytes32 modelDigest, bytes32 reportDigest) internal pure returns (bytes32) {
@@ -27,34 +16,6 @@ library Attestations {
 
     /// @return the address that signed `result` for this contract on this chain; 0 if none did
     function signerOf(bytes32 result, Signature calldata signature) internal view returns (address) {
-        return signerIn(domain(), result, signature);
-    }
-
-    /// @return what binds signatures to this contract on this chain; computed anew each time, so that a fork
-    /// of the chain has a domain of its own
-    function domain() internal view returns (bytes32) {
-        return keccak256(abi.encode(DOMAIN_TYPE, NAME, VERSION, block.chainid, address(this)));
-    }
-
-    /// @return the address that signed `message` in a domain; 0 if none did
-    function signerIn(bytes32 domain_, bytes32 message, Signature calldata signature)
-        internal
-        pure
-        returns (address)
-    {
-        bytes32 s = signature.vs & bytes32(type(uint256).max >> 1);
-        // INVARIANT P-111: every signature has one form, so none can be shown twice as two.
-        if (s > HALF_ORDER) return address(0);
-        uint8 v = 27 + uint8(uint256(signature.vs) >> 255);
-        bytes32 signed;
-        // keccak256(abi.encodePacked(hex"1901", domain_, message)), without taking memory for good.
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            mstore(buffer, hex"1901")
-            mstore(add(buffer, 0x02), domain_)
-            mstore(add(buffer, 0x22), message)
-            signed := keccak256(buffer, 0x42)
-        }
-        return ecrecover(signed, v, signature.r, s);
+        return TypedData.signerOf(result, signature);
     }
 }

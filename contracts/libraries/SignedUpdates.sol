@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Attestations, Signature} from "./Attestations.sol";
+import {Signature, TypedData} from "./TypedData.sol";
 
 /// @notice An update as its participant signs it, for somebody else to hand in.
 struct SignedUpdate {
@@ -31,6 +31,6 @@ library SignedUpdates {
             calldatacopy(add(buffer, 0x40), update, 0x60)
             message := keccak256(buffer, 0xa0)
         }
-        return Attestations.signerIn(domain, message, update.signature);
+        return TypedData.signerIn(domain, message, update.signature);
     }
 }

@@ -21,9 +21,11 @@ from fl_chain.audit.task_checks import (
     check_genesis,
     check_history,
     check_manifest,
+    check_registry_transitions,
     check_state,
     check_transitions,
     encode_arguments,
+    encode_registry_arguments,
     failed,
     from_store_error,
 )
@@ -86,7 +88,10 @@ def run_audit(
         encode_arguments(parameters, tuple(task.committee.members)),
     )
     report(check_contract("ledger", evidence.ledger, *creation))
-    report(check_contract("registry", evidence.registry, evidence.registry_creation_code, b""))
+    arguments = encode_registry_arguments(registry_records)
+    code = evidence.registry_creation_code
+    report(check_contract("registry", evidence.registry, code, arguments))
+    report(check_registry_transitions(registry_records))
     if evidence.state is not None and replay.verdict == Verdict.PASS:
         report(check_state(task, evidence.state))
     report(check_admissions(records, registry_records))

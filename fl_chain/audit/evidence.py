@@ -33,7 +33,7 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 18 words."""
+    """``parameters()``: 19 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -43,7 +43,8 @@ class LedgerState:
     model_digests: Sequence[bytes]
     """``modelDigestOf(r)`` for every round from 0 to the current one: 1 word each."""
     participants: Mapping[str, bytes]
-    """``participantOf(a)`` for every address that was ever admitted: 4 words each."""
+    """``participantOf(a)`` for every address that was ever admitted, or succeeded
+    one that was: 4 words each."""
     aggregators: Mapping[str, bytes]
     """``aggregatorOf(a)`` for every aggregator: 6 words each."""
     payouts: Mapping[str, bytes]

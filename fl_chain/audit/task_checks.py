@@ -28,9 +28,15 @@ from fl_chain.protocol.records import (
     WORD_BYTES,
     LedgerRecord,
     ParticipantAdmitted,
+    ParticipantBonded,
     ParticipantEnrolled,
+    ParticipantLeft,
     ParticipantRevoked,
+    ParticipantRotated,
+    ParticipantSucceeded,
     Record,
+    RegistryCreated,
+    RegistryRecord,
     TaskCreated,
     TaskParameters,
     UpdateCommitted,
@@ -40,6 +46,7 @@ from fl_chain.protocol.records import (
     decode_log,
     encode_words,
 )
+from fl_chain.protocol.registry import Registry
 from fl_chain.protocol.round import Task
 
 
@@ -128,6 +135,22 @@ def check_transitions(records: Sequence[Record]) -> tuple[Finding, Task | None]:
     return passed(check, f"{len(records)} records replayed, {len(task.rounds)} rounds"), task
 
 
+def check_registry_transitions(records: Sequence[Record]) -> Finding:
+    """Check enrolments, bonds and rotations: replay the registry's records through its rules."""
+    check = "registry_transitions"
+    if not records or not isinstance(records[0], RegistryCreated):
+        return failed(check, "the first record is not the creation of a registry")
+    registry = Registry(records[0])
+    for position, record in enumerate(records[1:], start=1):
+        if not isinstance(record, RegistryRecord):
+            return failed(check, f"record {position} belongs to another contract")
+        try:
+            registry.apply(record)
+        except InvalidTransition as error:
+            return failed(check, f"record {position}: {error.message}")
+    return passed(check, f"{len(records)} records replayed")
+
+
 def check_state(task: Task, state: LedgerState) -> Finding:
     """Check that the ledger's storage says what its records say."""
     check = "ledger_state"
@@ -150,7 +173,9 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
     for participant in sorted(state.participants):
         latest = task.pending.get(participant) or last.get(participant)
-        expected = _participant_words(participant in task.admitted, latest)
+        inherited = task.admissions.inherited_rounds.get(participant, 0)
+        is_admitted = participant in task.admitted
+        expected = _participant_words(is_admitted, latest, inherited)
         pairs.append((f"participantOf({participant})", expected, state.participants[participant]))
     for aggregator, member in task.committee.members.items():
         expected = b"".join(encode_words(member))
@@ -167,10 +192,10 @@ def check_state(task: Task, state: LedgerState) -> Finding:
 
 
 def _participant_words(
-    is_admitted: bool, latest: UpdateSubmitted | UpdateCommitted | None
+    is_admitted: bool, latest: UpdateSubmitted | UpdateCommitted | None, inherited: int
 ) -> bytes:
-    if latest is None:
-        return _word(is_admitted) + bytes(3 * WORD_BYTES)
+    if latest is None or latest.round <= inherited:
+        return _word(is_admitted) + _word(inherited) + bytes(2 * WORD_BYTES)
     if isinstance(latest, UpdateCommitted):
         sequence, proof = PENDING, latest.commitment
     else:
@@ -184,18 +209,39 @@ def _word(value: int) -> bytes:
 
 
 def check_admissions(ledger: Sequence[Record], registry: Sequence[Record]) -> Finding:
-    """Check that everybody who was admitted had been enrolled, and not revoked before."""
-    enrolled_at = {
-        r.participant: r.timestamp for r in registry if isinstance(r, ParticipantEnrolled)
-    }
-    revoked_at = {r.participant: r.timestamp for r in registry if isinstance(r, ParticipantRevoked)}
-    admitted = [record for record in ledger if isinstance(record, ParticipantAdmitted)]
-    for record in admitted:
-        who, when = record.participant, record.timestamp
-        # Two contracts' events of one second have no order that the histories show.
-        if not enrolled_at.get(who, when + 1) <= when <= revoked_at.get(who, when):
-            return failed("admissions", f"{who} was admitted while it was not enrolled")
-    return passed("admissions", f"{len(admitted)} participants, all enrolled before")
+    """Check that everybody who was admitted was enrolled, or took the place of a key that was."""
+    enrolled_at: dict[str, int] = {}
+    ended_at: dict[str, int] = {}
+    rotated_at: dict[tuple[str, str], int] = {}
+    origins: dict[str, str] = {}
+    for fact in registry:
+        match fact:
+            case ParticipantEnrolled() | ParticipantBonded():
+                enrolled_at.setdefault(fact.participant, fact.timestamp)
+            case ParticipantRevoked() | ParticipantLeft():
+                ended_at.setdefault(fact.participant, fact.timestamp)
+            case ParticipantRotated(participant=participant, successor=successor):
+                ended_at.setdefault(participant, fact.timestamp)
+                enrolled_at.setdefault(successor, fact.timestamp)
+                rotated_at[participant, successor] = fact.timestamp
+                origins[successor] = origins.get(participant, participant)
+    lines: set[str] = set()
+    num_moved = 0
+    for record in ledger:
+        match record:
+            case ParticipantAdmitted(participant=who, timestamp=when):
+                # Two contracts' events of one second have no order that the histories show.
+                if not enrolled_at.get(who, when + 1) <= when <= ended_at.get(who, when):
+                    return failed("admissions", f"{who} was admitted while it was not enrolled")
+                if origins.get(who, who) in lines:
+                    return failed("admissions", f"{who} was admitted beside another key of its own")
+                lines.add(origins.get(who, who))
+            case ParticipantSucceeded(participant=who, successor=successor, timestamp=when):
+                if rotated_at.get((who, successor), when + 1) > when:
+                    return failed("admissions", f"{successor} was not the successor of {who}")
+                num_moved += 1
+    moved = f", {num_moved} moved to successors" if num_moved else ""
+    return passed("admissions", f"{len(lines)} participants, all enrolled before{moved}")
 
 
 def check_manifest(task: Task, evidence: Evidence) -> tuple[Finding, Manifest | None]:
@@ -241,6 +287,14 @@ def check_genesis(
     except ProtocolError as error:
         return failed(check, error.message), None
     return passed(check, f"digest {digest.hex()}"), values
+
+
+def encode_registry_arguments(records: Sequence[Record]) -> bytes:
+    """Return a registry's constructor arguments as its records say; none without a first record."""
+    created = records[0] if records else None
+    if not isinstance(created, RegistryCreated):
+        return b""
+    return _word(created.enrolment_bond) + _word(created.leave_seconds)
 
 
 def encode_arguments(parameters: TaskParameters, aggregators: Sequence[str]) -> bytes:

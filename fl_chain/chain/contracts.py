@@ -32,10 +32,24 @@ def load_artifact(contract: str) -> dict[str, Any]:
     return artifact
 
 
+def encode_registry_creation(enrolment_bond: int = 0, leave_seconds: int = 0) -> bytes:
+    """Return the input of the transaction that deploys a registry.
+
+    Parameters
+    ----------
+    enrolment_bond
+        What anybody deposits to enrol itself, in wei, 0 to 2^96 - 1; 0 if nobody can.
+    leave_seconds
+        Time between leaving and claiming a bond, 0 to 2^32 - 1.
+    """
+    arguments = encode(["uint96", "uint32"], [enrolment_bond, leave_seconds])
+    return encode_creation(REGISTRY) + arguments
+
+
 def encode_creation(
     contract: str, parameters: TaskParameters | None = None, aggregators: Sequence[str] = ()
 ) -> bytes:
-    """Return the input of the transaction that deploys a contract."""
+    """Return the input of the transaction that deploys a contract; without parameters, its code."""
     code = bytes.fromhex(load_artifact(contract)["bytecode"][2:])
     if parameters is None:
         return code

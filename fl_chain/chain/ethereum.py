@@ -11,9 +11,9 @@ from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quant
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
-    REGISTRY,
     encode_action,
     encode_creation,
+    encode_registry_creation,
     encode_view,
     matches_runtime_code,
 )
@@ -109,6 +109,14 @@ class EthereumLedger:
         """Raise InsufficientFunds if the account has nothing at all."""
         self._require_sender().check_funds()
 
+    def predecessor_of(self, registry: str, participant: str) -> str:
+        """Return the key whose place a participant took; see the seam."""
+        return ask_registry(self.connection, registry, "predecessorOf", participant)
+
+    def is_enrolled(self, registry: str, participant: str) -> bool:
+        """Return whether a registry lists a participant; see the seam."""
+        return bool(ask_registry(self.connection, registry, "isEnrolled", participant))
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""
         self._watcher.subscribe(frozenset(kinds))
@@ -152,6 +160,13 @@ def check_code(connection: ChainConnection, address: str, contract: str) -> None
         )
 
 
+def ask_registry(connection: ChainConnection, registry: str, view: str, participant: str) -> str:
+    """Return a registry's answer about one address, as an address; empty if it is zero."""
+    call = {"to": registry, "data": "0x" + encode_view(view, participant).hex()}
+    word = read_bytes(connection.call("eth_call", call, "latest"))[:WORD_BYTES]
+    return "0x" + word[-20:].hex() if any(word) else ""
+
+
 def find_tasks(connection: ChainConnection) -> list[tuple[str, int]]:
     """Return address and block of every ledger on the chain whose code is ours, oldest first."""
     logs = connection.fetch_logs(0, topics=["0x" + topic_of(TaskCreated).hex()])
@@ -178,9 +193,17 @@ class Deployer:
         self._sender = TransactionSender(connection, account)
         self.address = self._sender.address
 
-    def deploy_registry(self) -> str:
-        """Deploy a ParticipantRegistry and return its address."""
-        return self._deploy(encode_creation(REGISTRY))
+    def deploy_registry(self, enrolment_bond: int = 0, leave_seconds: int = 0) -> str:
+        """Deploy a ParticipantRegistry and return its address.
+
+        Parameters
+        ----------
+        enrolment_bond
+            What anybody deposits to enrol itself, in wei, 0 to 2^96 - 1; 0 if nobody can.
+        leave_seconds
+            Time between leaving and claiming a bond, 0 to 2^32 - 1.
+        """
+        return self._deploy(encode_registry_creation(enrolment_bond, leave_seconds))
 
     def deploy_ledger(self, parameters: TaskParameters, aggregators: Sequence[str]) -> str:
         """Deploy a RoundLedger and return its address."""

@@ -33,7 +33,7 @@ SCRYPT_ROUNDS_GENERATED = 2**10
 def generate_password(path: Path) -> str:
     """Write a random password to a file that only its owner reads, and return it."""
     password = secrets.token_hex(32)
-    _write_private(path, password + "\n")
+    write_private(path, password + "\n")
     return password
 
 
@@ -61,7 +61,7 @@ def create_key(path: Path, password: str, *, is_generated: bool = False) -> str:
     rounds = SCRYPT_ROUNDS_GENERATED if is_generated else SCRYPT_ROUNDS
     keystore = Account.encrypt(account.key, password, kdf="scrypt", iterations=rounds)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_private(path, json.dumps(keystore) + "\n")
+    write_private(path, json.dumps(keystore) + "\n")
     return str(account.address).lower()
 
 
@@ -107,7 +107,13 @@ def read_keystore(path: Path) -> dict[str, Any]:
     return keystore
 
 
-def _write_private(path: Path, text: str) -> None:
+def draw_secret() -> bytes:
+    """Return 32 random bytes from the system's generator."""
+    return secrets.token_bytes(32)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, and that was not there before."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

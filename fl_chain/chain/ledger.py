@@ -86,6 +86,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def predecessor_of(self, registry: str, participant: str) -> str:
+        """Return the key whose place a participant took in a registry; empty if it took none."""
+        ...
+
+    def is_enrolled(self, registry: str, participant: str) -> bool:
+        """Return whether a registry lists a participant now."""
+        ...
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for; watch, then fetch, then wait."""
         ...

@@ -19,6 +19,7 @@ from eth_hash.auto import keccak
 from fl_chain.chain.keys import recover_signer, sign_hash
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.memory_disputes import carry_out_dispute
+from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import InvalidTransition, TransactionRejected, UsageError
 from fl_chain.protocol.actions import (
     Abort,
@@ -46,6 +47,7 @@ from fl_chain.protocol.actions import (
     Stop,
     SubmitBatch,
     SubmitUpdate,
+    Succeed,
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
@@ -65,6 +67,7 @@ from fl_chain.protocol.records import (
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    ParticipantSucceeded,
     PayoutClaimed,
     ProposalRejected,
     RoundAborted,
@@ -96,8 +99,8 @@ class MemoryChain:
         Address that creates the task.
     parameters, aggregators
         The task, and its aggregators in the order of their turns.
-    enrolled
-        Whom the registry lists; may be changed at any time.
+    registry
+        The registry that the task refers to; may change at any time.
     clock
         Block time in seconds since the epoch.
     """
@@ -107,12 +110,12 @@ class MemoryChain:
         coordinator: str,
         parameters: TaskParameters,
         aggregators: Sequence[str],
-        enrolled: set[str],
+        registry: MemoryRegistry,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.chain_id = CHAIN_ID
         self.address = "0x" + keccak(f"{coordinator}{parameters}".encode()).hex()[:40]
-        self.enrolled = enrolled
+        self.registry = registry
         self.history_hash = compute_history_start(self.chain_id, self.address)
         self.logs: list[Log] = []
         self.news = threading.Condition()
@@ -209,14 +212,24 @@ class MemoryChain:
                     refuse("TaskOver", "the task is over")
                 return [RoundAborted(task.current.round, now), TaskStopped(now)]
             case Admit():
-                self._require_coordinator(sender)
+                if not task.parameters.is_open:
+                    self._require_coordinator(sender)
                 return self._admit(action.participants, now)
             case Remove(participant=participant):
                 if participant not in task.admitted:
                     refuse("NotAdmitted", f"{participant} is not admitted")
-                if participant in self.enrolled:
+                if self.registry.state.is_enrolled(participant):
                     refuse("StillEnrolled", f"{participant} is enrolled")
+                if participant in self.registry.state.successors:
+                    refuse("SuccessionDue", f"{participant} has a successor")
                 return [ParticipantRemoved(participant, now)]
+            case Succeed(participant=participant):
+                if participant not in task.admitted:
+                    refuse("NotAdmitted", f"{participant} is not admitted")
+                successor = self.registry.state.successors.get(participant)
+                if successor is None:
+                    refuse("NoSuccessor", f"{participant} has no successor")
+                return [ParticipantSucceeded(participant, successor, now)]
 
     def _submit_batch(self, action: SubmitBatch, now: int) -> list[LedgerRecord]:
         task, number = self.task, action.round
@@ -350,13 +363,17 @@ class MemoryChain:
 
     def _admit(self, participants: tuple[str, ...], now: int) -> list[LedgerRecord]:
         records: list[LedgerRecord] = []
-        admitted = set(self.task.admitted)
+        registry, admitted = self.registry.state, set(self.task.admitted)
+        lines = {registry.origin(participant) for participant in admitted}
         for participant in participants:
-            if participant not in self.enrolled:
+            if not registry.is_enrolled(participant):
                 refuse("NotEnrolled", f"{participant} is not enrolled")
             if participant in admitted:
                 refuse("AlreadyAdmitted", f"{participant} is admitted")
+            if registry.origin(participant) in lines:
+                refuse("SuccessionDue", f"an earlier key of {participant} is admitted")
             admitted.add(participant)
+            lines.add(registry.origin(participant))
             records.append(ParticipantAdmitted(participant, now))
         return records
 
@@ -425,6 +442,16 @@ class MemoryLedger:
 
     def check_funds(self) -> None:
         """Nothing costs anything here."""
+
+    def predecessor_of(self, registry: str, participant: str) -> str:
+        """Return the key whose place a participant took; see the seam."""
+        assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
+        return self._chain.registry.state.predecessors.get(participant, "")
+
+    def is_enrolled(self, registry: str, participant: str) -> bool:
+        """Return whether the registry lists a participant; see the seam."""
+        assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
+        return self._chain.registry.state.is_enrolled(participant)
 
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""

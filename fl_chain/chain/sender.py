@@ -39,11 +39,21 @@ _HINTS = {
     "NotAggregator": "name the key of one of the task's aggregators with --key",
     "AggregatorBarred": "its fault is on record; fl-chain history rounds shows where",
     "BondTooLow": "deposit it: fl-chain aggregator run does so, if the account has the money",
-    "BondLocked": "a bond can be withdrawn once the task is over and its challenge window passed",
+    "BondLocked": "an aggregator's bond is free once the task is over and its challenge window"
+    " passed, a participant's a while after it left the registry",
     "NotCoordinator": "name the coordinator's key with --key",
     "NotRegistrar": "name the key that deployed the registry with --key",
     "CommitmentsRequired": "fl-chain participant run commits first, and reveals later",
     "NotCommitted": "this participant takes part again in the next round",
+    "NotEnrolled": "fl-chain registry show tells who is; the registrar or a bond enrols",
+    "EnrolmentClosed": "ask the registrar for: fl-chain registry enrol",
+    "UnexpectedDeposit": "send exactly the bond; fl-chain registry show tells how much",
+    "NotParticipant": "name the participant's own key with --key, or the registrar's",
+    "NotAccepted": "let the new key sign anew: fl-chain registry accept",
+    "SuccessionDue": "move the admission to the new key: fl-chain task succeed",
+    "NoSuccessor": "rotate the key first: fl-chain registry rotate",
+    "SuccessorAdmitted": "the new key takes part already",
+    "StillEnrolled": "only whom the registry has revoked is removed",
     "TaskOver": "the task has ended; fl-chain history rounds shows how",
 }
 _KNOWN = ("already known", "already imported", "known transaction")

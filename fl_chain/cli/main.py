@@ -24,6 +24,7 @@ COMMANDS = {
     "key": "Make and list keys.",
     "model": "Export models.",
     "participant": "Take part in a task.",
+    "registry": "Enrol, leave, and change keys.",
     "relay": "Hand in for participants what they have signed.",
     "task": "Create a task, admit participants, pause it, stop it.",
 }

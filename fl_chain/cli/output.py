@@ -34,12 +34,14 @@ _GAP = "  "
 _DETAIL_INDENT = 13
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
 _SENTENCES = {
+    "accepted": "signed in {file}: {successor} takes the place of {participant}",
     "aborted": "round {round} aborted: its deadline had passed",
     "admitted": "{participants} {participants:participant} admitted",
     "answered": "round {round}: challenge answered ({stage}), {gas} gas",
     "attested": (
         "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
     ),
+    "bonded": "enrolled with a bond of {bond}, {gas} gas",
     "challenged": (
         "round {round}: the model of {proposer} is wrong, challenged about {question} {position}"
     ),
@@ -49,6 +51,8 @@ _SENTENCES = {
     "decided": "round {round}: the contract decided by update {sequence}, {gas} gas",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
     "deposited": "bond of {bond} deposited",
+    "encryption_key_set": "encryption key {key} set, {gas} gas",
+    "enrolled": "{participants} {participants:participant} enrolled, {gas} gas",
     "ended": "round {round} was aborted: its deadline had passed",
     "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
     "examined": "round {round}: update {sequence} of {participant} verified",
@@ -61,6 +65,7 @@ _SENTENCES = {
         "training on partition {partition} of {partitions} (counted from 0),"
         " {examples} {examples:example}"
     ),
+    "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
     "omission": (
@@ -75,12 +80,15 @@ _SENTENCES = {
     "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
     "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",
     "resumed": "round {round}: what was sent before the restart is on chain",
+    "revoked": "{participants} {participants:participant} revoked for good, {gas} gas",
+    "rotated": "{successor} takes the place of {participant}, {gas} gas",
     "selected": "round {round}: part {part} is wrong",
     "silent": "round {round}: not attested: {reason}",
     "stopped": (
         "stopped by its coordinator: the task is over after {rounds} finalized {rounds:round}"
     ),
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
+    "succeeded": "the admission of {participant} moved to {successor}",
     "training": "round {round}: training",
     "verified": "round {round}: model {model} of {proposer} follows from the updates",
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",

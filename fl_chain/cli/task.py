@@ -88,7 +88,9 @@ def admit(
     rpc: str | None,
     as_json: bool,
 ) -> None:
-    """Enrol PARTICIPANTS in the task's registry and admit them. Coordinator only.
+    """Enrol PARTICIPANTS in the task's registry and admit them.
+
+    Only the registrar enrols. Only the coordinator admits, in an open task anybody.
 
     Each is the name of a key (fl-chain key list) or an address.
 
@@ -104,6 +106,36 @@ def admit(
     deployer = services.open_deployer(settings.open_key(services, key, password_file))
     registry = state.parameters.registry
     admit_participants(deployer, task, registry, addresses, print_progress(as_json))
+
+
+@task.command("succeed")
+@click.argument("participant")
+@task_option
+@key_options
+@rpc_option
+@click.pass_obj
+def succeed(
+    settings: Settings,
+    participant: str,
+    task: str,
+    key: str,
+    password_file: Path | None,
+    rpc: str | None,
+) -> None:
+    """Move PARTICIPANT's admission to the key that the registry names as its successor. Anybody.
+
+    fl-chain participant run does it by itself for its own key.
+
+    \b
+    fl-chain task succeed alice --task 0x... --key alice-2
+    """
+    from fl_chain.protocol.actions import Succeed
+
+    services = settings.services(rpc)
+    account = settings.open_key(services, key, password_file)
+    address = services.resolve_address(participant)
+    services.open_ledger(task, account).send(Succeed(address))
+    click.echo("succeeded")
 
 
 @task.command("pause")

@@ -197,7 +197,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """The coordinator admits enrolled participants to the task."""
+    """The coordinator, in an open task anybody, admits enrolled participants to the task."""
 
     participants: tuple[str, ...]
 
@@ -230,6 +230,13 @@ class RevealUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Succeed:
+    """Anybody moves a participant's admission to the successor that the registry names."""
+
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
 class Enrol:
     """The registrar enrols addresses in the registry."""
 
@@ -241,6 +248,42 @@ class Revoke:
     """The registrar revokes addresses for good."""
 
     participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolWithBond:
+    """Anybody enrols itself, in a registry that has an enrolment bond."""
+
+    wei: int
+    """What is sent along: the bond."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRegistry:
+    """A participant ends its own enrolment for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBond:
+    """A former participant is paid its bond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """A participant, or the registrar, puts another key in the place of a participant's."""
+
+    participant: str
+    successor: str
+    acceptance: Signature
+    """The successor's, see :func:`fl_chain.protocol.attestation.compute_succession`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetEncryptionKey:
+    """A participant names the key with which others encrypt to it."""
+
+    key: bytes
+    """An X25519 public key."""
 
 
 LedgerAction = (
@@ -269,5 +312,8 @@ LedgerAction = (
     | Remove
     | CommitUpdate
     | RevealUpdate
+    | Succeed
 )
-RegistryAction = Enrol | Revoke
+RegistryAction = (
+    Enrol | Revoke | EnrolWithBond | LeaveRegistry | ClaimBond | Rotate | SetEncryptionKey
+)

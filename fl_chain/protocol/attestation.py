@@ -1,7 +1,7 @@
-"""Attestations: what an aggregator signs when it has derived a round itself.
+"""What is signed beside transactions: attestations of aggregators, acceptances of successors.
 
-Typed data of EIP-712: the domain binds a signature to one ledger on one chain, the message to one
-round. Who signed is recovered at the edge and by the contract; here is only what is signed.
+Typed data of EIP-712: the domain binds a signature to one contract on one chain, the message to
+what it says. Who signed is recovered at the edge and by the contract; here is only what is signed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _DOMAIN_TYPE: Final = keccak(
     b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
 _MESSAGE_TYPE: Final = keccak(b"Attestation(uint32 round,bytes32 modelDigest,bytes32 reportDigest)")
+_SUCCESSION_TYPE: Final = keccak(b"Succession(address participant,address successor)")
 _NAME: Final = keccak(b"fl_chain")
 _VERSION: Final = keccak(b"1")
 
@@ -44,20 +45,30 @@ def compute_result(round_number: int, model_digest: bytes, report_digest: bytes)
     return keccak(_MESSAGE_TYPE + _word(round_number) + model_digest + report_digest)
 
 
-def compute_signing_hash(chain_id: int, ledger: str, message: bytes) -> bytes:
+def compute_succession(participant: str, successor: str) -> bytes:
+    """Return the EIP-712 hash of what a key signs that is to take the place of another."""
+    return keccak(_SUCCESSION_TYPE + _address_word(participant) + _address_word(successor))
+
+
+def compute_signing_hash(chain_id: int, contract: str, message: bytes) -> bytes:
     """Return the 32 bytes that are signed.
 
     Parameters
     ----------
-    chain_id, ledger
-        The chain, and the address of the task's contract.
+    chain_id, contract
+        The chain, and the address of the contract that verifies the signature: the task's ledger,
+        or the registry.
     message
-        The EIP-712 hash of what is signed: a result (:func:`compute_result`) or an update
+        The EIP-712 hash of what is signed: a result (:func:`compute_result`), a succession
+        (:func:`compute_succession`), or an update
         (:func:`fl_chain.protocol.signed_update.compute_update_message`).
     """
-    contract = bytes.fromhex(ledger[2:]).rjust(WORD_BYTES, b"\0")
-    domain = keccak(_DOMAIN_TYPE + _NAME + _VERSION + _word(chain_id) + contract)
+    domain = keccak(_DOMAIN_TYPE + _NAME + _VERSION + _word(chain_id) + _address_word(contract))
     return keccak(b"\x19\x01" + domain + message)
+
+
+def _address_word(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(WORD_BYTES, b"\0")
 
 
 def _word(value: int) -> bytes:

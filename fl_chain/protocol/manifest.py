@@ -30,6 +30,7 @@ from fl_chain.protocol.records import TaskParameters
 MANIFEST: Final = "manifest"
 RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
+ADMISSION_MODES: Final = ("coordinator", "open")
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
@@ -111,6 +112,8 @@ class Manifest:
     encoding: Encoding = field(default_factory=Encoding)
     rule: str = "mean"
     privacy: str = "open"
+    admission: str = "coordinator"
+    """``coordinator`` if only the coordinator admits participants, ``open`` if anybody does."""
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
@@ -128,6 +131,9 @@ class Manifest:
             raise InvalidManifest("manifest: salt is 32 lower-case hexadecimal digits")
         _require(self.rule in RULES, f"rule is one of {', '.join(RULES)}")
         _require(self.privacy in PRIVACY_MODES, f"privacy is one of {', '.join(PRIVACY_MODES)}")
+        _require(
+            self.admission in ADMISSION_MODES, f"admission is one of {', '.join(ADMISSION_MODES)}"
+        )
         _require(self.chain_id > 0, "chain_id is positive")
         self._check_committee()
         self._check_encoding()
@@ -211,6 +217,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     committee["aggregators"] = list(manifest.committee.aggregators)
     data = encode_json(
         {
+            "admission": manifest.admission,
             "chain_id": manifest.chain_id,
             "committee": committee,
             "encoding": _plain(manifest.encoding),
@@ -257,6 +264,7 @@ def decode_manifest(data: bytes) -> Manifest:
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
             privacy=_typed(value["privacy"], str),
+            admission=_typed(value["admission"], str),
         )
         canonical = encode_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError):
@@ -286,6 +294,7 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         header_chunks=compute_header_bytes(manifest.layout) // CHUNK_BYTES,
         num_values=count_values(manifest.layout),
         fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits,
+        is_open=manifest.admission == "open",
     )
 
 

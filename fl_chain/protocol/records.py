@@ -16,26 +16,51 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from itertools import islice
-from typing import Annotated, Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 from eth_hash.auto import keccak
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.parts import MOST_PARTS
+from fl_chain.protocol.registry_records import (
+    EncryptionKeySet as EncryptionKeySet,
+)
+from fl_chain.protocol.registry_records import (
+    EnrolmentBondClaimed as EnrolmentBondClaimed,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantBonded as ParticipantBonded,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantEnrolled as ParticipantEnrolled,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantLeft as ParticipantLeft,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantRevoked as ParticipantRevoked,
+)
+from fl_chain.protocol.registry_records import (
+    ParticipantRotated as ParticipantRotated,
+)
+from fl_chain.protocol.registry_records import (
+    RegistryCreated as RegistryCreated,
+)
+from fl_chain.protocol.words import (
+    Address,
+    Bool,
+    Bytes32,
+    Int32,
+    Parts,
+    Uint8,
+    Uint32,
+    Uint40,
+    Uint96,
+)
 
 WORD_BYTES = 32
 RECORD_PREFIX_BYTES = 23
 """So much of a record hash, or of a commitment, fits beside a participant's standing."""
-
-Address = Annotated[str, "address"]
-Bytes32 = Annotated[bytes, "bytes32"]
-Uint8 = Annotated[int, "uint8"]
-Uint32 = Annotated[int, "uint32"]
-Int32 = Annotated[int, "int32"]
-Uint40 = Annotated[int, "uint40"]
-Uint96 = Annotated[int, "uint96"]
-Parts = Annotated[tuple[int, ...], "uint256[32]"]
-"""See :mod:`fl_chain.protocol.parts`."""
 
 
 class Fault(IntEnum):
@@ -93,8 +118,10 @@ class TaskParameters:
     num_values: Uint32
     fraction_shift: Uint32
     """Fraction bits of a model less those of an update."""
-    commit_seconds: Uint32 = 0
+    commit_seconds: Uint32
     """Time to commit, before updates are revealed; 0 where they are submitted at once."""
+    is_open: Bool
+    """Whether anybody may admit enrolled participants; otherwise only the coordinator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,29 +375,12 @@ class UpdateCommitted:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryCreated:
-    """A registry was deployed."""
+class ParticipantSucceeded:
+    """The admission of a participant moved to the key that the registry names as its successor."""
 
-    INDEXED: ClassVar[int] = 1
-    registrar: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantEnrolled:
-    """The registrar enrolled an address."""
-
-    INDEXED: ClassVar[int] = 1
+    INDEXED: ClassVar[int] = 2
     participant: Address
-    timestamp: Uint40
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantRevoked:
-    """The registrar revoked an address."""
-
-    INDEXED: ClassVar[int] = 1
-    participant: Address
+    successor: Address
     timestamp: Uint40
 
 
@@ -398,8 +408,18 @@ LedgerRecord = (
     | TaskPaused
     | TaskStopped
     | UpdateCommitted
+    | ParticipantSucceeded
 )
-RegistryRecord = RegistryCreated | ParticipantEnrolled | ParticipantRevoked
+RegistryRecord = (
+    RegistryCreated
+    | ParticipantEnrolled
+    | ParticipantRevoked
+    | ParticipantBonded
+    | ParticipantLeft
+    | EnrolmentBondClaimed
+    | ParticipantRotated
+    | EncryptionKeySet
+)
 Record = LedgerRecord | RegistryRecord
 
 LEDGER_RECORDS: tuple[type[Any], ...] = LedgerRecord.__args__
@@ -547,6 +567,10 @@ def _decode_word(abi_type: str, word: bytes) -> Any:
         raise MalformedBlob(f"a word has {WORD_BYTES} bytes, not {len(word)}")
     if abi_type == "bytes32":
         return word
+    if abi_type == "bool":
+        if int.from_bytes(word) > 1:
+            raise MalformedBlob(f"word 0x{word.hex()} is no bool")
+        return any(word)
     if abi_type.startswith("int"):
         value = int.from_bytes(word, signed=True)
         size = int(abi_type.removeprefix("int")) // 8

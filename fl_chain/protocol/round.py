@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fl_chain.protocol.admissions import Admissions
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
 from fl_chain.protocol.committing import CommittingTask
@@ -33,6 +34,7 @@ from fl_chain.protocol.records import (
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    ParticipantSucceeded,
     PartSelected,
     PartSplit,
     PayoutClaimed,
@@ -69,10 +71,10 @@ class Task(CommittingTask):
         self.coordinator = created.coordinator
         self.parameters = created.parameters
         self.committee = Committee(created.parameters.bond)
-        self.admitted: set[str] = set()
+        self.admissions = Admissions()
+        self.admitted = self.admissions.admitted
+        self.last_round_of = self.admissions.last_round_of
         self.rounds: dict[int, RoundHistory] = {}
-        self.last_round_of: dict[str, int] = {}
-        """Participant to the round of its last update."""
         self.current = CurrentRound(0, 0, 0, 0, 0)
         self.proposal = Proposal()
         self.dispute = Dispute()
@@ -200,14 +202,8 @@ class Task(CommittingTask):
                 self._apply_paused(record)
             case TaskStopped():
                 self._apply_stopped(record)
-            case ParticipantAdmitted(participant=participant):
-                if participant in self.admitted:
-                    refuse("AlreadyAdmitted", f"{participant} is admitted twice")
-                self.admitted.add(participant)
-            case ParticipantRemoved(participant=participant):
-                if participant not in self.admitted:
-                    refuse("NotAdmitted", f"{participant} is removed but was not admitted")
-                self.admitted.discard(participant)
+            case ParticipantAdmitted() | ParticipantRemoved() | ParticipantSucceeded():
+                self.admissions.apply(record)
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp

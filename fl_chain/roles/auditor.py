@@ -29,6 +29,7 @@ from fl_chain.protocol.records import (
     ChallengeFailed,
     Log,
     ParticipantAdmitted,
+    ParticipantSucceeded,
     ProposalChallenged,
     RoundOpened,
     TaskCreated,
@@ -153,6 +154,8 @@ def _read_state(
                     rounds.append(record.round)
                 case ParticipantAdmitted():
                     participants[record.participant] = None
+                case ParticipantSucceeded():
+                    participants[record.successor] = None
                 case AggregatorAppointed():
                     aggregators[record.aggregator] = None
                 case BondWithdrawn():

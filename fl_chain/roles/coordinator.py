@@ -16,7 +16,12 @@ from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, layout_of
-from fl_chain.protocol.manifest import Manifest, compute_parameters, encode_manifest
+from fl_chain.protocol.manifest import (
+    WEI_PER_GWEI,
+    Manifest,
+    compute_parameters,
+    encode_manifest,
+)
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
@@ -61,7 +66,9 @@ def create_task(
     if registry:
         check_code(deployer.connection, registry, REGISTRY)
     else:
-        registry = deployer.deploy_registry()
+        terms = task_file.enrolment
+        wei = terms.bond_gwei * WEI_PER_GWEI
+        registry = deployer.deploy_registry(wei, terms.leave_seconds)
     parameters = compute_parameters(
         manifest,
         registry=registry,
@@ -121,6 +128,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         encoding=task_file.encoding,
         rule=task_file.rule,
         privacy=task_file.privacy,
+        admission=task_file.admission,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), values)

@@ -19,6 +19,7 @@ from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
+    ParticipantSucceeded,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
@@ -26,6 +27,7 @@ from fl_chain.protocol.records import (
     UpdateCommitted,
 )
 from fl_chain.relay.client import RelayClient
+from fl_chain.roles.admission import seek_admission
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
@@ -52,12 +54,8 @@ SLOT_SECONDS = 12
 
 ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
 NEWS = (
-    RoundOpened,
-    RoundFinalized,
-    RoundAborted,
-    TaskStopped,
-    ParticipantAdmitted,
-    UpdateCommitted,
+    *(RoundOpened, RoundFinalized, RoundAborted, TaskStopped),
+    *(ParticipantAdmitted, ParticipantSucceeded, UpdateCommitted),
 )
 
 
@@ -131,10 +129,8 @@ class ParticipantRole:
         round_number = task.current.round
         if self._is_awaited():
             if self._ledger.sender not in task.admitted:
-                raise UsageError(
-                    f"{self._ledger.sender} is not admitted to this task",
-                    "ask the coordinator for: fl-chain task admit",
-                )
+                self._patiently(lambda: seek_admission(self._ledger, task, self._progress))
+                return False  # as what the records say now
             if task.parameters.commit_seconds and not self._submission.takes_commitments:
                 raise UsageError(
                     "this task asks for commitments, which nobody can send for a participant",

@@ -11,7 +11,9 @@ from eth_account.signers.local import LocalAccount
 
 from fl_chain.chain import keys
 from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.encryption_keys import ENDING
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
+from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.roles.account_names import resolve_address
 from fl_chain.roles.devnet import Devnet, read_devnet
@@ -69,6 +71,10 @@ class Services:
         """Open the task at an address."""
         return EthereumLedger(self.connect(), task, account, journal)
 
+    def open_registry(self, registry: str, account: LocalAccount | None = None) -> EthereumRegistry:
+        """Open the registry at an address."""
+        return EthereumRegistry(self.connect(), registry, account)
+
     def open_deployer(self, account: LocalAccount) -> Deployer:
         """Open a sender for contracts that do not exist yet."""
         return Deployer(self.connect(), account)
@@ -88,6 +94,10 @@ class Services:
         path = Path(name) if name.endswith(".json") else self.keys / f"{name}.json"
         keys.read_keystore(path)
         return path
+
+    def locate_encryption_key(self, name: str) -> Path:
+        """Return the path of the encryption key beside a key file; there may be none yet."""
+        return self.locate_key(name).with_suffix(ENDING)
 
     def open_key(self, path: Path, password: str) -> LocalAccount:
         """Open a key file."""

@@ -20,12 +20,24 @@ from fl_chain.protocol.manifest import (
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_rules import check_task_rules
 
-_TOP = ("name", "participants", "registry", "rule", "privacy")
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentTerms:
+    """How participants enrol themselves in the registry that is deployed with the task."""
+
+    bond_gwei: int = 0
+    """What anybody deposits to enrol itself, in 10^9 wei; 0 if only the registrar enrols."""
+    leave_seconds: int = 0
+    """Time between leaving and claiming the bond."""
+
+
+_TOP = ("name", "participants", "registry", "rule", "privacy", "admission")
 _TABLES = {
     "committee": CommitteeParameters,
     "rounds": RoundParameters,
     "recipe": Recipe,
     "encoding": Encoding,
+    "enrolment": EnrolmentTerms,
 }
 _NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
@@ -55,6 +67,8 @@ class TaskFile:
     rounds: RoundParameters
     recipe: Recipe
     encoding: Encoding
+    admission: str
+    enrolment: EnrolmentTerms
 
 
 def read_task_file(path: Path, resolve: Callable[[str], str] = read_address) -> TaskFile:
@@ -106,6 +120,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
     listed = _take_list("committee.aggregators", committee)
     committee["aggregators"] = _accounts("committee.aggregators", listed, resolve)
     registry = _take(contents, "registry", "")
+    enrolment = _enrolment(contents, registry)
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
@@ -116,6 +131,8 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", _table(contents, "recipe")),
         encoding=_build("encoding", _table(contents, "encoding")),
+        admission=_take(contents, "admission", "coordinator"),
+        enrolment=enrolment,
     )
     check_task_rules(
         name=task.name or _UNNAMED,
@@ -125,8 +142,22 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         rounds=task.rounds,
         recipe=task.recipe,
         encoding=task.encoding,
+        admission=task.admission,
     )
     return task
+
+
+def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:
+    terms: EnrolmentTerms = _build("enrolment", _table(contents, "enrolment"))
+    if registry and "enrolment" in contents:
+        raise UsageError(
+            "enrolment is what a new registry asks for, and registry names one that exists",
+            "leave one of the two out",
+        )
+    for name, largest in (("bond_gwei", (2**96 - 1) // 10**9), ("leave_seconds", 2**32 - 1)):
+        if not 0 <= getattr(terms, name) <= largest:
+            raise InvalidManifest(f"enrolment.{name} is 0 to {largest}")
+    return terms
 
 
 def _table(contents: dict[str, Any], name: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def check_task_rules(
     rounds: RoundParameters,
     recipe: Recipe,
     encoding: Encoding,
+    admission: str,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
 
@@ -60,6 +61,7 @@ def check_task_rules(
             encoding=encoding,
             rule=rule,
             privacy=privacy,
+            admission=admission,
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")

@@ -10,6 +10,8 @@ from typing import Any
 
 from scripts.vectors.evidence import (
     AGGREGATORS,
+    ENROLMENT_BOND,
+    LEAVE_SECONDS,
     MAX_ABS,
     PARTICIPANTS,
     TENSORS,
@@ -24,11 +26,13 @@ TASK_CHECKS = (
     "transitions",
     "ledger_code",
     "registry_code",
+    "registry_transitions",
     "ledger_state",
     "admissions",
     "manifest",
     "genesis_model",
 )
+SUCCESSORS = ["0x" + f"{n:02x}" * 20 for n in (26, 27)]
 ROUND_CHECKS = ("report", "update_blob", "exclusions", "aggregate", "model_blob")
 
 Exceptions = dict[tuple[str, int | None], list[str]]
@@ -398,6 +402,61 @@ def make_not_enrolled() -> Any:
     return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
 
 
+def make_rotated_key() -> Any:
+    """Return a participant that changes its key twice, once between two updates."""
+    task = TaskOnRecord()
+    task.honest_round()
+    task.submit(0, [1, 2])
+    task.rotate(0, SUCCESSORS[0])
+    task.submit(1, [3, 4])
+    task.propose()
+    task.finalize()
+    about = (
+        "The first participant submits in both rounds, then puts another key in its place: the"
+        " ledger holds the round of its last update under that key as well."
+    )
+    return _case(about, task.evidence(), [1, 2])
+
+
+def make_foreign_successor() -> Any:
+    """Return an admission that moved to an address that the registry does not name."""
+    task = TaskOnRecord()
+    task.now += 1
+    keys = {"participant": PARTICIPANTS[0], "successor": SUCCESSORS[0]}
+    task.note(task.ledger, "ParticipantSucceeded", **keys)
+    task.now += 1
+    task.note(task.registry, "ParticipantRotated", **keys, amount=0)
+    task.participants[0] = SUCCESSORS[0]
+    task.honest_round()
+    about = "An admission moves to a successor a second before the registry names it."
+    return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
+
+
+def make_second_key() -> Any:
+    """Return a successor that was admitted beside the key whose place it took."""
+    task = TaskOnRecord()
+    task.now += 1
+    keys = {"participant": PARTICIPANTS[0], "successor": SUCCESSORS[0]}
+    task.note(task.registry, "ParticipantRotated", **keys, amount=0)
+    task.note(task.ledger, "ParticipantAdmitted", participant=SUCCESSORS[0])
+    task.honest_round()
+    about = "A successor is admitted while the admission of its predecessor stands."
+    return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
+
+
+def make_early_bond() -> Any:
+    """Return a registry that paid a bond out a second too early."""
+    task = TaskOnRecord()
+    who = {"participant": SUCCESSORS[0]}
+    task.note(task.registry, "ParticipantBonded", **who, amount=ENROLMENT_BOND)
+    task.note(task.registry, "ParticipantLeft", **who)
+    task.now += LEAVE_SECONDS - 1
+    task.note(task.registry, "EnrolmentBondClaimed", **who, amount=ENROLMENT_BOND)
+    task.honest_round()
+    about = "Somebody has its enrolment bond back a second before it is free."
+    return _case(about, task.evidence(), [1], {("registry_transitions", None): ["FAIL"]})
+
+
 def make_omitted_log() -> Any:
     """Return logs of a registry without an enrolment."""
     task = TaskOnRecord()
@@ -427,7 +486,7 @@ def make_missing_manifest() -> Any:
     task.lose("manifest")
     about = "Nobody has the manifest: nothing after it can be checked."
     missing: Exceptions = {("manifest", None): ["UNDECIDABLE"]}
-    return _case(about, task.evidence(), [], missing, TASK_CHECKS[:8])
+    return _case(about, task.evidence(), [], missing, TASK_CHECKS[:9])
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -449,6 +508,10 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/foreign_record.json": make_foreign_record,
     "audit/foreign_code.json": make_foreign_code,
     "audit/not_enrolled.json": make_not_enrolled,
+    "audit/rotated_key.json": make_rotated_key,
+    "audit/foreign_successor.json": make_foreign_successor,
+    "audit/second_key.json": make_second_key,
+    "audit/early_bond.json": make_early_bond,
     "audit/tampered_storage.json": make_tampered_storage,
     "audit/omitted_log.json": make_omitted_log,
     "audit/wrong_genesis.json": make_wrong_genesis,

@@ -21,6 +21,7 @@ def make_manifest() -> Any:
         ("the largest committee", lambda m: m.update(committee=_LARGEST_COMMITTEE)),
         ("every limit of the rounds", lambda m: m["rounds"].update(_LARGEST_WINDOWS)),
         ("commitments before updates", _set("rounds", "commit_seconds", value=30)),
+        ("an open task", _set("admission", value="open")),
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
         ("as much headroom as there is", lambda m: m.update(_FULL_HEADROOM)),
@@ -53,6 +54,7 @@ def make_manifest() -> Any:
 def manifest() -> dict[str, Any]:
     """Return a small task."""
     return {
+        "admission": "coordinator",
         "chain_id": 31337,
         "committee": {"aggregators": [AGGREGATOR, SECOND, THIRD], "bond_gwei": 5, "quorum": 2},
         "encoding": {
@@ -179,6 +181,7 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a quorum of more than there are", _set("committee", "quorum", value=4)),
     ("a quorum of half", _set("committee", value=_LARGEST_COMMITTEE | {"quorum": 32})),
     ("an unknown rule", _set("rule", value="median")),
+    ("an unknown admission mode", _set("admission", value="anybody")),
     ("an unknown privacy mode", _set("privacy", value="sealed")),
     ("an unknown rounding", _set("encoding", "rounding", value="up")),
     ("negative fraction bits", _set("encoding", "fraction_bits", value=-1)),

@@ -21,6 +21,7 @@ AGGREGATORS = manifest()["committee"]["aggregators"]
 BOND = 5 * 10**9
 NOBODY = "0x" + "00" * 20
 PARTICIPANTS = ["0x" + f"{n:02x}" * 20 for n in (10, 11, 12)]
+ENROLMENT_BOND, LEAVE_SECONDS = 7, 60
 TENSORS = {"w": [2]}
 MAX_ABS = 20000
 
@@ -60,10 +61,13 @@ class TaskOnRecord:
             "header_chunks": 1,
             "num_values": 2,
             "fraction_shift": 9,
+            "is_open": False,
         }
         self.ledger: list[Record] = []
         self.registry: list[Record] = []
-        self.note(self.registry, "RegistryCreated", registrar=COORDINATOR)
+        terms = {"enrolment_bond": ENROLMENT_BOND, "leave_seconds": LEAVE_SECONDS}
+        self.note(self.registry, "RegistryCreated", registrar=COORDINATOR, **terms)
+        self.participants = list(PARTICIPANTS)
         for participant in PARTICIPANTS:
             self.note(self.registry, "ParticipantEnrolled", participant=participant)
         self.now += 10
@@ -103,7 +107,9 @@ class TaskOnRecord:
 
     def update(self, number: int, lanes: list[int]) -> bytes:
         """Return the blob that a participant should send in this round."""
-        metadata = ref.update_metadata(self.task, self.round, self.base[0], PARTICIPANTS[number])
+        metadata = ref.update_metadata(
+            self.task, self.round, self.base[0], self.participants[number]
+        )
         return ref.blob(metadata, TENSORS, lanes)
 
     def commit(self, number: int, lanes: list[int]) -> None:
@@ -131,7 +137,7 @@ class TaskOnRecord:
             self.ledger,
             "UpdateSubmitted",
             round=self.round,
-            participant=PARTICIPANTS[number],
+            participant=self.participants[number],
             sequence=sequence,
             digest=ref.digest(content).hex(),
             cid_digest=self.pin(f"update {sequence} of round {self.round}", content),
@@ -189,6 +195,14 @@ class TaskOnRecord:
         )
         return model, ref.report(metadata, statuses)
 
+    def rotate(self, number: int, successor: str) -> None:
+        """Let a participant put another key in its place, and its admission move there."""
+        self.now += 1
+        keys = {"participant": self.participants[number], "successor": successor}
+        self.note(self.registry, "ParticipantRotated", **keys, amount=0)
+        self.note(self.ledger, "ParticipantSucceeded", **keys)
+        self.participants[number] = successor
+
     def attest(self, *aggregators: str) -> None:
         """Let aggregators attest to the result that follows."""
         model, report = self.derive()
@@ -225,7 +239,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(19 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(20 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -237,7 +251,10 @@ class TaskOnRecord:
             "address": REGISTRY,
             "history_hash": _history_hash(REGISTRY, self.registry),
             "is_known_code": True,
-            "creation": {"is_known_code": True, "arguments": ""}
+            "creation": {
+                "is_known_code": True,
+                "arguments": _word(ENROLMENT_BOND) + _word(LEAVE_SECONDS),
+            }
             if self.registry_creation
             else None,
         }
@@ -283,7 +300,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:19]).hex()
+    return b"".join(ref.abi_words(*created)[1:20]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:
@@ -312,6 +329,10 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 people.setdefault(values["participant"], [_word(0)] * 4)[0] = _word(1)
             case "ParticipantRemoved":
                 people[values["participant"]][0] = _word(0)
+            case "ParticipantSucceeded":
+                former = people[values["participant"]]
+                former[0] = _word(0)
+                people[values["successor"]] = [_word(1), former[1], _word(0), _word(0)]
             case "UpdateSubmitted":
                 prefix = ref.record_hash(event, values)[:23].hex().ljust(64, "0")
                 numbers = [_word(values["round"]), _word(values["sequence"])]

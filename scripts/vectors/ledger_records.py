@@ -7,7 +7,7 @@ from typing import Any
 from scripts.vectors.documents import AGGREGATOR
 
 START = 1_700_000_000
-ALICE, BOB = "0x" + "0a" * 20, "0x" + "0b" * 20
+ALICE, BOB, CAROL = "0x" + "0a" * 20, "0x" + "0b" * 20, "0x" + "0c" * 20
 WORDS = [f"{n:02x}" * 32 for n in range(16)]
 NO_WORD = "00" * 32
 PARAMETERS = {
@@ -29,6 +29,7 @@ PARAMETERS = {
     "num_values": 8,
     "fraction_shift": 9,
     "commit_seconds": 0,
+    "is_open": False,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)
@@ -90,6 +91,11 @@ def opened(seconds: int, number: int, base_round: int, opens_at: int | None = No
 def admitted(seconds: int, participant: str) -> Record:
     """Return the record of an admission."""
     return at(seconds, "ParticipantAdmitted", participant=participant)
+
+
+def succeeded(seconds: int, participant: str, successor: str) -> Record:
+    """Return the record of an admission that moved."""
+    return at(seconds, "ParticipantSucceeded", participant=participant, successor=successor)
 
 
 def submitted(seconds: int, sequence: int, participant: str, **changes: Any) -> Record:

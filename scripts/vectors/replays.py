@@ -9,6 +9,7 @@ from scripts.vectors.ledger_records import (
     AGAINST,
     ALICE,
     BOB,
+    CAROL,
     CREATED,
     EQUIVOCATED,
     EQUIVOCATION,
@@ -49,6 +50,7 @@ from scripts.vectors.ledger_records import (
     slashed,
     stopped,
     submitted,
+    succeeded,
     withdrawn,
 )
 from scripts.vectors.replay_disputes import DISPUTES, REFUSED_MOVES
@@ -56,6 +58,22 @@ from tests import reference as ref
 
 _ACCEPTED: list[tuple[str, list[Record]]] = [
     ("a task of two rounds", FINISHED),
+    (
+        "a successor that submits in the next round",
+        [
+            *ONE,
+            succeeded(3, ALICE, CAROL),
+            submitted(3, 1, BOB),
+            proposed(4),
+            *SECOND_ROUND[-2:],
+            submitted(25, 0, CAROL, round=2),
+        ],
+    ),
+    (
+        "a successor that submits in place of who did not",
+        [*ONE, succeeded(3, BOB, CAROL), submitted(4, 1, CAROL)],
+    ),
+    ("a successor after the end of the task", [*FINISHED, succeeded(146, ALICE, CAROL)]),
     ("an update in the last second", [*OPEN, submitted(100, 0, ALICE)]),
     ("a proposal in the first second after collection", [*ONE, proposed(101)]),
     ("a proposal in the last second", [*ONE, proposed(250)]),
@@ -207,6 +225,18 @@ _CUT_SHORT: list[tuple[str, list[Record]]] = [
 ]
 
 _REFUSED: list[tuple[str, str, list[Record]]] = [
+    ("NotAdmitted", "a successor of a stranger", [*OPEN, succeeded(2, CAROL, BOB)]),
+    ("SuccessorAdmitted", "a successor that is admitted", [*OPEN, succeeded(2, ALICE, BOB)]),
+    (
+        "AlreadySubmitted",
+        "an update of a successor after that of its predecessor",
+        [*ONE, succeeded(3, ALICE, CAROL), submitted(4, 1, CAROL)],
+    ),
+    (
+        "NotAdmitted",
+        "an update of who was succeeded",
+        [*OPEN, succeeded(2, ALICE, CAROL), submitted(3, 0, ALICE)],
+    ),
     ("CreatedTwice", "a second creation", [*OPEN, created(2)]),
     ("TimeReversed", "a record older than the one before", [*OPEN, submitted(0, 0, ALICE)]),
     ("MissingRecord", "no round after the creation", [*CREATED, admitted(0, ALICE)]),
@@ -539,9 +569,14 @@ def make_refused_logs() -> Any:
         ("a base round that is negative", opened_topics, "ff" * 32 + opened_data[64:]),
         ("a stop with a topic", [stopped_topics[0].hex(), who], stopped_data.hex()),
         (
+            "a truth value of 2",
+            [topic.hex() for topic in created_topics],
+            created_data[:-64].hex() + f"{2:064x}" + created_data[-32:].hex(),
+        ),
+        (
             "a parameter of 33 bits",
             [topic.hex() for topic in created_topics],
-            created_data[:-64].hex() + f"{2**32:064x}" + created_data[-32:].hex(),
+            created_data[:-96].hex() + f"{2**32:064x}" + created_data[-64:].hex(),
         ),
         (
             "a registry with padding that is not zero",

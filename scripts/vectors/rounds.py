@@ -102,7 +102,7 @@ def make_history() -> Any:
     """Return logs of both contracts with the hash of each record and the history after it."""
     start = 1_700_000_000
     word = [f"{n:02x}" * 32 for n in range(256)]
-    alice, bob = "0x" + "0a" * 20, "0x" + "0b" * 20
+    alice, bob, carol, dave = ("0x" + byte * 20 for byte in ("0a", "0b", "0c", "0d"))
     registry, ledger = "0x" + "e1" * 20, "0x" + "1e" * 20
     parameters = {
         "registry": registry,
@@ -123,6 +123,7 @@ def make_history() -> Any:
         "num_values": 8,
         "fraction_shift": 9,
         "commit_seconds": 0,
+        "is_open": True,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -214,12 +215,28 @@ def make_history() -> Any:
         ("TaskStopped", {"timestamp": 2**40 - 1}),
         ("BondWithdrawn", {"aggregator": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
         ("PayoutClaimed", {"account": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
+        (
+            "ParticipantSucceeded",
+            {"participant": alice, "successor": carol, "timestamp": 2**40 - 1},
+        ),
     ]
     registry_records: list[tuple[str, dict[str, Any]]] = [
-        ("RegistryCreated", {"registrar": "0x" + "c0" * 20, "timestamp": start - 1}),
+        (
+            "RegistryCreated",
+            {"registrar": "0x" + "c0" * 20, "enrolment_bond": 2**96 - 1}
+            | {"leave_seconds": 2**32 - 1, "timestamp": start - 1},
+        ),
         ("ParticipantEnrolled", {"participant": alice, "timestamp": start}),
         ("ParticipantEnrolled", {"participant": bob, "timestamp": start}),
         ("ParticipantRevoked", {"participant": bob, "timestamp": start + 3}),
+        ("EncryptionKeySet", {"participant": alice, "key": word[255], "timestamp": start + 4}),
+        (
+            "ParticipantRotated",
+            {"participant": alice, "successor": carol, "amount": 0, "timestamp": start + 5},
+        ),
+        ("ParticipantBonded", {"participant": dave, **bond, "timestamp": start + 6}),
+        ("ParticipantLeft", {"participant": dave, "timestamp": start + 7}),
+        ("EnrolmentBondClaimed", {"participant": dave, **bond, "timestamp": 2**40 - 1}),
     ]
     return {
         "histories": [

@@ -19,9 +19,20 @@ from fl_chain.aggregation.derive import DerivedRound
 from fl_chain.audit.audit import run_audit
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Verdict, compute_verdict
-from fl_chain.protocol.actions import Abort, ClaimPayout, Pause, WithdrawBond
+from fl_chain.chain.registry import EthereumRegistry
+from fl_chain.protocol.actions import (
+    Abort,
+    ClaimPayout,
+    LeaveRegistry,
+    Pause,
+    Rotate,
+    SetEncryptionKey,
+    Succeed,
+    WithdrawBond,
+)
 from fl_chain.protocol.records import (
     LEDGER_RECORDS,
+    REGISTRY_RECORDS,
     WORD_BYTES,
     Log,
     UpdateSubmitted,
@@ -34,6 +45,8 @@ from fl_chain.roles.progress import ignore_progress
 from tests.world import Federation, Recorded, World, problems, record
 
 CONTRACTS = ("ledger", "registry")
+SUCCESSOR = 20
+"""Account that is nobody else in a task."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +76,21 @@ def recorded(world: World) -> Recorded:
     richer = federation.ledger(federation.aggregators[1])
     richer.send(WithdrawBond())
     richer.send(ClaimPayout())
+    change_keys(federation)
     return record(federation)
+
+
+def change_keys(federation: Federation) -> None:
+    """The first participant names an encryption key and a successor, the successor leaves."""
+    world, address = federation.world, federation.created.registry
+    former, successor = federation.participants[0], world.account(SUCCESSOR)
+    registry = EthereumRegistry(world.connection, address, former)
+    registry.send(SetEncryptionKey(bytes(range(32))))
+    accepting = EthereumRegistry(world.connection, address, successor)
+    acceptance = accepting.accept(registry.sender)
+    registry.send(Rotate(registry.sender, accepting.sender, acceptance))
+    federation.ledger(successor).send(Succeed(registry.sender))
+    accepting.send(LeaveRegistry())
 
 
 def finish_round(
@@ -119,6 +146,12 @@ def test_every_record_type_of_a_running_task_is_tampered_with(recorded: Recorded
         "ParticipantRemoved",
         "PartSplit",  # takes more than 32 updates
         "TaskStopped",
+    }
+    kinds = {type(decode_log(log)) for log in recorded.evidence.registry.logs}
+    assert {kind.__name__ for kind in set(REGISTRY_RECORDS) - kinds} == {
+        "EnrolmentBondClaimed",  # as those below, in tests/end_to_end/test_identities.py
+        "ParticipantBonded",
+        "ParticipantRevoked",
     }
     assert problems(run_audit(recorded.evidence)) == []
 

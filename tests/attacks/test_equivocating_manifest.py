@@ -74,9 +74,8 @@ def test_a_contract_that_disagrees_with_its_manifest_fails(honest: Federation, e
     value = getattr(honest.task.parameters, entry)
     if isinstance(value, int):
         # target_updates may not fall below min_updates
-        found, address = deploy(
-            honest, **{entry: value - 1 if entry == "min_updates" else value + 1}
-        )
+        other = value - 1 if entry == "min_updates" else value + 1
+        found, address = deploy(honest, **{entry: type(value)(other)})
         assert found == [(None, "manifest", "FAIL")]
         ledger = EthereumLedger(honest.world.connection, address)
         with pytest.raises(InvalidManifest, match=entry):

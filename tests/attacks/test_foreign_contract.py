@@ -120,6 +120,7 @@ def test_a_ledger_on_a_foreign_registry_fails_the_registry_code(
     assert problems(findings) == [
         (None, "registry_history", "FAIL"),
         (None, "registry_code", "FAIL"),
+        (None, "registry_transitions", "FAIL"),
     ]
 
 

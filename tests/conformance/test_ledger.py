@@ -14,8 +14,11 @@ from eth_account.signers.local import LocalAccount
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
+from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.ledger import Ledger, Receipt
-from fl_chain.chain.memory import MemoryChain, MemoryLedger
+from fl_chain.chain.memory import CHAIN_ID, MemoryChain, MemoryLedger
+from fl_chain.chain.memory_registry import MemoryRegistry
+from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import (
     Abort,
@@ -30,14 +33,22 @@ from fl_chain.protocol.actions import (
     Pause,
     Propose,
     ProveEquivocation,
+    RegistryAction,
     Remove,
     RevealUpdate,
     Revoke,
+    Rotate,
     Stop,
     SubmitUpdate,
+    Succeed,
     WithdrawBond,
 )
-from fl_chain.protocol.attestation import Attestation, compute_result
+from fl_chain.protocol.attestation import (
+    Attestation,
+    compute_result,
+    compute_signing_hash,
+    compute_succession,
+)
 from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
@@ -51,6 +62,7 @@ from fl_chain.protocol.records import (
     ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
+    ParticipantSucceeded,
     PayoutClaimed,
     ProposalRejected,
     RoundAborted,
@@ -78,9 +90,20 @@ class Deployment:
     """One task on some ledger, and what a test may do around it."""
 
     addresses: list[str]
+    accounts: list[LocalAccount]
     open_ledger: Callable[[int | None], Ledger]
     advance_clock: Callable[[int], None]
-    revoke: Callable[[int], None]
+    act_in_registry: Callable[[int, RegistryAction], None]
+    registry: str
+    chain_id: int
+
+    def revoke(self, who: int) -> None:
+        self.act_in_registry(COORDINATOR, Revoke((self.addresses[who],)))
+
+    def rotation(self, who: int, successor: int) -> Rotate:
+        keys = self.addresses[who], self.addresses[successor]
+        signed = compute_signing_hash(self.chain_id, self.registry, compute_succession(*keys))
+        return Rotate(*keys, sign_hash(self.accounts[successor], signed))
 
     def act(self, who: int, action: LedgerAction) -> Receipt:
         return self.open_ledger(who).send(action)
@@ -148,6 +171,7 @@ def parameters(registry: str, **changes: int) -> TaskParameters:
         "header_chunks": 1,
         "num_values": 8,
         "fraction_shift": 9,
+        "is_open": False,
         **changes,
     }
     return TaskParameters(registry, DIGEST, DIGEST, DIGEST, DIGEST, **values)
@@ -160,24 +184,28 @@ def memory_deploy(**changes: int) -> Deployment:
     accounts = [make_account(index) for index in range(7)]
     addresses = [str(account.address).lower() for account in accounts]
     lead = [0.0]
-    enrolled = set(addresses[:4])
+    registry = MemoryRegistry(addresses[COORDINATOR], clock=lambda: time.time() + lead[0])
+    registry.carry_out(addresses[COORDINATOR], Enrol(tuple(addresses[:4])))
     chain = MemoryChain(
         addresses[COORDINATOR],
         parameters("0x" + "ee" * 20, **changes),
         [addresses[who] for who in COMMITTEE],
-        enrolled,
+        registry,
         lambda: time.time() + lead[0],
     )
 
     def advance(seconds: int) -> None:
         lead[0] += seconds
 
+    def act(who: int, action: RegistryAction) -> None:
+        registry.carry_out(addresses[who], action)
+
     def open_ledger(who: int | None) -> Ledger:
         if who is None:
             return MemoryLedger(chain)
         return MemoryLedger(chain, addresses[who], accounts[who])
 
-    return Deployment(addresses, open_ledger, advance, lambda who: enrolled.discard(addresses[who]))
+    return Deployment(addresses, accounts, open_ledger, advance, act, registry.address, CHAIN_ID)
 
 
 def ethereum_deploy(
@@ -197,16 +225,11 @@ def ethereum_deploy(
     def open_ledger(who: int | None) -> Ledger:
         return EthereumLedger(connection, ledger, None if who is None else accounts[who])
 
-    return Deployment(
-        addresses,
-        open_ledger,
-        advance,
-        lambda who: _ignore(deployer.send(registry, Revoke((addresses[who],)))),
-    )
+    def act(who: int, action: RegistryAction) -> None:
+        EthereumRegistry(connection, registry, accounts[who]).send(action)
 
-
-def _ignore(receipt: Receipt) -> None:
-    assert receipt.gas_used > 0
+    chain_id = connection.chain_id
+    return Deployment(addresses, accounts, open_ledger, advance, act, registry, chain_id)
 
 
 @pytest.fixture(scope="session")
@@ -344,6 +367,33 @@ def test_a_revoked_participant_is_removed_by_anybody(task: Deployment) -> None:
     task.act(STRANGER, Remove(task.addresses[BOB]))
     assert task.kinds()[-1] is ParticipantRemoved
     assert task.task().admitted == {task.addresses[ALICE]}
+
+
+def test_a_rotated_participant_is_succeeded_by_anybody_and_submits_once(task: Deployment) -> None:
+    task.submit(ALICE)
+    assert task.refused(STRANGER, Succeed(task.addresses[ALICE])) == "NoSuccessor"
+    task.act_in_registry(ALICE, task.rotation(ALICE, SECOND))
+    reader = task.open_ledger(None)
+    assert reader.predecessor_of(task.registry, task.addresses[SECOND]) == task.addresses[ALICE]
+    assert reader.predecessor_of(task.registry, task.addresses[ALICE]) == ""
+    assert reader.is_enrolled(task.registry, task.addresses[SECOND])
+    assert not reader.is_enrolled(task.registry, task.addresses[ALICE])
+    assert task.refused(COORDINATOR, Admit((task.addresses[SECOND],))) == "SuccessionDue"
+    assert task.refused(STRANGER, Remove(task.addresses[ALICE])) == "SuccessionDue"
+    task.act(STRANGER, Succeed(task.addresses[ALICE]))
+    assert task.kinds()[-1] is ParticipantSucceeded
+    again = SubmitUpdate(1, DIGEST, DIGEST, 5)
+    assert task.refused(SECOND, again) == "AlreadySubmitted"
+    assert task.refused(ALICE, again) == "NotAdmitted"
+    assert task.refused(STRANGER, Succeed(task.addresses[ALICE])) == "NotAdmitted"
+
+
+def test_in_an_open_task_anybody_admits_whom_the_registry_lists(deploy: Deploy) -> None:
+    task = deploy(is_open=True)
+    task.act(ALICE, Admit((task.addresses[ALICE],)))
+    assert task.task().admitted == {task.addresses[ALICE]}
+    assert task.refused(STRANGER, Admit((task.addresses[SECOND],))) == "NotEnrolled"
+    assert task.refused(ALICE, Stop()) == "NotCoordinator"
 
 
 # ---------------------------------------------------------------- the committee

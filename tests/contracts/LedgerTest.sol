@@ -89,7 +89,7 @@ abstract contract LedgerTest is Assertions {
 
     function setUp() public virtual {
         vm.warp(START);
-        registry = new ParticipantRegistry();
+        registry = new ParticipantRegistry(0, 0);
         registry.enrol(everybody());
         ledger = create(parameters());
     }
@@ -113,7 +113,8 @@ abstract contract LedgerTest is Assertions {
             headerChunks: 1,
             numValues: 8,
             fractionShift: 9,
-            commitSeconds: 0
+            commitSeconds: 0,
+            isOpen: false
         });
     }
 

@@ -15,7 +15,7 @@ contract ParticipantRegistryTest is Assertions {
 
     function setUp() public {
         vm.warp(START);
-        registry = new ParticipantRegistry();
+        registry = new ParticipantRegistry(0, 0);
     }
 
     function test_The_Deployer_Is_The_Registrar() public view {
@@ -29,12 +29,12 @@ contract ParticipantRegistryTest is Assertions {
 
     function test_The_First_Record_Names_The_Registrar() public {
         vm.recordLogs();
-        ParticipantRegistry created = new ParticipantRegistry();
+        ParticipantRegistry created = new ParticipantRegistry(0, 0);
         Vm.Log[] memory logs = vm.getRecordedLogs();
         eq(logs.length, 1);
         eq(logs[0].topics[0], IParticipantRegistry.RegistryCreated.selector);
         eq(address(uint160(uint256(logs[0].topics[1]))), address(this));
-        eq(logs[0].data, abi.encode(START));
+        eq(logs[0].data, abi.encode(uint96(0), uint32(0), START));
         eq(created.historyHash(), replay(logs, address(created), historyStart(address(created))));
     }
 
@@ -151,7 +151,7 @@ contract ParticipantRegistryTest is Assertions {
 
     function test_The_History_Hash_Follows_From_The_Logs(uint8 count, uint256 revoked) public {
         vm.recordLogs();
-        registry = new ParticipantRegistry();
+        registry = new ParticipantRegistry(0, 0);
         address[] memory all = new address[](count);
         for (uint256 i = 0; i < count; ++i) {
             all[i] = address(uint160(i + 1));
@@ -170,7 +170,7 @@ contract ParticipantRegistryTest is Assertions {
     }
 
     function test_Each_Registry_Has_A_History_Of_Its_Own() public {
-        ParticipantRegistry other = new ParticipantRegistry();
+        ParticipantRegistry other = new ParticipantRegistry(0, 0);
         ok(other.historyHash() != registry.historyHash(), "the address is part of the history");
     }
 

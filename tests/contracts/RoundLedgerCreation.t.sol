@@ -20,6 +20,7 @@ contract RoundLedgerCreationTest is LedgerTest {
     ) public {
         ILedgerTypes.TaskParameters memory p = parameters();
         (p.headerChunks, p.numValues, p.bond, p.fractionShift) = (numbers[7], numbers[8], bond, shift % 31);
+        p.isOpen = bond % 2 == 1;
         (p.manifestDigest, p.manifestCidDigest) = (digests[0], digests[1]);
         (p.genesisDigest, p.genesisCidDigest) = (digests[2], digests[3]);
         (p.numRounds, p.minUpdates, p.targetUpdates) = (numbers[0], numbers[1], numbers[2]);

@@ -30,6 +30,7 @@ KINDS = [*LEDGER_RECORDS, *REGISTRY_RECORDS]
 VALUES = {
     "address": st.binary(min_size=20, max_size=20).map(lambda data: "0x" + data.hex()),
     "bytes32": st.binary(min_size=32, max_size=32),
+    "bool": st.booleans(),
     "uint8": st.integers(0, 2**8 - 1),
     "uint32": st.integers(0, 2**32 - 1),
     "uint40": st.integers(0, 2**40 - 1),

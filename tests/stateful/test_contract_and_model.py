@@ -30,14 +30,15 @@ from fl_chain.chain.answers import read_logs
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
     LEDGER,
-    REGISTRY,
     decode_error,
     encode_action,
     encode_creation,
+    encode_registry_creation,
     encode_view,
 )
 from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.memory import MemoryChain
+from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import (
     Abort,
@@ -63,11 +64,13 @@ from fl_chain.protocol.actions import (
     Remove,
     RevealUpdate,
     Revoke,
+    Rotate,
     SelectPart,
     SplitPart,
     Stop,
     SubmitBatch,
     SubmitUpdate,
+    Succeed,
     UpdateRecord,
     WithdrawBond,
 )
@@ -76,6 +79,7 @@ from fl_chain.protocol.attestation import (
     Signature,
     compute_result,
     compute_signing_hash,
+    compute_succession,
 )
 from fl_chain.protocol.commitment import PENDING, compute_commitment
 from fl_chain.protocol.dispute import Stage
@@ -101,7 +105,8 @@ IS_EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 COORDINATOR, STRANGER = 0, 1
 AGGREGATORS = range(2, 5)
 PARTICIPANTS = range(5, 10)
-KEYS = [Account.from_key((2**210 + index).to_bytes(32)) for index in range(10)]
+SUCCESSORS = range(10, 13)
+KEYS = [Account.from_key((2**210 + index).to_bytes(32)) for index in range(13)]
 PEOPLE = [str(key.address).lower() for key in KEYS]
 WORD = [bytes([i]) * 32 for i in range(16)]
 CONTENTS = Contents()
@@ -109,7 +114,7 @@ MODEL, OTHER = CONTENTS.model, CONTENTS.other
 ETHER = 10**18
 
 anybody = st.sampled_from(range(10))
-participants = st.sampled_from([*PARTICIPANTS, *PARTICIPANTS, STRANGER])
+participants = st.sampled_from([*PARTICIPANTS, *PARTICIPANTS, *SUCCESSORS, STRANGER])
 aggregators = st.sampled_from([*AGGREGATORS] * 4 + [COORDINATOR])
 coordinators = st.sampled_from([COORDINATOR] * 4 + [AGGREGATORS[0], PARTICIPANTS[0]])
 # Mostly the current round, sometimes one that is over or that is not yet.
@@ -145,6 +150,7 @@ class ContractAndModel(RuleBasedStateMachine):
         admitted=st.integers(2, len(PARTICIPANTS)),
         head_start=st.integers(0, 4),
         commit_seconds=st.sampled_from([0, 0, 0, 1, 9, 20]),
+        is_open=st.sampled_from([False, False, True]),
     )
     def create(
         self,
@@ -155,13 +161,22 @@ class ContractAndModel(RuleBasedStateMachine):
         admitted: int,
         head_start: int,
         commit_seconds: int,
+        is_open: bool,
     ) -> None:
         num_rounds, minimum, spare = counts
         size, quorum = committee
         self.now = int(self.chain.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         for person in PEOPLE:
             self.chain.call("anvil_setBalance", person, hex(1000 * ETHER))
-        self.registry = self.deploy(encode_creation(REGISTRY))["contractAddress"].lower()
+        receipt = self.deploy(encode_registry_creation())
+        self.registry = receipt["contractAddress"].lower()
+        self.people = MemoryRegistry(
+            PEOPLE[COORDINATOR],
+            clock=lambda: float(self.now),
+            chain_id=self.chain.chain_id,
+            address=self.registry,
+        )
+        assert read_records(receipt) == self.people.records
         parameters = TaskParameters(
             self.registry,
             *WORD[1:3],
@@ -178,17 +193,18 @@ class ContractAndModel(RuleBasedStateMachine):
             NUM_VALUES,
             3,
             commit_seconds,
+            is_open,
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
         self.model = MemoryChain(
-            PEOPLE[COORDINATOR], parameters, seats, set(), lambda: float(self.now)
+            PEOPLE[COORDINATOR], parameters, seats, self.people, lambda: float(self.now)
         )
         self.model.chain_id = self.chain.chain_id
         self.model.address = self.ledger = receipt["contractAddress"].lower()
         assert read_records(receipt) == self.records
         self.is_created = True
-        self.enrol(COORDINATOR, [*PARTICIPANTS])
+        self.act_in_registry(COORDINATOR, Enrol(tuple(PEOPLE[i] for i in PARTICIPANTS)))
         self.admit(COORDINATOR, [*PARTICIPANTS][:admitted])
         if bond:
             for index in AGGREGATORS[:size]:
@@ -338,7 +354,7 @@ class ContractAndModel(RuleBasedStateMachine):
                 if self.task.phase(self.now) == Phase.COMMITTING:
                     self.pass_time_to((6, 1))
             case Phase.COLLECTING:
-                for actor in PARTICIPANTS:
+                for actor in (*PARTICIPANTS, *SUCCESSORS):
                     self.act(actor, self.honest_update(actor))
                 if self.task.phase(self.now) == Phase.COLLECTING:
                     self.pass_time_to((1, 1))
@@ -624,21 +640,52 @@ class ContractAndModel(RuleBasedStateMachine):
 
     @rule(actor=anybody)
     def remove_the_revoked(self, actor: int) -> None:
-        for person in sorted(self.task.admitted - self.model.enrolled):
-            self.act(actor, Remove(person))
+        for person in sorted(self.task.admitted):
+            if not self.people.state.is_enrolled(person):
+                self.act(actor, Remove(person))
 
     @rule(actor=coordinators, who=participants, luck=st.integers(0, 2))
     def revoke(self, actor: int, who: int, luck: int) -> None:
-        person = PEOPLE[who]
-        error = "NotEnrolled" if person not in self.model.enrolled else ""
-        error = error if actor == COORDINATOR else "NotRegistrar"
-        if not luck and self.try_action(actor, self.registry, Revoke((person,)), error):
-            self.model.enrolled.discard(person)
+        if not luck:
+            self.act_in_registry(actor, Revoke((PEOPLE[who],)))
 
-    def enrol(self, actor: int, who: list[int]) -> None:
-        people = tuple(PEOPLE[i] for i in who)
-        assert self.try_action(actor, self.registry, Enrol(people), "")
-        self.model.enrolled.update(people)
+    @rule(
+        actor=st.sampled_from([None, None, COORDINATOR, STRANGER]),
+        who=participants,
+        successor=st.sampled_from([*SUCCESSORS] * 3 + [*PARTICIPANTS]),
+        is_forged=st.sampled_from([False] * 9 + [True]),
+        is_followed=st.booleans(),
+    )
+    def rotate(
+        self, actor: int | None, who: int, successor: int, is_forged: bool, is_followed: bool
+    ) -> None:
+        keys = PEOPLE[who], PEOPLE[successor]
+        message = compute_succession(*keys)
+        chain_id = self.chain.chain_id + is_forged
+        signed = compute_signing_hash(chain_id, self.registry, message)
+        rotation = Rotate(*keys, sign_hash(KEYS[successor], signed))
+        self.act_in_registry(who if actor is None else actor, rotation)
+        if is_followed:
+            self.act(STRANGER, Succeed(PEOPLE[who]))
+
+    @rule(actor=anybody, who=participants)
+    def succeed(self, actor: int, who: int) -> None:
+        self.act(actor, Succeed(PEOPLE[who]))
+
+    @rule(actor=anybody)
+    def succeed_all(self, actor: int) -> None:
+        for participant in self.people.state.successors:
+            self.act(actor, Succeed(participant))
+
+    def act_in_registry(self, actor: int, action: RegistryAction) -> None:
+        """Try an action on the registry and on its model."""
+        before, error = len(self.people.records), ""
+        try:
+            self.people.carry_out(PEOPLE[actor], action)
+        except TransactionRejected as refusal:
+            error = refusal.error
+        records = self.try_action(actor, self.registry, action, error)
+        assert records == self.people.records[before:]
 
     # ------------------------------------------------------------------------------ agreement
 
@@ -654,6 +701,7 @@ class ContractAndModel(RuleBasedStateMachine):
         calls += [("participantOf", PEOPLE[index]) for index in PARTICIPANTS]
         calls += [("aggregatorOf", person) for person in members]
         calls += [("payoutOf", person) for person in PEOPLE]
+        calls += [("participantOf", person) for person in PEOPLE]
         calls += [("phaseOf", number) for number in numbers]
         history, current, proposal, dispute, committing, *others = self.views(calls)
         assert history == compute_history_hash(self.chain.chain_id, self.ledger, self.records)
@@ -671,9 +719,23 @@ class ContractAndModel(RuleBasedStateMachine):
             assert decode(types, others.pop(0)) == astuple(member)
         for person in PEOPLE:
             assert int.from_bytes(others.pop(0)) == task.committee.payouts.get(person, 0)
+        for person in PEOPLE:
+            is_admitted, last_round, *_ = decode(["bool", "uint32"], others.pop(0)[:64])
+            assert is_admitted == (person in task.admitted)
+            assert last_round == task.last_round_of.get(person, 0)
         assert [Phase(int.from_bytes(phase)) for phase in others] == [
             task.phase_of(number, self.now) for number in numbers
         ]
+
+    @invariant()
+    def a_line_submits_once_a_round(self) -> None:
+        if not self.is_created:
+            return
+        origin = self.people.state.origin
+        for history in self.task.rounds.values():
+            lines = [origin(update.participant) for update in history.updates]
+            assert len(set(lines)) == len(lines)
+        assert len({origin(person) for person in self.task.admitted}) == len(self.task.admitted)
 
     @invariant()
     def money_is_all_there(self) -> None:
@@ -714,7 +776,7 @@ class ContractAndModel(RuleBasedStateMachine):
         number = self.task.current.round
         if self.task.parameters.commit_seconds:
             return RevealUpdate(number, *self.update_of(actor), WORD[3])
-        return SubmitUpdate(number, CONTENTS.updates[actor % 3], WORD[2], actor)
+        return SubmitUpdate(number, CONTENTS.updates[actor % 3], WORD[2], min(actor, 10))
 
     def update_of(self, actor: int) -> tuple[bytes, bytes, int]:
         return self.chosen.get(actor, (CONTENTS.updates[0], WORD[2], 5))

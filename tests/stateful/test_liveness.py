@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.memory import MemoryChain
+from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import (
     Abort,
@@ -27,6 +28,7 @@ from fl_chain.protocol.actions import (
     CommitUpdate,
     ConcludeDispute,
     DepositBond,
+    Enrol,
     Finalize,
     LedgerAction,
     Propose,
@@ -89,12 +91,17 @@ class Task:
             NUM_VALUES,
             3,
             commit_seconds,
+            False,
+        )
+        registry = MemoryRegistry(PEOPLE[COORDINATOR], clock=lambda: float(self.now))
+        registry.carry_out(
+            PEOPLE[COORDINATOR], Enrol(tuple(PEOPLE[index] for index in PARTICIPANTS))
         )
         self.chain = MemoryChain(
             PEOPLE[COORDINATOR],
             parameters,
             [PEOPLE[index] for index in AGGREGATORS],
-            {PEOPLE[index] for index in PARTICIPANTS},
+            registry,
             lambda: float(self.now),
         )
         self.act(COORDINATOR, Admit(tuple(PEOPLE[index] for index in PARTICIPANTS)))

@@ -13,9 +13,11 @@ from eth_hash.auto import keccak
 
 from fl_chain import errors
 from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
+from fl_chain.protocol import admissions as admissions_module
 from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import committing as committing_module
 from fl_chain.protocol import dispute as dispute_module
+from fl_chain.protocol import registry as registry_module
 from fl_chain.protocol import round as round_module
 
 CLASSES = {
@@ -102,14 +104,20 @@ def test_an_error_of_another_contract_is_not_understood() -> None:
 def test_both_contracts_mean_the_same_by_the_same_error() -> None:
     ledger, registry = _contract_errors(LEDGER), _contract_errors(REGISTRY)
     shared = set(ledger) & set(registry)
-    assert shared == {"NotEnrolled"}
+    assert shared == {
+        "BondLocked",
+        "NotEnrolled",
+        "NothingToPay",
+        "PayoutRefused",
+        "UnexpectedDeposit",
+    }
     for name in shared:
         assert ledger[name]["inputs"] == registry[name]["inputs"]
 
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     used = set()
-    modules = (round_module, committee_module, committing_module, dispute_module)
+    modules = (round_module, committee_module, committing_module, dispute_module, admissions_module)
     sources = "".join(map(inspect.getsource, modules))
     for node in ast.walk(ast.parse(sources)):
         text = str(node.value) if isinstance(node, ast.Constant) else ""
@@ -124,6 +132,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "MoveNotOver",
         "NoEquivocation",
         "NoOmission",
+        "NoSuccessor",
         "NotChallenger",
         "NothingSubmitted",
         "NotCoordinator",
@@ -131,10 +140,23 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "NotProposer",
         "PayoutRefused",
         "StillEnrolled",
+        "SuccessionDue",
         "UnexpectedDeposit",
         "UnknownRecord",
         "WrongOpening",
         "WrongReveal",
+    }
+
+
+def test_the_registrys_rules_refuse_in_the_words_of_the_contract() -> None:
+    used = set(re.findall(r'refuse\("(\w+)"', inspect.getsource(registry_module)))
+    assert used - REPLAY_ONLY <= set(_contract_errors(REGISTRY))
+    # What is left is about senders, signatures and payments, which no record shows.
+    assert set(_contract_errors(REGISTRY)) - used == {
+        "NotAccepted",
+        "NotParticipant",
+        "NotRegistrar",
+        "PayoutRefused",
     }
 
 

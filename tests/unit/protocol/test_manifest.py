@@ -120,4 +120,6 @@ def parameters_of(manifest: Manifest) -> TaskParameters:
         header_chunks=1,
         num_values=8,
         fraction_shift=9,
+        commit_seconds=0,
+        is_open=False,
     )

@@ -9,8 +9,9 @@ import pytest
 from eth_account import Account
 
 from fl_chain.chain.memory import MemoryChain, MemoryLedger
+from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import RelayRefused
-from fl_chain.protocol.actions import Admit, SubmitUpdate
+from fl_chain.protocol.actions import Admit, Enrol, SubmitUpdate
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
@@ -41,14 +42,15 @@ class Task:
         self.accounts = [Account.from_key((2**200 + index).to_bytes(32)) for index in range(count)]
         addresses = [str(account.address).lower() for account in self.accounts]
         parameters = TaskParameters(
-            "0x" + "12" * 20, *[WORD] * 4, 3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9
+            "0x" + "12" * 20, *[WORD] * 4, 3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False
         )
-        enrolled = set(addresses)
+        registry = MemoryRegistry("0x" + "c0" * 20, clock=clock)
+        registry.carry_out("0x" + "c0" * 20, Enrol(tuple(addresses)))
         self.chain = MemoryChain(
             "0x" + "c0" * 20,
             replace(parameters, **changes),
             ["0x" + "a9" * 20],
-            enrolled,
+            registry,
             clock,
         )
         self.chain.carry_out("0x" + "c0" * 20, Admit(tuple(addresses)))

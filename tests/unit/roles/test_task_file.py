@@ -30,6 +30,11 @@ TABLES: dict[str, Any] = {
         ("name", "n" * 101),
         ("rule", "median"),
         ("privacy", "sealed"),
+        ("admission", "anybody"),
+        ("enrolment.bond_gwei", -1),
+        ("enrolment.bond_gwei", 2**96),
+        ("enrolment.leave_seconds", -1),
+        ("enrolment.leave_seconds", 2**32),
         ("committee.aggregators", ["0x" + "00" * 20]),
         ("committee.aggregators", [f"0x{number:040x}" for number in range(1, 66)]),
         ("committee.bond_gwei", -1),
@@ -62,7 +67,7 @@ def test_a_broken_rule_names_the_key_of_the_file(key: str, value: Any) -> None:
     assert "manifest" not in error.value.message
     for place, kind in TABLES.items():
         for entry in fields(kind):
-            bare = rf"(?<!{place}\.)\b{entry.name}\b"
+            bare = rf"(?<!{place}\.)(?<!enrolment\.)\b{entry.name}\b"
             assert not re.search(bare, error.value.message), error.value.message
 
 
@@ -102,3 +107,12 @@ def test_a_quorum_has_time_to_decide_unless_the_file_says_otherwise() -> None:
     assert seconds == {"nobody decides": 0, "a quorum": 600, "as told": 7}
     with pytest.raises(UsageError, match=r"rounds\.challenge_seconds is 0"):
         parse_task({"recipe": RECIPE, "committee": committee, "rounds": {"challenge_seconds": 0}})
+
+
+def test_terms_of_enrolment_are_for_a_registry_that_is_deployed() -> None:
+    terms = {"bond_gwei": 5, "leave_seconds": 60}
+    task = parse_task({"recipe": RECIPE, "admission": "open", "enrolment": terms})
+    assert (task.enrolment.bond_gwei, task.enrolment.leave_seconds) == (5, 60)
+    assert (task.admission, parse_task({"recipe": RECIPE}).admission) == ("open", "coordinator")
+    with pytest.raises(UsageError, match="registry names one that exists"):
+        parse_task({"recipe": RECIPE, "registry": ALICE, "enrolment": terms})
