@@ -16,7 +16,7 @@ class Admissions:
     def __init__(self) -> None:
         self.admitted: set[str] = set()
         self.last_round_of: dict[str, int] = {}
-        """Participant to the round of its last update, or of the key before it."""
+        """Participant to the round of its last update or commitment, or of the key before it."""
         self.inherited_rounds: dict[str, int] = {}
         """Successor to the round that moved along with its admission; 0 if there was none."""
 

@@ -14,6 +14,7 @@ class CommittingTask:
     parameters: TaskParameters
     current: CurrentRound
     admitted: set[str]
+    last_round_of: dict[str, int]
     rounds: dict[int, RoundHistory]
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ class CommittingTask:
         self.check_round(round_number, Action.COMMIT, now)
         if participant not in self.admitted:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
-        if self.has_committed(participant):
+        if self.last_round_of.get(participant) == round_number:
             refuse("AlreadyCommitted", f"{participant} has committed in round {round_number}")
 
     def check_has_commitments(self) -> None:
@@ -101,12 +102,14 @@ class CommittingTask:
         InvalidTransition
             NotCommitted.
         """
-        if self.parameters.commit_seconds and not self.has_committed(participant):
+        has_acted = self.last_round_of.get(participant) == self.current.round
+        if self.parameters.commit_seconds and not has_acted:
             refuse("NotCommitted", f"{participant} did not commit in round {self.current.round}")
 
     def _apply_committed(self, record: UpdateCommitted) -> None:
         self.check_commit(record.participant, record.round, record.timestamp)
         self.pending[record.participant] = record
+        self.last_round_of[record.participant] = record.round
         self.rounds[record.round].commitments.append(record)
         count = self.num_committed + 1
         is_last = count == self.parameters.target_updates

@@ -239,9 +239,10 @@ class Task(CommittingTask):
         self.check_round(round_number, Action.SUBMIT, now)
         if participant not in self.admitted:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
-        if self.last_round_of.get(participant) == round_number:
-            refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
         self.check_committed(participant)
+        has_acted = self.last_round_of.get(participant) == round_number
+        if has_acted and not self.has_committed(participant):
+            refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
         if not 1 <= weight <= self.parameters.max_weight:
             refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
 

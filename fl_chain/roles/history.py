@@ -120,15 +120,17 @@ def list_participants(ledger: Ledger) -> Iterator[Row]:
     task, _ = replay(ledger)
     counts: dict[str, int] = dict.fromkeys(sorted(task.admitted), 0)
     weights: dict[str, int] = {}
+    last_rounds: dict[str, int] = {}
     for history in task.rounds.values():
         for record in history.updates:
             counts[record.participant] = counts.get(record.participant, 0) + 1
             weights[record.participant] = record.weight
+            last_rounds[record.participant] = record.round
     for participant, updates in counts.items():
         yield {
             "participant": participant,
             "is_admitted": participant in task.admitted,
             "updates": updates,
-            "last_round": task.last_round_of.get(participant),
+            "last_round": last_rounds.get(participant),
             "last_weight": weights.get(participant),
         }

@@ -87,6 +87,7 @@ from fl_chain.protocol.parts import Contribution, pack_parts
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     RECORD_PREFIX_BYTES,
+    ParticipantSucceeded,
     Question,
     TaskParameters,
     UpdateCommitted,
@@ -787,14 +788,18 @@ class ContractAndModel(RuleBasedStateMachine):
 
     def last_sign_of(self, person: str) -> tuple[int, int, bytes]:
         """Round, sequence and proof of the last commitment or update, by the records alone."""
-        last: tuple[int, int, bytes] = (0, 0, bytes(32))
+        none: tuple[int, int, bytes] = (0, 0, bytes(32))
+        last: dict[str, tuple[int, int, bytes]] = {}
         for record in self.records:
             match record:
-                case UpdateCommitted(participant=who) if who == person:
-                    last = record.round, PENDING, record.commitment
-                case UpdateSubmitted(participant=who) if who == person:
-                    last = record.round, record.sequence, compute_record_hash(record)
-        return *last[:2], last[2][:RECORD_PREFIX_BYTES].ljust(32, b"\0")
+                case UpdateCommitted(participant=who):
+                    last[who] = record.round, PENDING, record.commitment
+                case UpdateSubmitted(participant=who):
+                    last[who] = record.round, record.sequence, compute_record_hash(record)
+                case ParticipantSucceeded(participant=former, successor=who):
+                    last[who] = last.get(former, none)[0], 0, bytes(32)
+        number, sequence, proof = last.get(person, none)
+        return number, sequence, proof[:RECORD_PREFIX_BYTES].ljust(32, b"\0")
 
     def report(self, kind: str = "right") -> bytes:
         return CONTENTS.report(self.task.current.num_updates, kind)
