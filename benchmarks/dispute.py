@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.federation import Federation, chain_node
-from fl_chain.protocol.records import BondSlashed, Fault, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.challenger import ChallengerRole
 from fl_chain.roles.cheats import WrongAggregator
 from fl_chain.storage.memory import MemoryStore

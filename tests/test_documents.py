@@ -22,18 +22,16 @@ from fl_chain.protocol import constants
 from fl_chain.protocol.blob import decode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.manifest import decode_manifest
-from fl_chain.protocol.phases import TRANSITIONS, Phase
-from fl_chain.protocol.records import (
-    LEDGER_RECORDS,
-    REGISTRY_RECORDS,
-    RoundOpened,
+from fl_chain.protocol.logs import (
     append_history,
     compute_history_start,
     compute_record_hash,
     signature_of,
     topic_of,
 )
+from fl_chain.protocol.manifest import decode_manifest
+from fl_chain.protocol.phases import TRANSITIONS, Phase
+from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, RoundOpened
 from fl_chain.protocol.report import ExclusionReason, decode_report
 from fl_chain.storage.ipfs import _DAMAGED
 from tests import golden

@@ -49,8 +49,9 @@ from fl_chain.protocol.blob import BlobHeader, count_values, decode_blob, encode
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.manifest import Manifest
-from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted, decode_log
+from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted
 from fl_chain.protocol.report import compute_report_bytes, decode_report, encode_report
 from fl_chain.protocol.round import Task
 from fl_chain.roles.aggregator import AggregatorRole

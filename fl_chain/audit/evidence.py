@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl_chain.protocol.cid import Cid
-from fl_chain.protocol.records import Log
+from fl_chain.protocol.logs import Log
 
 FetchBlob = Callable[[Cid, int], bytes]
 """Takes CID and largest size; returns bytes that hash to the CID, or raises a StoreError."""

@@ -22,31 +22,35 @@ from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.commitment import PENDING
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
-from fl_chain.protocol.records import (
-    RECORD_PREFIX_BYTES,
+from fl_chain.protocol.logs import (
     WORD_BYTES,
-    LedgerRecord,
-    ParticipantAdmitted,
-    ParticipantBonded,
-    ParticipantEnrolled,
-    ParticipantLeft,
-    ParticipantRevoked,
-    ParticipantRotated,
-    ParticipantSucceeded,
-    Record,
-    RegistryCreated,
-    RegistryRecord,
-    TaskCreated,
-    TaskParameters,
-    UpdateCommitted,
-    UpdateSubmitted,
     compute_history_hash,
     compute_record_hash,
     decode_log,
     encode_words,
 )
+from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
+    LedgerRecord,
+    ParticipantAdmitted,
+    ParticipantSucceeded,
+    Record,
+    RegistryRecord,
+    TaskCreated,
+    TaskParameters,
+    UpdateCommitted,
+    UpdateSubmitted,
+)
 from fl_chain.protocol.registry import Registry
+from fl_chain.protocol.registry_records import (
+    ParticipantBonded,
+    ParticipantEnrolled,
+    ParticipantLeft,
+    ParticipantRevoked,
+    ParticipantRotated,
+    RegistryCreated,
+)
 from fl_chain.protocol.round import Task
 
 

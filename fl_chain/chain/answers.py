@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from fl_chain.errors import LedgerError
-from fl_chain.protocol.records import Log
+from fl_chain.protocol.logs import Log
 
 MAX_ANSWER_BYTES = 2**28
 """Largest answer that is read: a million event logs."""

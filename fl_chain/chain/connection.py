@@ -22,7 +22,7 @@ from fl_chain.chain.answers import (
     read_quantity,
 )
 from fl_chain.errors import ChainUnreachable, LedgerError, UsageError, WrongChain
-from fl_chain.protocol.records import Log
+from fl_chain.protocol.logs import Log
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HINT = "start one with: fl-chain devnet up, or name another with --rpc"

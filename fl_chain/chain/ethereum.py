@@ -23,7 +23,8 @@ from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import UnknownContract, UsageError
 from fl_chain.protocol.actions import Challenge, DepositBond, LedgerAction, RegistryAction
 from fl_chain.protocol.attestation import Signature, compute_signing_hash
-from fl_chain.protocol.records import WORD_BYTES, TaskCreated, TaskParameters, topic_of
+from fl_chain.protocol.logs import WORD_BYTES, topic_of
+from fl_chain.protocol.records import TaskCreated, TaskParameters
 
 
 class EthereumLedger:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from fl_chain.protocol.actions import LedgerAction
 from fl_chain.protocol.attestation import Signature
-from fl_chain.protocol.records import Log
+from fl_chain.protocol.logs import Log
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from fl_chain.protocol.actions import (
 from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
 from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.committee import NOBODY, refuse
+from fl_chain.protocol.logs import Log, append_history, compute_history_start, encode_log, topic_of
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
     RECORD_PREFIX_BYTES,
@@ -62,7 +63,6 @@ from fl_chain.protocol.records import (
     BondWithdrawn,
     Fault,
     LedgerRecord,
-    Log,
     ModelAttested,
     ModelProposed,
     ParticipantAdmitted,
@@ -79,10 +79,6 @@ from fl_chain.protocol.records import (
     TaskStopped,
     UpdateCommitted,
     UpdateSubmitted,
-    append_history,
-    compute_history_start,
-    encode_log,
-    topic_of,
 )
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.signed_update import compute_update_message

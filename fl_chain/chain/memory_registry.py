@@ -24,7 +24,10 @@ from fl_chain.protocol.actions import (
 )
 from fl_chain.protocol.attestation import compute_signing_hash, compute_succession
 from fl_chain.protocol.committee import refuse
-from fl_chain.protocol.records import (
+from fl_chain.protocol.logs import append_history, compute_history_start
+from fl_chain.protocol.records import RegistryRecord
+from fl_chain.protocol.registry import Registry
+from fl_chain.protocol.registry_records import (
     EncryptionKeySet,
     EnrolmentBondClaimed,
     ParticipantBonded,
@@ -33,11 +36,7 @@ from fl_chain.protocol.records import (
     ParticipantRevoked,
     ParticipantRotated,
     RegistryCreated,
-    RegistryRecord,
-    append_history,
-    compute_history_start,
 )
-from fl_chain.protocol.registry import Registry
 
 CHAIN_ID = 31337
 ADDRESS = "0x" + "ee" * 20

@@ -12,8 +12,9 @@ from fl_chain.chain.sender import TransactionSender
 from fl_chain.errors import LedgerError, UsageError
 from fl_chain.protocol.actions import EnrolWithBond, RegistryAction
 from fl_chain.protocol.attestation import Signature, compute_signing_hash, compute_succession
-from fl_chain.protocol.records import RegistryCreated, decode_log
+from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.registry import Registry
+from fl_chain.protocol.registry_records import RegistryCreated
 
 
 class EthereumRegistry:

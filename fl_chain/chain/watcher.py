@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from fl_chain.chain.answers import read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable
-from fl_chain.protocol.records import topic_of
+from fl_chain.protocol.logs import topic_of
 
 POLL_SECONDS = 0.25
 """One chain poll interval."""

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from fl_chain.protocol.committee import refuse
-from fl_chain.protocol.records import (
-    ParticipantAdmitted,
-    ParticipantRemoved,
-    ParticipantSucceeded,
-)
+from fl_chain.protocol.records import ParticipantAdmitted, ParticipantRemoved, ParticipantSucceeded
 
 
 class Admissions:

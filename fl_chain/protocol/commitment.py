@@ -10,7 +10,7 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from fl_chain.protocol.records import WORD_BYTES
+from fl_chain.protocol.logs import WORD_BYTES
 
 SALT_BYTES: Final = 32
 PENDING: Final = 2**32 - 1

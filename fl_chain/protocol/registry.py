@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl_chain.protocol.committee import NOBODY, refuse
-from fl_chain.protocol.records import (
+from fl_chain.protocol.records import RegistryRecord
+from fl_chain.protocol.registry_records import (
     EncryptionKeySet,
     EnrolmentBondClaimed,
     ParticipantBonded,
@@ -19,7 +20,6 @@ from fl_chain.protocol.records import (
     ParticipantRevoked,
     ParticipantRotated,
     RegistryCreated,
-    RegistryRecord,
 )
 
 

@@ -22,18 +22,17 @@ from fl_chain.chain.contracts import (
     matches_runtime_code,
 )
 from fl_chain.errors import LedgerError, MalformedBlob, UnknownContract
+from fl_chain.protocol.logs import Log, decode_log
 from fl_chain.protocol.records import (
     AggregatorAppointed,
     BondSlashed,
     BondWithdrawn,
     ChallengeFailed,
-    Log,
     ParticipantAdmitted,
     ParticipantSucceeded,
     ProposalChallenged,
     RoundOpened,
     TaskCreated,
-    decode_log,
 )
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore

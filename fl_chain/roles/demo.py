@@ -25,7 +25,8 @@ from typing import Any
 from fl_chain.chain.ether import format_ether
 from fl_chain.errors import DevnetError, UsageError
 from fl_chain.process import choose_port, signals_held
-from fl_chain.protocol.records import BondSlashed, Fault, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
 from fl_chain.roles.services import Services, generate_password

@@ -18,9 +18,10 @@ from fl_chain.protocol.blob import BlobHeader
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.phases import Phase
-from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters, decode_log
+from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters
 from fl_chain.protocol.round import Task
 from fl_chain.storage.store import ContentStore
 

@@ -11,7 +11,8 @@ from fl_chain.chain.ethereum import EthereumLedger, find_tasks
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError
 from fl_chain.protocol.cid import cid_from_digest
-from fl_chain.protocol.records import TaskCreated, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.records import TaskCreated
 from fl_chain.protocol.round import Task
 from fl_chain.roles.manifest_shelf import ManifestShelf
 

@@ -30,15 +30,8 @@ from fl_chain.protocol.actions import (
     Succeed,
     WithdrawBond,
 )
-from fl_chain.protocol.records import (
-    LEDGER_RECORDS,
-    REGISTRY_RECORDS,
-    WORD_BYTES,
-    Log,
-    UpdateSubmitted,
-    decode_log,
-    encode_log,
-)
+from fl_chain.protocol.logs import WORD_BYTES, Log, decode_log, encode_log
+from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, UpdateSubmitted
 from fl_chain.roles.defence import Defender
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import ignore_progress

@@ -12,7 +12,8 @@ import pytest
 
 from fl_chain.audit.audit import run_audit
 from fl_chain.errors import TransactionRejected
-from fl_chain.protocol.records import UpdateSubmitted, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.records import UpdateSubmitted
 from tests.world import World, assert_passes, problems, record
 
 

@@ -20,7 +20,8 @@ from fl_chain.protocol.actions import ClaimPayout, DepositBond, ProveEquivocatio
 from fl_chain.protocol.attestation import Attestation
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.committee import FOR_GOOD
-from fl_chain.protocol.records import BondSlashed, Fault, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.journal import Journal
 from fl_chain.storage.store import ContentStore

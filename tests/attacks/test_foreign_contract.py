@@ -16,7 +16,8 @@ from fl_chain.chain.contracts import LEDGER, encode_creation, load_artifact
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, find_tasks
 from fl_chain.chain.sender import TransactionSender
 from fl_chain.errors import UnknownContract
-from fl_chain.protocol.records import TaskCreated, topic_of
+from fl_chain.protocol.logs import topic_of
+from fl_chain.protocol.records import TaskCreated
 from fl_chain.roles.auditor import collect_evidence
 from tests.world import Federation, World, problems, record
 

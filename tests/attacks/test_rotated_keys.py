@@ -18,7 +18,8 @@ from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Admit, Enrol, Remove, Revoke, Rotate, Succeed
 from fl_chain.protocol.attestation import Signature, compute_signing_hash, compute_succession
-from fl_chain.protocol.records import ParticipantEnrolled, ParticipantRotated, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.registry_records import ParticipantEnrolled, ParticipantRotated
 from tests.world import Federation, World, assert_passes, problems, record
 
 NEW, THIRD = 20, 21

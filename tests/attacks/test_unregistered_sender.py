@@ -13,7 +13,8 @@ from fl_chain.audit.audit import run_audit
 from fl_chain.chain.ethereum import Deployer
 from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import Admit, Enrol, Remove, Revoke, SubmitUpdate
-from fl_chain.protocol.records import ParticipantEnrolled, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.registry_records import ParticipantEnrolled
 from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
 from tests.world import World, assert_passes, problems, record

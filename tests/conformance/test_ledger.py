@@ -50,6 +50,7 @@ from fl_chain.protocol.attestation import (
     compute_succession,
 )
 from fl_chain.protocol.commitment import compute_commitment
+from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -73,7 +74,6 @@ from fl_chain.protocol.records import (
     TaskPaused,
     TaskStopped,
     UpdateSubmitted,
-    decode_log,
 )
 from fl_chain.protocol.round import Task
 from tests.world import World, make_account

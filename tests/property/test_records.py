@@ -11,11 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl_chain.errors import MalformedBlob
-from fl_chain.protocol.records import (
-    LEDGER_RECORDS,
-    REGISTRY_RECORDS,
+from fl_chain.protocol.logs import (
     Log,
-    TaskParameters,
     append_history,
     compute_history_hash,
     compute_history_start,
@@ -24,6 +21,7 @@ from fl_chain.protocol.records import (
     encode_log,
     topic_of,
 )
+from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, TaskParameters
 from tests import reference as ref
 
 KINDS = [*LEDGER_RECORDS, *REGISTRY_RECORDS]

@@ -83,6 +83,12 @@ from fl_chain.protocol.attestation import (
 )
 from fl_chain.protocol.commitment import PENDING, compute_commitment
 from fl_chain.protocol.dispute import Stage
+from fl_chain.protocol.logs import (
+    compute_history_hash,
+    compute_record_hash,
+    decode_log,
+    encode_words,
+)
 from fl_chain.protocol.parts import Contribution, pack_parts
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
@@ -92,10 +98,6 @@ from fl_chain.protocol.records import (
     TaskParameters,
     UpdateCommitted,
     UpdateSubmitted,
-    compute_history_hash,
-    compute_record_hash,
-    decode_log,
-    encode_words,
 )
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
 from fl_chain.roles.liveness import compute_due

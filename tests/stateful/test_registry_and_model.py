@@ -46,7 +46,8 @@ from fl_chain.protocol.actions import (
 )
 from fl_chain.protocol.attestation import Signature, compute_signing_hash, compute_succession
 from fl_chain.protocol.committee import NOBODY
-from fl_chain.protocol.records import EnrolmentBondClaimed, decode_log
+from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.registry_records import EnrolmentBondClaimed
 
 IS_EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 REGISTRAR = 0

@@ -16,14 +16,8 @@ from fl_chain.audit.findings import Finding, Verdict, compute_verdict
 from fl_chain.audit.task_checks import check_history, check_transitions
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, InvalidTransition
 from fl_chain.protocol.cid import Cid, compute_cid
-from fl_chain.protocol.records import (
-    LedgerRecord,
-    Log,
-    Record,
-    TaskCreated,
-    compute_history_start,
-    decode_log,
-)
+from fl_chain.protocol.logs import Log, compute_history_start, decode_log
+from fl_chain.protocol.records import LedgerRecord, Record, TaskCreated
 from fl_chain.protocol.round import Task
 from tests import golden
 from tests import reference as ref

@@ -12,11 +12,8 @@ from eth_hash.auto import keccak
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol import records
-from fl_chain.protocol.records import (
-    LEDGER_RECORDS,
-    REGISTRY_RECORDS,
+from fl_chain.protocol.logs import (
     Log,
-    TaskParameters,
     append_history,
     compute_history_hash,
     compute_history_start,
@@ -26,6 +23,7 @@ from fl_chain.protocol.records import (
     signature_of,
     topic_of,
 )
+from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, TaskParameters
 from tests import golden
 from tests import reference as ref
 

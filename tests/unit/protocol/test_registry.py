@@ -8,8 +8,9 @@ import pytest
 
 from fl_chain.errors import InvalidTransition
 from fl_chain.protocol.attestation import compute_signing_hash, compute_succession
-from fl_chain.protocol.records import REGISTRY_RECORDS, RegistryCreated
+from fl_chain.protocol.records import REGISTRY_RECORDS
 from fl_chain.protocol.registry import Registry
+from fl_chain.protocol.registry_records import RegistryCreated
 from tests import golden
 from tests import reference as ref
 
