@@ -18,6 +18,7 @@ class CommittingTask:
     rounds: dict[int, RoundHistory]
 
     def __init__(self) -> None:
+        super().__init__()
         self.committing = Committing()
         self.pending: dict[str, UpdateCommitted] = {}
         """Participant to its last commitment, until it is revealed."""

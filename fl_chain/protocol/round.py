@@ -13,14 +13,8 @@ from fl_chain.protocol.admissions import Admissions
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
 from fl_chain.protocol.committing import CommittingTask
-from fl_chain.protocol.dispute import (
-    Dispute,
-    Stage,
-    answer_value,
-    open_dispute,
-    select_part,
-    split_part,
-)
+from fl_chain.protocol.dispute import Stage
+from fl_chain.protocol.disputing import ANYBODY, DisputingTask
 from fl_chain.protocol.phases import EXPECTED_PHASE, TRANSITIONS, Action, Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -40,7 +34,6 @@ from fl_chain.protocol.records import (
     PayoutClaimed,
     ProposalChallenged,
     ProposalRejected,
-    Question,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
@@ -53,11 +46,8 @@ from fl_chain.protocol.records import (
 )
 from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
-ANYBODY = ""
-"""In place of an address: that of whoever did it."""
 
-
-class Task(CommittingTask):
+class Task(CommittingTask, DisputingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -77,9 +67,6 @@ class Task(CommittingTask):
         self.rounds: dict[int, RoundHistory] = {}
         self.current = CurrentRound(0, 0, 0, 0, 0)
         self.proposal = Proposal()
-        self.dispute = Dispute()
-        self.claimed_parts: tuple[int, ...] = ()
-        """What the proposer claimed last in a dispute."""
         self.last_timestamp = created.timestamp
         self.due: tuple[type[LedgerRecord], ...] = (AggregatorAppointed,)
         """Records of which one must come next, since one transaction emits both."""
@@ -309,32 +296,6 @@ class Task(CommittingTask):
         if now < until:
             refuse("ChallengeWindowOpen", f"round {round_number} cannot be final before {until}")
 
-    @property
-    def window_until(self) -> int:
-        """First second at which the proposed model may become final without a quorum."""
-        until = self.proposal.proposed_at + self.parameters.challenge_seconds
-        # After a challenge that failed, the window began again.
-        return max(until, self.dispute.until if self.dispute.round == self.current.round else 0)
-
-    def check_challenge(self, round_number: int, question: int, position: int, now: int) -> None:
-        """Check that the proposed model may be challenged at block time ``now``.
-
-        Raises
-        ------
-        InvalidTransition
-            UnexpectedRound, UnexpectedPhase, NoDisputes or ParameterOutOfRange.
-        """
-        self.check_round(round_number, Action.CHALLENGE, now)
-        if not self.parameters.bond or not self.parameters.challenge_seconds:
-            refuse("NoDisputes", "a task without bonds, or without a challenge window, has none")
-        limits: dict[int, int] = {
-            Question.HEADER: self.parameters.header_chunks,
-            Question.VALUE: self.parameters.num_values,
-            Question.STATUS: self.current.num_updates,
-        }
-        if position >= limits.get(question, 0):
-            refuse("ParameterOutOfRange", f"there is nothing at position {position}")
-
     def check_withdraw(self, now: int) -> None:
         """Check that bonds are free at block time ``now``.
 
@@ -433,47 +394,6 @@ class Task(CommittingTask):
         else:
             self.proposal = replace(proposal, num_against=proposal.num_against + vote)
 
-    def _apply_move(
-        self, record: ProposalChallenged | ValueAnswered | PartSelected | PartSplit
-    ) -> None:
-        window = self.parameters.challenge_seconds
-        if isinstance(record, ProposalChallenged):
-            what = record.question, record.position
-            self.check_challenge(record.round, *what, record.timestamp)
-            self.dispute = open_dispute(record, window)
-            return
-        self.check_round(record.round, Action.MOVE, record.timestamp)
-        match record:
-            case ValueAnswered():
-                number, shift = self.current.num_updates, self.parameters.fraction_shift
-                self.dispute = answer_value(self.dispute, record, number, shift, window)
-                self.claimed_parts = record.parts
-            case PartSelected():
-                self.dispute = select_part(self.dispute, record, self.claimed_parts, window)
-            case PartSplit():
-                self.dispute = split_part(self.dispute, record, window)
-                self.claimed_parts = record.parts
-
-    def _apply_challenge_failed(self, record: ChallengeFailed) -> None:
-        self.check_round(record.round, Action.MOVE, record.timestamp)
-        dispute = self.dispute
-        if (record.challenger, record.beneficiary) != (dispute.challenger, self.proposal.proposer):
-            refuse("UnexpectedProposal", f"{record.challenger} did not challenge this proposal")
-        if record.amount != self.parameters.bond:
-            refuse("UnexpectedAmount", f"{record.challenger} sent {self.parameters.bond} wei")
-        is_late = record.timestamp > dispute.until
-        if record.fault == Fault.SILENCE:
-            is_due = is_late and dispute.stage == Stage.SPLIT
-        else:
-            is_shown = dispute.stage == Stage.ASKED and dispute.question != Question.VALUE
-            is_due = not is_late and (is_shown or dispute.stage == Stage.SINGLE)
-            is_due = is_due and record.fault == Fault.FALSE_CHALLENGE
-        if not is_due:
-            refuse("MissingRecord", f"the challenge of round {record.round} has not failed")
-        self.committee.pay(record.beneficiary, record.amount // 2)
-        until = record.timestamp + self.parameters.challenge_seconds
-        self.dispute = Dispute(round=record.round, until=until)
-
     def _apply_rejected(self, record: ProposalRejected) -> None:
         if record.round != self.current.round:
             refuse("UnexpectedRound", f"round {record.round} is not the current one")
@@ -485,20 +405,6 @@ class Task(CommittingTask):
         self.due = (BondSlashed,)
         self._expected_slash = (record.proposer, beneficiary, record.fault)
 
-    def _check_rejection(self, fault: int, now: int) -> str:
-        """Check that a proposal may be rejected; return who has half of the bond, or ANYBODY."""
-        if ProposalRejected in self.due and fault == Fault.OVERRULED:
-            return NOBODY
-        if fault == Fault.OMISSION:
-            self.check_round(self.current.round, Action.PROVE_OMISSION, now)
-            return ANYBODY
-        stage, is_late = self.dispute.stage, now > self.dispute.until
-        is_wrong = fault == Fault.WRONG_MODEL and stage == Stage.SINGLE and not is_late
-        is_silent = fault == Fault.SILENCE and stage not in (Stage.NONE, Stage.SPLIT) and is_late
-        if not is_wrong and not is_silent:
-            refuse("MissingRecord", "a proposal is rejected for nothing")
-        return self.dispute.challenger
-
     def _drop_proposal(self) -> None:
         history = self.rounds[self.current.round]
         if self.proposal.round == self.current.round and history.proposal is not None:
@@ -506,12 +412,6 @@ class Task(CommittingTask):
             history.rejected.append(history.proposal)
             history.proposal = None
             self.proposal = replace(self.proposal, round=0)
-
-    def _end_dispute(self) -> None:
-        """Give the deposit of a challenge back: it was right, or is beside the point now."""
-        if self.dispute.stage != Stage.NONE:
-            self.committee.pay(self.dispute.challenger, self.parameters.bond)
-        self.dispute = Dispute()
 
     def _apply_slashed(self, record: BondSlashed) -> None:
         if RoundFinalized in self.due:
