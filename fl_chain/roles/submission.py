@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -90,11 +91,10 @@ class RelayedSubmission:
             The relay did not do it, and the participant cannot pay for it.
         """
         assert isinstance(action, SubmitUpdate)  # noqa: S101 - takes_commitments says so
-        until = self._follower.task.collect_until
-        half = self._follower.now + max(0, until - self._follower.now) // 2
+        left = max(0, self._follower.task.collect_until - self._follower.now)
         handover = self._sign(action)
         try:
-            if self._hand_in_until(half, handover):
+            if self._hand_in_for(left / 2, handover):
                 return 0
             reason: RelayError = RelayUnreachable(
                 f"the relay at {self._relay.url} did not hand the update in in time"
@@ -106,7 +106,7 @@ class RelayedSubmission:
             return self._follower.ledger.send(action).gas_used
         except InsufficientFunds:
             with contextlib.suppress(RelayError):
-                if self._hand_in_until(until, handover):
+                if self._hand_in_for(left / 2, handover):
                     return 0
             raise reason from None
 
@@ -117,14 +117,16 @@ class RelayedSubmission:
         update = SignedUpdate(*what, signature)
         return Handover(ledger.chain_id, ledger.address, action.round, update)
 
-    def _hand_in_until(self, until: int, handover: Handover) -> bool:
-        """Hand in and wait for the record, no longer than ``until``; return whether it is there.
+    def _hand_in_for(self, seconds: float, handover: Handover) -> bool:
+        """Hand in and wait for the record, no longer than that; return whether it is there.
 
         Raises
         ------
         RelayError
-            The relay refuses, or was away the whole time.
+            The relay refuses, or was away at the end.
         """
+        # By this machine's clock: that of a chain without new blocks stands still.
+        deadline = time.monotonic() + seconds
         while True:
             away: RelayUnreachable | None = None
             try:
@@ -132,22 +134,27 @@ class RelayedSubmission:
             except RelayUnreachable as error:
                 away = error
             pause = LOOK_SECONDS if away else REPEAT_SECONDS
-            if self._is_recorded_by(min(until, self._follower.now + pause), handover.round):
+            until = min(deadline, time.monotonic() + pause)
+            if self._is_recorded_by(until, handover.round):
                 return True
-            if self._follower.now >= until or self._follower.phase != Phase.COLLECTING:
+            if time.monotonic() >= deadline or not self._is_collecting(handover.round):
                 if away:
                     raise away
                 return False
 
-    def _is_recorded_by(self, until: int, round_number: int) -> bool:
-        """Wait until the own update is on record, or no longer after ``until``, in seconds."""
+    def _is_recorded_by(self, until: float, round_number: int) -> bool:
+        """Wait until the own update is on record, or no longer after ``until``."""
+        sender = self._follower.ledger.sender
         while True:
             self._follower.ledger.watch(UpdateSubmitted, RoundAborted, TaskStopped)
             self._patiently(self._follower.refresh)
-            task = self._follower.task
-            if task.last_round_of.get(self._follower.ledger.sender) == round_number:
+            if self._follower.task.last_round_of.get(sender) == round_number:
                 return True
-            is_over = task.current.round != round_number or self._follower.now >= until
-            if is_over or self._follower.phase != Phase.COLLECTING:
+            left = until - time.monotonic()
+            if left <= 0 or not self._is_collecting(round_number):
                 return False
-            self._follower.ledger.wait(LOOK_SECONDS)
+            self._follower.ledger.wait(min(left, LOOK_SECONDS))
+
+    def _is_collecting(self, round_number: int) -> bool:
+        is_current = self._follower.task.current.round == round_number
+        return is_current and self._follower.phase == Phase.COLLECTING

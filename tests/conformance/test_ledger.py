@@ -171,6 +171,7 @@ def parameters(registry: str, **changes: int) -> TaskParameters:
         "header_chunks": 1,
         "num_values": 8,
         "fraction_shift": 9,
+        "commit_seconds": 0,
         "is_open": False,
         **changes,
     }

@@ -20,10 +20,23 @@ from fl_chain.chain.compiler import (
     read_sources,
     write_artifacts,
 )
-from fl_chain.chain.contracts import load_artifact, matches_runtime_code
+from fl_chain.chain.contracts import (
+    LEDGER,
+    encode_creation,
+    encode_registry_creation,
+    load_artifact,
+    matches_runtime_code,
+)
 from fl_chain.errors import ToolchainError
 from fl_chain.npm import node_executable
+from fl_chain.protocol.committee import MAX_AGGREGATORS
+from fl_chain.protocol.records import TaskParameters
 from tests.golden import CHECKOUT
+
+MAX_CODE_BYTES = 24_576
+"""Of deployed code, by EIP-170."""
+MAX_CREATION_BYTES = 49_152
+"""Of creation code with its arguments, by EIP-3860."""
 
 
 def run_node(*arguments: str) -> str:
@@ -44,6 +57,12 @@ def run_node(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
     return compile_contracts(CHECKOUT)
+
+
+@pytest.fixture(scope="module")
+def hardhat_artifacts() -> Path:
+    run_node("node_modules/hardhat/dist/src/cli.js", "compile", "--quiet")
+    return CHECKOUT / "artifacts" / "contracts"
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +88,17 @@ def test_every_shipped_artifact_is_a_fresh_compile_byte_for_byte(
         )
 
 
-def test_hardhat_compiles_the_same_bytecode() -> None:
-    run_node("node_modules/hardhat/dist/src/cli.js", "compile", "--quiet")
+def test_hardhat_compiles_the_same_bytecode(hardhat_artifacts: Path) -> None:
     for name in CONTRACTS:
-        path = CHECKOUT / "artifacts" / "contracts" / f"{name}.sol" / f"{name}.json"
+        path = hardhat_artifacts / f"{name}.sol" / f"{name}.json"
         built = json.loads(path.read_text(encoding="utf-8"))
         shipped = load_artifact(name)
         assert built["bytecode"] == shipped["bytecode"]
         assert built["deployedBytecode"] == shipped["deployedBytecode"]
-        assert built["abi"] == shipped["abi"]
+        interface = hardhat_artifacts / "interfaces" / f"I{name}.sol" / f"I{name}.json"
+        constructor = [entry for entry in built["abi"] if entry["type"] == "constructor"]
+        named = json.loads(interface.read_text(encoding="utf-8"))["abi"]
+        assert shipped["abi"] == [*constructor, *named]
 
 
 def test_hardhat_compiles_with_the_same_settings(hardhat_config: dict[str, Any]) -> None:
@@ -95,7 +116,22 @@ def test_artifacts_name_what_they_were_made_from(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_contracts_fit_the_limit_of_mainnet(name: str) -> None:
-    assert len(load_artifact(name)["deployedBytecode"]) // 2 - 1 <= 24_576
+    assert len(load_artifact(name)["deployedBytecode"]) // 2 - 1 <= MAX_CODE_BYTES
+
+
+def test_the_code_that_a_ledger_creates_fits_the_limit_of_mainnet(hardhat_artifacts: Path) -> None:
+    path = hardhat_artifacts / "ledger" / "Disputes.sol" / "Disputes.json"
+    built = json.loads(path.read_text(encoding="utf-8"))
+    assert built["bytecode"][2:] in load_artifact(LEDGER)["bytecode"]
+    assert len(built["deployedBytecode"]) // 2 - 1 <= MAX_CODE_BYTES
+
+
+def test_creations_fit_the_limit_of_mainnet_with_the_largest_committee() -> None:
+    address = "0x" + "11" * 20
+    parameters = TaskParameters(address, *[b"\x11" * 32] * 4, *[1] * 13, False)
+    aggregators = [address] * MAX_AGGREGATORS
+    assert len(encode_registry_creation()) <= MAX_CREATION_BYTES
+    assert len(encode_creation(LEDGER, parameters, aggregators)) <= MAX_CREATION_BYTES
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
