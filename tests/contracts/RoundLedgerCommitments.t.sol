@@ -112,6 +112,14 @@ contract RoundLedgerCommitmentsTest is CommitTest {
 
     // Revealing
 
+    function test_No_Round_But_The_Current_One_Takes_Reveals(uint32 other) public {
+        vm.assume(other != 1);
+        commitFirst(TARGET_UPDATES);
+        vm.prank(participant(0));
+        vm.expectRevert(refusal(ILedgerTypes.UnexpectedRound.selector, other, 1));
+        ledger.revealUpdate(other, digestOf(0), cidOf(0), WEIGHT, saltOf(0));
+    }
+
     function test_A_Reveal_Is_A_Submission() public {
         commitFirst(MIN_UPDATES);
         vm.warp(commitUntil() + 1);

@@ -357,6 +357,14 @@ contract RoundLedgerEquivocationTest is CommitteeTest {
         ledger.proveEquivocation(one_, other);
     }
 
+    function test_What_Nobody_Signed_Is_No_Equivocation(uint128 above) public {
+        bytes32 vs = bytes32((ORDER >> 1) + 1 + above % (2 ** 255 - 1 - (ORDER >> 1)));
+        ILedgerTypes.Attestation memory one_ = attestation(2, 1, MODEL);
+        ILedgerTypes.Attestation memory other = attestation(2, 1, OTHER);
+        (one_.signature.vs, other.signature.vs) = (vs, vs);
+        _expectNone(one_, other);
+    }
+
     function _expectNone(ILedgerTypes.Attestation memory one_, ILedgerTypes.Attestation memory other) private {
         vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NoEquivocation.selector));
         ledger.proveEquivocation(one_, other);

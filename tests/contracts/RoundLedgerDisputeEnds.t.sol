@@ -6,6 +6,7 @@ import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {Question, Stage} from "../../contracts/libraries/Questions.sol";
+import {Signature} from "../../contracts/libraries/TypedData.sol";
 import {DisputeTest} from "./DisputeTest.sol";
 import {vm} from "./Vm.sol";
 
@@ -193,6 +194,17 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         checkWindow(now_() + CHALLENGE);
     }
 
+    function test_In_A_Dispute_No_Other_Round_Takes_Attestations(uint32 other) public {
+        vm.assume(other != 1);
+        ask(Question.HEADER, 0);
+        (bytes32 modelDigest, bytes32 reportDigest) = (digest(model), digest(report));
+        Signature[] memory signatures = list(signResult(2, other, modelDigest));
+        refuse(
+            abi.encodeCall(ledger.attest, (other, modelDigest, reportDigest, signatures)),
+            refusal(ILedgerTypes.UnexpectedRound.selector, other, 1)
+        );
+    }
+
     function test_A_Pause_Moves_No_Deadline_Of_A_Dispute() public {
         ask(Question.HEADER, 0);
         uint40 until = ledger.dispute().until;
@@ -248,6 +260,22 @@ contract RoundLedgerDisputeEndsTest is DisputeTest {
         finalize();
         eq(ledger.aggregatorOf(aggregator(0)).bond, BOND);
         eq(ledger.aggregatorOf(aggregator(2)).bond, BOND); // its turn had not come
+    }
+
+    function test_Who_Had_No_Bond_Could_Not_Act_And_Loses_Nothing() public {
+        vm.warp(START);
+        ledger = create(disputable());
+        deposit(0, BOND - 1);
+        deposit(1, BOND);
+        submitFirst(1);
+        vm.warp(collectUntil() + AGGREGATE);
+        vm.prank(aggregator(1));
+        ledger.propose(1, MODEL, MODEL_CID, REPORT, REPORT_CID);
+        vm.warp(now_() + CHALLENGE);
+        finalize();
+        eq(ledger.modelDigestOf(1), MODEL);
+        eq(ledger.aggregatorOf(aggregator(0)).bond, BOND - 1);
+        eq(ledger.aggregatorOf(aggregator(0)).barredIn, 0);
     }
 
     function test_Who_Let_Its_Turn_Pass_And_Said_Nothing_Loses_Its_Bond_To_Nobody() public {
