@@ -87,6 +87,7 @@ def signature_of(kind: type[Any]) -> str:
 
     Examples
     --------
+    >>> from fl_chain.protocol.records import RoundAborted
     >>> signature_of(RoundAborted)
     'RoundAborted(uint32,uint40)'
     """

@@ -17,6 +17,7 @@ from fl_chain.protocol import admissions as admissions_module
 from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import committing as committing_module
 from fl_chain.protocol import dispute as dispute_module
+from fl_chain.protocol import disputing as disputing_module
 from fl_chain.protocol import registry as registry_module
 from fl_chain.protocol import round as round_module
 
@@ -117,7 +118,14 @@ def test_both_contracts_mean_the_same_by_the_same_error() -> None:
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
     used = set()
-    modules = (round_module, committee_module, committing_module, dispute_module, admissions_module)
+    modules = (
+        round_module,
+        committee_module,
+        committing_module,
+        dispute_module,
+        disputing_module,
+        admissions_module,
+    )
     sources = "".join(map(inspect.getsource, modules))
     for node in ast.walk(ast.parse(sources)):
         text = str(node.value) if isinstance(node, ast.Constant) else ""

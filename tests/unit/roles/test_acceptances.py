@@ -12,7 +12,8 @@ import pytest
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.protocol.actions import Rotate
 from fl_chain.protocol.attestation import Signature
-from fl_chain.roles.acceptances import MAX_BYTES, Acceptance, read_acceptance, write_acceptance
+from fl_chain.roles.acceptances import Acceptance, read_acceptance, write_acceptance
+from fl_chain.roles.small_files import MAX_BYTES
 
 ADDRESSES = ["0x" + f"{number:02x}" * 20 for number in (10, 11, 12)]
 SIGNED = Acceptance(ADDRESSES[0], Rotate(*ADDRESSES[1:], Signature(b"\1" * 32, b"\2" * 32)))

@@ -11,7 +11,8 @@ import pytest
 
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.protocol.attestation import Attestation, Signature
-from fl_chain.roles.statements import MAX_BYTES, read_statement, write_statement
+from fl_chain.roles.small_files import MAX_BYTES
+from fl_chain.roles.statements import read_statement, write_statement
 
 WORDS = [bytes([number]) * 32 for number in range(4)]
 SIGNED = Attestation(2**32 - 1, WORDS[0], WORDS[1], Signature(WORDS[2], WORDS[3]))

@@ -1,0 +1,62 @@
+"""Small JSON files that one person hands to another; written all or nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fl_chain.errors import LocalStateError, UsageError
+
+MAX_BYTES = 4096
+
+
+def read_facts(path: Path, refusal: UsageError) -> Any:
+    """Return the JSON value in a file of at most 4,096 bytes.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read; or ``refusal``, if it is larger or no JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        if len(data) > MAX_BYTES:
+            raise ValueError(path)
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise refusal from None
+
+
+def write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write a JSON object, all or nothing.
+
+    Raises
+    ------
+    LocalStateError
+        The file cannot be written.
+    """
+    unfinished = path.with_suffix(".part")
+    try:
+        unfinished.write_text(json.dumps(facts, indent=1) + "\n", encoding="ascii")
+        unfinished.replace(path)
+    except OSError as error:
+        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def parse_word(text: str) -> bytes:
+    """Return the 32 bytes that 64 hexadecimal digits stand for.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Anything else.
+    """
+    data = bytes.fromhex(text)
+    if len(data) != 32 or len(text) != 64:
+        raise ValueError(text)
+    return data
