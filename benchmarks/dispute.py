@@ -1,6 +1,6 @@
 """A whole dispute about one wrong value, from the challenge to the loss of the bond.
 
-    .venv/bin/python -m benchmarks.dispute [--participants 1000] [--values 1000000]
+    .venv/bin/python -m benchmarks.dispute [--participants 1000] [--values 1000000] [--lists]
 
 Real transactions on a local chain node, gas from receipts; the content is in memory, so that what
 is measured is the dispute and not a disk. The proposer lies as well as it can, and both parties are
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.federation import Federation, chain_node
+from benchmarks.federation import COLLECT_SECONDS, Federation, chain_node
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.challenger import ChallengerRole
@@ -69,8 +69,11 @@ class Watch:
         return thread
 
 
-def hold_dispute(participants: int, values: int) -> Watch:
-    """Let a proposer lie about one value, and a challenger win; print every move."""
+def hold_dispute(participants: int, values: int, *, is_listed: bool = False) -> Watch:
+    """Let a proposer lie about one value, and a challenger win; print every move.
+
+    The updates have records of their own, or are all in one list.
+    """
     store, watch = MemoryStore(), Watch()
     with tempfile.TemporaryDirectory() as directory, chain_node(Path(directory)) as rpc_url:
         start = time.monotonic()
@@ -82,9 +85,10 @@ def hold_dispute(participants: int, values: int) -> Watch:
             layout=(("parameters", (values,)),),
             bond_gwei=10**9,
             challenge_seconds=3600,
+            list_seconds=COLLECT_SECONDS - 1 if is_listed else 0,
         )
         base = federation.genesis_digest.hex()
-        federation.submit_all(store, base)
+        (federation.list_all if is_listed else federation.submit_all)(store, base)
         print(f"{participants:,} updates of {values:,} values on record")
         print(f"(after {time.monotonic() - start:.0f} s)\n")
         for who, account, kind in (
@@ -112,8 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--participants", type=int, default=1000)
     parser.add_argument("--values", type=int, default=1_000_000)
+    parser.add_argument("--lists", action="store_true", help="the updates are in a list")
     arguments = parser.parse_args()
-    hold_dispute(arguments.participants, arguments.values)
+    hold_dispute(arguments.participants, arguments.values, is_listed=arguments.lists)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.chain.keys import sign_hash
-from fl_chain.protocol.actions import Admit, Enrol, SubmitBatch
+from fl_chain.protocol.actions import Admit, DepositBond, Enrol, ListUpdates, SubmitBatch
 from fl_chain.protocol.attestation import compute_signing_hash
 from fl_chain.protocol.blob import Layout, count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
@@ -29,6 +29,7 @@ from fl_chain.protocol.manifest import (
     encode_manifest,
 )
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.relay import BATCH_SIZE
 from fl_chain.storage.store import ContentStore
 
@@ -42,6 +43,7 @@ TWO_NN: Layout = (
 )
 """The layout of mcmahan_2nn: 199,210 parameters."""
 ADMISSIONS_PER_TRANSACTION = 100
+COLLECT_SECONDS = 86400
 
 
 class Federation:
@@ -57,6 +59,7 @@ class Federation:
         layout: Layout = TWO_NN,
         bond_gwei: int = 0,
         challenge_seconds: int = 0,
+        list_seconds: int = 0,
     ) -> None:
         self.connection = ChainConnection(rpc_url)
         self.accounts = [_account(index) for index in range(participants)]
@@ -69,7 +72,16 @@ class Federation:
             chain_id=self.connection.chain_id,
             committee=CommitteeParameters((self.coordinator.address.lower(),), bond_gwei),
             layout=layout,
-            rounds=RoundParameters(rounds, 1, participants, 1000, 86400, 86400, challenge_seconds),
+            rounds=RoundParameters(
+                rounds,
+                1,
+                participants,
+                1000,
+                COLLECT_SECONDS,
+                86400,
+                challenge_seconds,
+                list_seconds=list_seconds,
+            ),
             recipe=Recipe("mcmahan_2nn", "none"),
         )
         document = encode_manifest(self.manifest)
@@ -98,6 +110,32 @@ class Federation:
 
     def submit_all(self, store: ContentStore, base: str) -> None:
         """Pin an update of random lanes for everybody in round 1, and relay them in batches."""
+        signed = self.sign_all(store, base)
+        relay = self.ledger(self.coordinator)
+        for start in range(0, len(signed), BATCH_SIZE):
+            relay.send(SubmitBatch(1, tuple(signed[start : start + BATCH_SIZE])))
+
+    def list_all(self, store: ContentStore, base: str) -> tuple[int, int]:
+        """Pin updates as :meth:`submit_all` does, and list them; return bytes and gas of the list.
+
+        Collection is over then.
+        """
+        entries = tuple(
+            ListEntry(account.address.lower(), update)
+            for account, update in zip(self.accounts, self.sign_all(store, base), strict=True)
+        )
+        data = encode_update_list(UpdateList(self.manifest.task_id, 1, entries))
+        action = ListUpdates(1, len(entries), compute_digest(data), store.put(data).digest)
+        ledger = self.ledger(self.coordinator)
+        if bond := self.manifest.committee.bond_gwei:
+            ledger.send(DepositBond(bond * 10**9))
+        gas = ledger.send(action).gas_used
+        self.connection.call("evm_increaseTime", COLLECT_SECONDS)
+        self.connection.call("evm_mine")
+        return len(data), gas
+
+    def sign_all(self, store: ContentStore, base: str) -> list[SignedUpdate]:
+        """Pin an update of random lanes for everybody in round 1; return what they sign."""
         signed = []
         for index, account in enumerate(self.accounts):
             blob = self.random_update(account, 1, base)
@@ -105,9 +143,7 @@ class Federation:
             message = compute_update_message(1, *what)
             signing_hash = compute_signing_hash(self.connection.chain_id, self.address, message)
             signed.append(SignedUpdate(*what, sign_hash(account, signing_hash)))
-        relay = self.ledger(self.coordinator)
-        for start in range(0, len(signed), BATCH_SIZE):
-            relay.send(SubmitBatch(1, tuple(signed[start : start + BATCH_SIZE])))
+        return signed
 
     def random_update(self, account: LocalAccount, round_number: int, base: str) -> bytes:
         """Return a canonical update of random lanes."""

@@ -10,6 +10,7 @@ million values each chunk that is opened takes eight more hashes, about 6,000 ga
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from benchmarks.dispute import hold_dispute
@@ -19,6 +20,7 @@ PAGE = Path(__file__).with_name("gas.md")
 GOALS = {
     "submit, every later update": 45_000,
     f"submit a batch of {BATCH}": 15_000 * BATCH,
+    "list updates, any number": 90_000,
     "finalize, with the next round": 60_000,
 }
 MOVES = {
@@ -47,9 +49,10 @@ def main() -> None:
     ]
     for name, gas in measure_on_new_chain().gas.items():
         lines.append(f"| {name} | {gas:,} | {_limit(GOALS.get(name))} |")
-    for participants in arguments.participants:
-        watch = hold_dispute(participants, VALUES)
-        lines += ["", f"A dispute about one value, {participants:,} updates:", ""]
+    for participants, is_listed in product(arguments.participants, (False, True)):
+        watch = hold_dispute(participants, VALUES, is_listed=is_listed)
+        where = ", all in one list" if is_listed else ""
+        lines += ["", f"A dispute about one value, {participants:,} updates{where}:", ""]
         lines += ["| Move | Gas | At most |", "| --- | --- | --- |"]
         for stage, gas in watch.gas:
             if stage in MOVES:

@@ -33,6 +33,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
     function admit(address[] calldata participants) external {
         // INVARIANT P-158: only the coordinator decides who is admitted, unless the task is open.
         if (!_isOpen) _requireCoordinator();
+        _requireThawed();
         bytes32 history = _historyHash;
         uint40 timestamp = _now();
         for (uint256 i = 0; i < participants.length; ++i) {
@@ -46,21 +47,25 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
             history = History.append(history, History.emitRecord(1, record));
         }
         _historyHash = history;
+        if (_listSeconds != 0) _countAdmitted(_numAdmitted + participants.length);
     }
 
     function remove(address participant) external {
         if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
+        _requireThawed();
         // INVARIANT P-04: nobody loses standing unless the registry revoked it.
         if (_registry.isEnrolled(participant)) revert StillEnrolled(participant);
         address successor = _registry.successorOf(participant);
         if (successor != address(0)) revert SuccessionDue(participant, successor);
         _participants[participant].isAdmitted = false;
+        if (_listSeconds != 0) --_numAdmitted;
         uint40 timestamp = _now();
         _record(1, abi.encode(ParticipantRemoved.selector, participant, timestamp));
     }
 
     function succeed(address participant) external {
         if (!_participants[participant].isAdmitted) revert NotAdmitted(participant);
+        _requireThawed();
         address successor = _registry.successorOf(participant);
         if (successor == address(0)) revert NoSuccessor(participant);
         if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
@@ -225,6 +230,24 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         // INVARIANT P-157: a line has one admission, which only moves: so it has one update a round.
         if (_participants[origin].isAdmitted || _isSucceeded[origin]) revert SuccessionDue(origin, participant);
         _isSucceeded[origin] = true;
+    }
+
+    function _requireThawed() private view {
+        if (_listSeconds == 0) return;
+        CurrentRound memory current = _current;
+        Phase phase = _phase(current);
+        // INVARIANT P-163: where there are lists, nobody is admitted, removed or succeeded while a model is
+        // derived, proposed or disputed: which entries count depends on who is admitted.
+        if (phase == Phase.AGGREGATING || phase == Phase.PROPOSED || phase == Phase.CHALLENGED) {
+            revert AdmissionsFrozen(current.round, phase);
+        }
+    }
+
+    function _countAdmitted(uint256 numAdmitted) private {
+        // INVARIANT P-164: where there are lists, at most targetUpdates are admitted, so that the sum of
+        // weights stays within targetUpdates * maxWeight, each of them counting once.
+        if (numAdmitted > _targetUpdates) revert TooManyParticipants(_targetUpdates);
+        _numAdmitted = uint32(numAdmitted);
     }
 
     function _requireCoordinator() private view {

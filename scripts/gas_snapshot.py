@@ -42,6 +42,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Finalize,
     LeaveRegistry,
     LedgerAction,
+    ListUpdates,
     Propose,
     RegistryAction,
     Remove,
@@ -71,6 +72,7 @@ NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
 BOND = 10**17
+NUM_LISTED = 10_000
 BATCH = 100
 """Updates that are relayed in one transaction."""
 
@@ -143,6 +145,7 @@ def measure(connection: ChainConnection) -> Measurement:
         fraction_shift=9,
         commit_seconds=0,
         is_open=False,
+        list_seconds=0,
     )
     signers = [Account.from_key(bytes([i]) * 32) for i in (1, 2)]
     committee = [aggregator, *(str(signer.address).lower() for signer in signers)]
@@ -197,6 +200,16 @@ def measure(connection: ChainConnection) -> Measurement:
     )
     updates = tuple(SignedUpdate(WORD, WORD, 60_000, sign_hash(key, message)) for key in keys)
     gas[f"submit a batch of {BATCH}"] = chain.act(anybody, ledger, SubmitBatch(1, updates))
+
+    listing = replace(parameters, list_seconds=COLLECT_SECONDS - 1, target_updates=NUM_LISTED)
+    ledger = str(deploy(listing)["contractAddress"])
+    for who in committee:
+        chain.act(who, ledger, DepositBond(BOND))
+    for number in range(1, NUM_COMMITTED_ROUNDS + 1):
+        listed = chain.act(aggregator, ledger, ListUpdates(number, NUM_LISTED, WORD, WORD))
+        chain.now += COLLECT_SECONDS + len(committee) * AGGREGATE_SECONDS
+        chain.act(anybody, ledger, Abort(number))
+    gas["list updates, any number"] = listed
 
     committing = replace(parameters, commit_seconds=COLLECT_SECONDS)
     ledger = str(deploy(committing)["contractAddress"])

@@ -22,6 +22,8 @@ from scripts.vectors import (  # noqa: E402
     commitments,
     documents,
     encodings,
+    list_audits,
+    lists,
     numbers,
     openings,
     registries,
@@ -49,9 +51,12 @@ MAKERS = {
     "round/replay.json": replays.make_replay,
     "round/replay_commitments.json": commitments.make_replay,
     "commitment/commitment.json": commitments.make_commitments,
+    "round/replay_lists.json": lists.make_replay,
+    "update_list/update_list.json": lists.make_lists,
     "registry/replay.json": registries.make_replay,
     "registry/succession.json": registries.make_succession,
     **audits.MAKERS,
+    **list_audits.MAKERS,
 }
 
 

@@ -165,7 +165,10 @@ def blob(metadata: dict[str, str], tensors: dict[str, list[int]], values: Sequen
 # ----------------------------------------------------------------- report: safetensors, canonical
 
 REPORT_HEADER_BYTES = 1024
-REASONS = ("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range")
+REASONS = (
+    *("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range"),
+    *("unsigned", "not_admitted", "duplicate"),
+)
 STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
 
 
@@ -278,6 +281,7 @@ TASK_PARAMETERS = (
     ("fraction_shift", "uint32"),
     ("commit_seconds", "uint32"),
     ("is_open", "bool"),
+    ("list_seconds", "uint32"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -406,6 +410,18 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
     "RoundAborted": (1, (("round", "uint32"), ("timestamp", "uint40"))),
     "TaskPaused": (0, (("until", "uint40"), ("timestamp", "uint40"))),
     "TaskStopped": (0, (("timestamp", "uint40"),)),
+    "UpdatesListed": (
+        2,
+        (
+            ("round", "uint32"),
+            ("aggregator", "address"),
+            ("first", "uint32"),
+            ("count", "uint32"),
+            ("digest", "bytes32"),
+            ("cid_digest", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
     "UpdateCommitted": (
         2,
         (
@@ -524,6 +540,39 @@ def result_hash(round_number: int, model_digest: str, report_digest: str) -> byt
     words = [abi_word("uint32", round_number)]
     words += [abi_word("bytes32", digest) for digest in (model_digest, report_digest)]
     return keccak(kind + b"".join(words))
+
+
+def update_message(round_number: int, values: dict[str, Any]) -> bytes:
+    """Return the EIP-712 hash of an update of a round."""
+    message_type = b"Update(uint32 round,bytes32 digest,bytes32 cidDigest,uint32 weight)"
+    words = [keccak(message_type), round_number.to_bytes(32), bytes.fromhex(values["digest"])]
+    words += [bytes.fromhex(values["cid_digest"]), values["weight"].to_bytes(32)]
+    return keccak(b"".join(words))
+
+
+def list_metadata(task: str, round_number: int) -> dict[str, str]:
+    """Return the metadata of a list of updates."""
+    return {"format": FORMAT, "kind": "update_list", "round": str(round_number), "task": task}
+
+
+def list_header(metadata: dict[str, str], count: int) -> dict[str, Any]:
+    """Return the header of a list with so many entries."""
+    tensor = {"data_offsets": [0, 256 * count], "dtype": "U8", "shape": [count, 256]}
+    return {"__metadata__": metadata, "entries": tensor}
+
+
+def list_entry(participant: str, update: dict[str, Any]) -> bytes:
+    """Return the 256 bytes of an entry; ``update`` has r and vs of its signature as well."""
+    digests = bytes.fromhex(update["digest"] + update["cid_digest"])
+    words = [abi_word("address", participant), digests, update["weight"].to_bytes(32)]
+    signature = bytes.fromhex(update["r"] + update["vs"])
+    return b"".join([*words, signature, bytes(64)])
+
+
+def update_list(metadata: dict[str, str], entries: Sequence[bytes]) -> bytes:
+    """Return the bytes of a list of updates."""
+    header = rfc8785.dumps(list_header(metadata, len(entries)))
+    return join_parts(*blob_parts(header, b"".join(entries), 1024))
 
 
 def succession_hash(participant: str, successor: str) -> bytes:

@@ -33,6 +33,7 @@ from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.phases import TRANSITIONS, Phase
 from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, RoundOpened
 from fl_chain.protocol.report import ExclusionReason, decode_report
+from fl_chain.protocol.update_list import decode_update_list
 from fl_chain.storage.ipfs import _DAMAGED
 from tests import golden
 
@@ -223,12 +224,16 @@ def test_worked_examples_of_the_specification_are_right() -> None:
             size = int(row["Content"].split()[0].replace(",", ""))
         assert row["Digest"] == compute_digest(bytes(size)).hex()
     objects = [block for block in code_blocks(SPEC) if block.startswith("{")]
-    header, manifest, report = (block.encode() for block in objects)
+    header, manifest, report, update_list = (block.encode() for block in objects)
     prefix = bytes.fromhex("f803000000000000")
     blob = prefix + header.ljust(1016) + bytes.fromhex("0100ffff0000ff7f0180000100ff0200")
     decode_blob(blob)
     report = prefix + report.ljust(1016) + bytes.fromhex("000400")
     decode_report(report)
+    entry = bytes.fromhex(golden.load("update_list/update_list.json")["cases"][0]["parts"]["data"])
+    update_list = prefix + update_list.ljust(1016) + entry
+    decode_update_list(update_list)
+    assert compute_digest(update_list).hex() in SPEC
     for text in (f"{len(header)} bytes", f"{1016 - len(header)} spaces"):
         assert text in SPEC
     assert decode_manifest(manifest).task_id in SPEC

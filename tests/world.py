@@ -38,6 +38,7 @@ from fl_chain.protocol.actions import (
     CommitUpdate,
     DepositBond,
     Finalize,
+    ListUpdates,
     Propose,
     RevealUpdate,
     SelectPart,
@@ -54,6 +55,8 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted
 from fl_chain.protocol.report import compute_report_bytes, decode_report, encode_report
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.auditor import collect_evidence
 from fl_chain.roles.challenger import ChallengerRole
@@ -246,6 +249,47 @@ class Federation:
             return
         for participant in everybody:
             self.submit(participant, self.update(participant), weight=100 + participant)
+
+    def sign_update(
+        self, participant: int, blob: bytes | None = None, *, pin: bool = True, **changes: Any
+    ) -> SignedUpdate:
+        """Pin an update of the current round and sign it; ``changes`` are what is signed."""
+        blob = self.update(participant) if blob is None else blob
+        if pin:
+            self.store.put(blob)
+        signed = {
+            "round_number": self.task.current.round,
+            "digest": compute_digest(blob),
+            "cid_digest": compute_cid(blob).digest,
+            "weight": 100 + participant,
+            **changes,
+        }
+        signature = self.ledger(self.participants[participant]).sign(
+            compute_update_message(**signed)
+        )
+        return SignedUpdate(signed["digest"], signed["cid_digest"], signed["weight"], signature)
+
+    def entry(self, participant: int, *arguments: Any, **options: Any) -> ListEntry:
+        """Return a list's entry of what :meth:`sign_update` makes."""
+        update = self.sign_update(participant, *arguments, **options)
+        return ListEntry(self.address_of(participant), update)
+
+    def list_updates(
+        self, aggregator: int, *entries: ListEntry, pin: bool = True, **changes: Any
+    ) -> bytes:
+        """List anything as an aggregator and return the list; ``changes`` are its header's."""
+        listed = UpdateList(self.manifest.task_id, self.task.current.round, entries)
+        data = encode_update_list(replace(listed, **changes))
+        if pin:
+            self.store.put(data)
+        digests = compute_digest(data), compute_cid(data).digest
+        action = ListUpdates(self.task.current.round, len(entries), *digests)
+        self.ledger(self.aggregators[aggregator]).send(action)
+        return data
+
+    def end_collection(self) -> None:
+        """Let the time pass in which updates come."""
+        self.world.advance_clock(self.task.parameters.collect_seconds + 1)
 
     def commitment(self, participant: int, blob: bytes, **changes: Any) -> bytes:
         """Return a commitment to what :meth:`revelation` says; ``changes`` are its arguments."""

@@ -49,6 +49,19 @@ interface IDisputes is ILedgerTypes {
         Opening calldata update
     ) external;
 
+    /// @notice Decides the dispute as `decideUpdate` does, if the update that is left is in a list. One that its
+    /// participant has not signed, or that could not be recorded by itself, contributes nothing that a report
+    /// might include: the proposal is dropped. Anybody.
+    /// @param list what the ledger recorded of the list
+    /// @param entry the chunk of the list with the update's entry
+    function decideListedUpdate(
+        uint32 round,
+        ListRecord calldata list,
+        Opening calldata entry,
+        Opening calldata report,
+        Opening calldata update
+    ) external;
+
     /// @notice Ends a dispute in which somebody let the time of its move pass. Anybody.
     function concludeDispute(uint32 round) external;
 

@@ -53,6 +53,9 @@ interface ILedgerTypes {
         uint32 commitSeconds;
         /// Whether anybody may admit enrolled participants; otherwise only the coordinator.
         bool isOpen;
+        /// Time in which aggregators may list updates, from the opening of the round, in seconds; less than
+        /// collectSeconds, so that there is time for those whom a list leaves out. 0: there are no lists.
+        uint32 listSeconds;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -168,6 +171,24 @@ interface ILedgerTypes {
         uint40 closedAt;
     }
 
+    /// @notice An aggregator's last list of updates.
+    struct Listing {
+        /// Round of the list, 0 before the first.
+        uint32 round;
+        /// First 28 bytes of the list's record hash: proves the record in one storage read.
+        bytes28 record;
+    }
+
+    /// @notice What UpdatesListed says about a list, round aside.
+    struct ListRecord {
+        address aggregator;
+        uint32 first;
+        uint32 count;
+        bytes32 digest;
+        bytes32 cidDigest;
+        uint40 timestamp;
+    }
+
     event TaskCreated(address indexed coordinator, TaskParameters parameters, uint40 timestamp);
     event AggregatorAppointed(address indexed aggregator, uint32 seat, uint40 timestamp);
     event ParticipantAdmitted(address indexed participant, uint40 timestamp);
@@ -186,6 +207,15 @@ interface ILedgerTypes {
         bytes32 digest,
         bytes32 cidDigest,
         uint32 weight,
+        uint40 timestamp
+    );
+    event UpdatesListed(
+        uint32 indexed round,
+        address indexed aggregator,
+        uint32 first,
+        uint32 count,
+        bytes32 digest,
+        bytes32 cidDigest,
         uint40 timestamp
     );
     event ModelProposed(
@@ -246,6 +276,10 @@ interface ILedgerTypes {
     error NotAdmitted(address participant);
     error AlreadyAdmitted(address participant);
     error AlreadySubmitted(uint32 round, address participant);
+    error ListsOver(uint256 until);
+    error AlreadyListed(uint32 round, address aggregator);
+    error TooManyParticipants(uint32 most);
+    error AdmissionsFrozen(uint32 round, Phase phase);
     error NothingSubmitted(uint32 round);
     error UnexpectedRound(uint32 round, uint32 current);
     error UnexpectedPhase(uint32 round, Phase current, Phase expected);
@@ -265,6 +299,7 @@ interface ILedgerTypes {
     /// @param width bytes of that integer
     /// @param length bytes that there are
     error BeyondEnd(uint256 offset, uint256 width, uint256 length);
+    error UnknownList(address aggregator, uint32 sequence);
     error UnknownRecord(address participant, uint32 sequence);
     error NoOmission(uint32 sequence);
     error TaskOver(uint32 round, Phase current);

@@ -118,6 +118,15 @@ interface IRoundLedger is IDisputes {
     /// @param salt the 32 random bytes in the commitment
     function revealUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight, bytes32 salt) external;
 
+    /// @notice Records any number of signed updates of the current round by the digest of a list of them, in
+    /// tasks with lists, in the first listSeconds of a round, once per round. An aggregator with standing.
+    /// They take the next `count` sequence numbers. What is in the list, the ledger does not look at: which of
+    /// them count, the report says (docs/spec.md, 8). Whoever is left out submits until collection is over.
+    /// @param count updates in the list, 1 to targetUpdates
+    /// @param digest digest of the list (docs/spec.md, 5.12), not zero
+    /// @param cidDigest SHA-256 in the CID of the list, not zero
+    function listUpdates(uint32 round, uint32 count, bytes32 digest, bytes32 cidDigest) external;
+
     /// @notice Proposes the model of the current round. An aggregator whose turn has come.
     function propose(
         uint32 round,
@@ -165,6 +174,8 @@ interface IRoundLedger is IDisputes {
     function committing() external view returns (Committing memory);
 
     function participantOf(address participant) external view returns (Participant memory);
+
+    function listingOf(address aggregator) external view returns (Listing memory);
 
     function aggregatorOf(address aggregator) external view returns (Aggregator memory);
 

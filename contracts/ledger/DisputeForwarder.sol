@@ -43,6 +43,16 @@ abstract contract DisputeForwarder is IDisputes {
         _forward();
     }
 
+    function decideListedUpdate(
+        uint32,
+        ListRecord calldata,
+        Opening calldata,
+        Opening calldata,
+        Opening calldata
+    ) external {
+        _forward();
+    }
+
     function concludeDispute(uint32) external {
         _forward();
     }

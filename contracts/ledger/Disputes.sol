@@ -9,6 +9,8 @@ import {ModelStep} from "../libraries/ModelStep.sol";
 import {Parts} from "../libraries/Parts.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
+import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
+import {TypedData} from "../libraries/TypedData.sol";
 import {Committee} from "./Committee.sol";
 import {LedgerState} from "./LedgerState.sol";
 
@@ -24,7 +26,8 @@ import {LedgerState} from "./LedgerState.sol";
 contract Disputes is Committee, IDisputes {
     using LittleEndian for bytes;
 
-    uint256 private constant STATUSES = 7;
+    uint256 private constant STATUSES = 10;
+    uint256 private constant ENTRY_BYTES = 256;
 
     constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {
         // INVARIANT P-134: disputes about nothing are refused, and no deposit is stranded here.
@@ -137,8 +140,29 @@ contract Disputes is Committee, IDisputes {
             weight = record.weight;
             sum = int256(uint256(record.weight)) * _laneOf(record.digest, update);
         }
-        if (weight == _dispute.weight && sum == _dispute.sum) _failChallenge(current, Fault.FALSE_CHALLENGE);
-        else _reject(current, Fault.WRONG_MODEL, _dispute.challenger);
+        _decide(current, weight == _dispute.weight && sum == _dispute.sum);
+    }
+
+    function decideListedUpdate(
+        uint32 round,
+        ListRecord calldata list,
+        Opening calldata entry,
+        Opening calldata report,
+        Opening calldata update
+    ) external {
+        CurrentRound memory current = _requireMove(round, Stage.SINGLE, Question.VALUE);
+        uint32 sequence = _dispute.first;
+        (uint256 participant, SignedUpdate calldata listed) = _requireEntry(round, sequence, list, entry);
+        if (_statusOf(current, sequence, report) != 0) {
+            _decide(current, _dispute.weight == 0 && _dispute.sum == 0);
+        } else if (!_isGenuine(round, participant, listed)) {
+            // INVARIANT P-165: nothing enters a model that an admitted participant has not signed.
+            _decide(current, false);
+        } else {
+            uint256 weight = listed.weight;
+            int256 sum = int256(weight) * _laneOf(listed.digest, update);
+            _decide(current, weight == _dispute.weight && sum == _dispute.sum);
+        }
     }
 
     function concludeDispute(uint32 round) external {
@@ -171,6 +195,11 @@ contract Disputes is Committee, IDisputes {
         _dispute.until = timestamp + _challengeSeconds;
         _payouts[proposer] += _bond / 2;
         _record(2, abi.encode(ChallengeFailed.selector, current.round, challenger, proposer, _bond, fault, timestamp));
+    }
+
+    function _decide(CurrentRound memory current, bool isRight) private {
+        if (isRight) _failChallenge(current, Fault.FALSE_CHALLENGE);
+        else _reject(current, Fault.WRONG_MODEL, _dispute.challenger);
     }
 
     /// Gives whoever moves next the time for it.
@@ -216,6 +245,60 @@ contract Disputes is Committee, IDisputes {
             participant.lastRound != round || participant.lastSequence != sequence
                 || participant.lastRecord != bytes23(hash)
         ) revert UnknownRecord(record.participant, sequence);
+    }
+
+    /// The entry of an update in its list: participant, then what the participant signed.
+    function _requireEntry(uint32 round, uint32 sequence, ListRecord calldata list, Opening calldata entry)
+        private
+        view
+        returns (uint256 participant, SignedUpdate calldata listed)
+    {
+        bytes32 hash = keccak256(
+            abi.encode(
+                UpdatesListed.selector,
+                round,
+                list.aggregator,
+                list.first,
+                list.count,
+                list.digest,
+                list.cidDigest,
+                list.timestamp
+            )
+        );
+        Listing memory kept = _lists[list.aggregator];
+        // INVARIANT P-166: what an update in a list is said to contribute stands in a list on record.
+        if (kept.round != round || kept.record != bytes28(hash) || sequence < list.first) {
+            revert UnknownList(list.aggregator, sequence);
+        }
+        uint256 position = sequence - list.first;
+        if (position >= list.count) revert UnknownList(list.aggregator, sequence);
+        uint256 numBytes = DigestTree.CHUNK_BYTES + ENTRY_BYTES * list.count;
+        uint256 offset = ENTRY_BYTES * position;
+        _requireWhole(list.digest, 1 + offset / DigestTree.CHUNK_BYTES, numBytes, entry);
+        offset %= DigestTree.CHUNK_BYTES;
+        bytes calldata chunk = entry.chunk;
+        // A list has a whole number of entries, and a chunk as well: the words are all there.
+        assembly ("memory-safe") {
+            participant := calldataload(add(chunk.offset, offset))
+            listed := add(chunk.offset, add(offset, 0x20))
+        }
+    }
+
+    /// Whether an admitted participant signed an entry that could have been recorded by itself.
+    function _isGenuine(uint32 round, uint256 participant, SignedUpdate calldata listed)
+        private
+        view
+        returns (bool)
+    {
+        uint256 weight;
+        bool isPadded;
+        assembly ("memory-safe") {
+            weight := calldataload(add(listed, 0x40))
+            isPadded := iszero(or(calldataload(add(listed, 0xa0)), calldataload(add(listed, 0xc0))))
+        }
+        if (!isPadded || weight == 0 || weight > _maxWeight || listed.digest == 0 || listed.cidDigest == 0) return false;
+        address signer = SignedUpdates.signerIn(TypedData.domain(), round, listed);
+        return uint160(signer) == participant && _participants[signer].isAdmitted;
     }
 
     /// Requires the chunk at `index` of content of `numBytes` bytes.

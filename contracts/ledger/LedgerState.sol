@@ -10,6 +10,7 @@ import {Stage} from "../libraries/Questions.sol";
 /// @title What a task is and where it stands: parameters, storage, phases
 abstract contract LedgerState is ILedgerTypes {
     uint256 internal constant MAX_AGGREGATORS = 64;
+    uint256 private constant MAX_UPDATES = 2 ** 24;
 
     IParticipantRegistry internal immutable _registry;
     bytes32 internal immutable _manifestDigest;
@@ -31,6 +32,7 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _commitSeconds;
     uint32 internal immutable _numAggregators;
     bool internal immutable _isOpen;
+    uint32 internal immutable _listSeconds;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -47,6 +49,9 @@ abstract contract LedgerState is ILedgerTypes {
     Committing internal _committing;
     /// Whether a later key than the first one of a line was admitted here.
     mapping(address origin => bool) internal _isSucceeded;
+    mapping(address aggregator => Listing) internal _lists;
+    /// Participants admitted now; counted in tasks with lists alone.
+    uint32 internal _numAdmitted;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -57,6 +62,14 @@ abstract contract LedgerState is ILedgerTypes {
         _requirePositive("headerChunks", p.headerChunks);
         _requirePositive("numValues", p.numValues);
         if (p.targetUpdates < p.minUpdates) revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
+        // INVARIANT P-162: whoever is left out of a list has time to submit, and no list is of commitments.
+        if (p.listSeconds >= p.collectSeconds || (p.listSeconds != 0 && p.commitSeconds != 0)) {
+            revert ParameterOutOfRange("listSeconds", p.listSeconds);
+        }
+        // One list of each aggregator, and an update of each participant, are what a report has room for.
+        if (p.listSeconds != 0 && (numAggregators + 1) * p.targetUpdates > MAX_UPDATES) {
+            revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
+        }
         if (p.fractionShift > 30) revert ParameterOutOfRange("fractionShift", p.fractionShift);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
         if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {
@@ -90,6 +103,7 @@ abstract contract LedgerState is ILedgerTypes {
         _commitSeconds = p.commitSeconds;
         _numAggregators = uint32(numAggregators);
         _isOpen = p.isOpen;
+        _listSeconds = p.listSeconds;
     }
 
     /// The phase of the current round, from data and block time alone.

@@ -19,6 +19,10 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
         return _participants[participant];
     }
 
+    function listingOf(address aggregator) external view returns (Listing memory) {
+        return _lists[aggregator];
+    }
+
     function aggregatorOf(address aggregator) external view returns (Aggregator memory) {
         return _aggregators[aggregator];
     }
@@ -51,7 +55,8 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             numValues: _numValues,
             fractionShift: _fractionShift,
             commitSeconds: _commitSeconds,
-            isOpen: _isOpen
+            isOpen: _isOpen,
+            listSeconds: _listSeconds
         });
     }
 

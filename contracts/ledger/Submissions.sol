@@ -6,11 +6,12 @@ import {Commitments} from "../libraries/Commitments.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
+import {Committee} from "./Committee.sol";
 import {LedgerViews} from "./LedgerViews.sol";
 
-/// @title How updates enter the current round: sent by participants, or signed by them and relayed
-/// @notice Both end in the same record.
-abstract contract Submissions is LedgerViews {
+/// @title How updates enter the current round: sent by participants, or signed by them and relayed, one by
+/// one or as a list
+abstract contract Submissions is Committee, LedgerViews {
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
         CurrentRound memory current = _requireCollecting(round);
         Participant storage participant = _participants[msg.sender];
@@ -19,7 +20,7 @@ abstract contract Submissions is LedgerViews {
         // INVARIANT P-07: at most one update per participant and round.
         if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
         bytes32 record = _enter(participant, round, msg.sender, current.numUpdates, digest, cidDigest, weight);
-        _advance(current, current.numUpdates + 1, _targetUpdates);
+        _advance(current, current.numUpdates + 1, _closingUpdates());
         _historyHash = History.append(_historyHash, record);
     }
 
@@ -28,10 +29,11 @@ abstract contract Submissions is LedgerViews {
         bytes32 history = _historyHash;
         bytes32 domain = TypedData.domain();
         uint32 sequence = current.numUpdates;
+        uint32 target = _closingUpdates();
         // INVARIANT P-136: what comes after the target is reached, or from a participant that has submitted,
         // is passed over, so that nobody stops a batch by being faster.
         for (uint256 i = 0; i < updates.length; ++i) {
-            if (sequence == _targetUpdates) break;
+            if (sequence == target) break;
             SignedUpdate calldata update = updates[i];
             // INVARIANT P-135: a relayed update is what an admitted participant signed for this round of this
             // ledger on this chain.
@@ -43,12 +45,12 @@ abstract contract Submissions is LedgerViews {
                 _enter(participant, round, signer, sequence, update.digest, update.cidDigest, update.weight);
             history = History.append(history, record);
             unchecked {
-                ++sequence; // at most targetUpdates
+                ++sequence; // one for each admitted participant, and one for each entry of a list
             }
         }
         // INVARIANT P-137: a batch that adds nothing is refused, so that its sender does not pay for it.
         if (sequence == current.numUpdates) revert NothingSubmitted(round);
-        _advance(current, sequence, _targetUpdates);
+        _advance(current, sequence, target);
         _historyHash = history;
     }
 
@@ -93,6 +95,31 @@ abstract contract Submissions is LedgerViews {
         if (_commitSeconds == 0) revert NoCommitments();
     }
 
+    function listUpdates(uint32 round, uint32 count, bytes32 digest, bytes32 cidDigest) external {
+        CurrentRound memory current = _requireCollecting(round);
+        // INVARIANT P-159: lists come in their own time, and only in tasks that have them.
+        uint256 until = _listSeconds == 0 ? 0 : uint256(current.openedAt) + _listSeconds;
+        if (block.timestamp > until) revert ListsOver(until);
+        // INVARIANT P-160: only aggregators with standing list updates, once per round.
+        _requireSeat(msg.sender);
+        _requireStanding(_aggregators[msg.sender], round);
+        if (_lists[msg.sender].round == round) revert AlreadyListed(round, msg.sender);
+        if (count == 0 || count > _targetUpdates) revert ParameterOutOfRange("count", count);
+        _requireDigest(digest);
+        _requireDigest(cidDigest);
+
+        uint40 timestamp = _now();
+        bytes32 record = History.emitRecord(
+            2,
+            abi.encode(
+                UpdatesListed.selector, round, msg.sender, current.numUpdates, count, digest, cidDigest, timestamp
+            )
+        );
+        _lists[msg.sender] = Listing(round, bytes28(record));
+        _advance(current, current.numUpdates + count, _closingUpdates());
+        _historyHash = History.append(_historyHash, record);
+    }
+
     function _requireCollecting(uint32 round) private view returns (CurrentRound memory current) {
         // INVARIANT P-139: where a commitment is asked for, no update enters without one.
         if (_commitSeconds != 0) revert CommitmentsRequired();
@@ -101,6 +128,13 @@ abstract contract Submissions is LedgerViews {
         if (round != current.round || !_isOpenUntil(current, _collectSeconds)) {
             _requirePhase(current, round, Phase.COLLECTING);
         }
+    }
+
+    /// So many updates close collection.
+    function _closingUpdates() private view returns (uint32) {
+        // INVARIANT P-161: where there are lists, only time closes collection, so that no list keeps out whom
+        // it leaves out: there are never so many updates.
+        return _listSeconds == 0 ? _targetUpdates : type(uint32).max;
     }
 
     /// Counts the updates, and closes collection with the last one that can come.

@@ -83,7 +83,8 @@ def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
 class RoundAggregation:
     """The aggregation of one round, update by update.
 
-    The sum is exact, so updates may be added in any order.
+    The sum is exact, so updates may be added in any order, but those of one participant in that of
+    their sequence numbers: the first that is available counts.
 
     Parameters
     ----------
@@ -101,6 +102,8 @@ class RoundAggregation:
         self.base_model = base_model
         self._total = WeightedSum(count_values(manifest.layout), manifest.encoding.max_abs)
         self._statuses: dict[int, int] = {}
+        self._seen: set[str] = set()
+        """Participants of whom an update was available."""
 
     @property
     def num_included(self) -> int:
@@ -123,6 +126,9 @@ class RoundAggregation:
 
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
         """Add one update, or exclude it; return the reason if it was excluded."""
+        if self.exclude_duplicate(record):
+            return ExclusionReason.DUPLICATE
+        self._seen.add(record.participant)
         lanes = self._examine(record, data)
         if isinstance(lanes, ExclusionReason):
             self.exclude(record, lanes)
@@ -133,7 +139,18 @@ class RoundAggregation:
 
     def exclude(self, record: UpdateSubmitted, reason: ExclusionReason) -> None:
         """Leave an update out without having seen its content."""
-        self._statuses[record.sequence] = reason.status
+        self.exclude_sequence(record.sequence, reason)
+
+    def exclude_duplicate(self, record: UpdateSubmitted) -> bool:
+        """Leave an update out, whatever its content, if an earlier one of its sender was there."""
+        if record.participant not in self._seen:
+            return False
+        self.exclude(record, ExclusionReason.DUPLICATE)
+        return True
+
+    def exclude_sequence(self, sequence: int, reason: ExclusionReason) -> None:
+        """Leave an update out of which nothing may be known but its sequence number."""
+        self._statuses[sequence] = reason.status
 
     def derive(self, base: NDArray[np.int32]) -> DerivedRound:
         """Return model and report, once every update on record was added or excluded.

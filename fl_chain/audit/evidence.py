@@ -33,7 +33,7 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 19 words."""
+    """``parameters()``: 20 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -47,6 +47,8 @@ class LedgerState:
     one that was: 4 words each."""
     aggregators: Mapping[str, bytes]
     """``aggregatorOf(a)`` for every aggregator: 6 words each."""
+    listings: Mapping[str, bytes]
+    """``listingOf(a)`` for every aggregator: 2 words each."""
     payouts: Mapping[str, bytes]
     """``payoutOf(a)`` for every account that money was ever due to: 1 word each."""
     committing: bytes

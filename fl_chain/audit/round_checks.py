@@ -12,11 +12,13 @@ from fl_chain.aggregation.derive import (
     decode_model_blob,
     model_header,
 )
+from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict
+from fl_chain.audit.list_checks import check_lists, is_available
 from fl_chain.audit.task_checks import failed, from_store_error, passed
 from fl_chain.errors import MalformedBlob, StoreError, ValueOutOfRange
-from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
+from fl_chain.protocol.cid import cid_from_digest, compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import ModelProposed
@@ -62,10 +64,15 @@ def audit_round(
     report, finding = check_report(manifest, history, proposal, base_model, evidence)
     findings.append(finding)
     aggregation = RoundAggregation(manifest, proposal.round, base_model)
-    findings += check_updates(aggregation, history, report, evidence)
+    submissions, made = check_lists(manifest, history, proposal, report, evidence)
+    findings += made
+    if submissions is not None:
+        is_doubted = any(finding.check == "exclusions" for finding in made)
+        findings += check_updates(aggregation, submissions, report, evidence, is_doubted=is_doubted)
     derived = None
     # Without every update the sum can't be re-executed; saying so once is enough.
-    if all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"):
+    is_whole = all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob")
+    if is_whole and submissions is not None:
         derived, finding = check_model(aggregation, proposal, base, findings[0].verdict)
         findings.append(finding)
     findings.append(check_model_blob(manifest, proposal, evidence))
@@ -84,7 +91,7 @@ def check_report(
 ) -> tuple[RoundReport | None, Finding]:
     """Check that the pinned report is the one on record, of this round and all its updates."""
     check, round_number = "report", proposal.round
-    size = compute_report_bytes(len(history.updates))
+    size = compute_report_bytes(history.num_updates)
     cid = cid_from_digest(proposal.report_cid_digest, size)
     try:
         data = evidence.fetch_blob(cid, size)
@@ -125,26 +132,48 @@ def check_report(
 
 def check_updates(
     aggregation: RoundAggregation,
-    history: RoundHistory,
+    submissions: list[Submission],
     report: RoundReport | None,
     evidence: Evidence,
+    *,
+    is_doubted: bool,
 ) -> list[Finding]:
     """Fetch every update on record, add it to the aggregation or exclude it, and compare.
 
-    One finding per problem; one PASS each for blobs and exclusions when there is none.
+    One finding per problem; one PASS each for blobs and exclusions when there is none, unless the
+    lists leave the exclusions in doubt.
     """
     round_number = aggregation.round_number
     findings: list[Finding] = []
-    num_verified = 0
-    for record in history.updates:
+    num_verified = num_claimed = 0
+    for submission in submissions:
+        claim = report.reason_of(submission.sequence) if report is not None else None
+        record, known = submission.record, submission.reason
+        if record is not None and known is None and aggregation.exclude_duplicate(record):
+            known = ExclusionReason.DUPLICATE
+        if record is None or known is not None:
+            assert known is not None  # noqa: S101 - or there is a record
+            aggregation.exclude_sequence(submission.sequence, known)
+            num_claimed += known == ExclusionReason.UNAVAILABLE
+            if report is not None and claim != known:
+                findings.append(
+                    failed(
+                        "exclusions",
+                        f"the report is wrong about update {submission.sequence}",
+                        known,
+                        claim or "included",
+                        round_number,
+                    )
+                )
+            continue
         cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
         cap = aggregation.fetch_bytes
-        claim = report.reason_of(record.sequence) if report is not None else None
         who = f"update {record.sequence} of {record.participant}"
         if claim == ExclusionReason.UNAVAILABLE:
             # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
             aggregation.exclude(record, claim)
-            if _is_available(cid, cap, evidence):
+            num_claimed += 1
+            if is_available(cid, cap, evidence):
                 detail = f"{who} was left out as unavailable and can be fetched now"
                 findings.append(
                     Finding(
@@ -169,22 +198,14 @@ def check_updates(
                 )
             )
     if not any(finding.check == "update_blob" for finding in findings):
-        num_claimed = len(history.updates) - num_verified
         claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
         detail = f"{num_verified} updates fetched and verified{claimed_too}"
         findings.append(passed("update_blob", detail, round_number))
-    if report is not None and not any(finding.check == "exclusions" for finding in findings):
+    is_doubted = is_doubted or any(finding.check == "exclusions" for finding in findings)
+    if report is not None and not is_doubted:
         detail = f"{len(report.included)} included, {len(report.excluded)} excluded, none missing"
         findings.append(passed("exclusions", detail, round_number))
     return findings
-
-
-def _is_available(cid: Cid, max_bytes: int, evidence: Evidence) -> bool:
-    try:
-        evidence.fetch_blob(cid, max_bytes)
-    except StoreError:
-        return False
-    return True
 
 
 def check_model(

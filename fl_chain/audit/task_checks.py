@@ -40,6 +40,7 @@ from fl_chain.protocol.records import (
     TaskCreated,
     TaskParameters,
     UpdateCommitted,
+    UpdatesListed,
     UpdateSubmitted,
 )
 from fl_chain.protocol.registry import Registry
@@ -52,6 +53,9 @@ from fl_chain.protocol.registry_records import (
     RegistryCreated,
 )
 from fl_chain.protocol.round import Task
+
+LISTING_PREFIX_BYTES = 28
+"""Bytes of a record hash that the ledger keeps of an aggregator's last list."""
 
 
 def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
@@ -169,10 +173,12 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     digests = [bytes(WORD_BYTES)] * (current.round + 1)
     digests[0] = task.parameters.genesis_digest
     last: dict[str, UpdateSubmitted] = {}
+    lists: dict[str, UpdatesListed] = {}
     for number, history in task.rounds.items():
         if history.finalized is not None:
             digests[number] = history.finalized.model_digest
         last.update({update.participant: update for update in history.updates})
+        lists.update({listed.aggregator: listed for listed in history.lists})
     recorded = dict(enumerate(state.model_digests))
     pairs += [(f"modelDigestOf({n})", d, recorded.get(n, b"")) for n, d in enumerate(digests)]
     for participant in sorted(state.participants):
@@ -185,6 +191,9 @@ def check_state(task: Task, state: LedgerState) -> Finding:
         expected = b"".join(encode_words(member))
         answer = state.aggregators.get(aggregator, b"")
         pairs.append((f"aggregatorOf({aggregator})", expected, answer))
+        expected = _listing_words(lists.get(aggregator))
+        answer = state.listings.get(aggregator, b"")
+        pairs.append((f"listingOf({aggregator})", expected, answer))
     for account, amount in task.committee.payouts.items():
         answer = state.payouts.get(account, b"")
         pairs.append((f"payoutOf({account})", _word(amount), answer))
@@ -206,6 +215,13 @@ def _participant_words(
         sequence, proof = latest.sequence, compute_record_hash(latest)
     prefix = proof[:RECORD_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
     return _word(is_admitted) + _word(latest.round) + _word(sequence) + prefix
+
+
+def _listing_words(listed: UpdatesListed | None) -> bytes:
+    if listed is None:
+        return bytes(2 * WORD_BYTES)
+    record = compute_record_hash(listed)[:LISTING_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
+    return _word(listed.round) + record
 
 
 def _word(value: int) -> bytes:

@@ -24,6 +24,8 @@ from fl_chain.chain.answers import (
 from fl_chain.errors import ChainUnreachable, LedgerError, UsageError, WrongChain
 from fl_chain.protocol.logs import Log
 
+MOST_CALLS = 500
+"""Calls of one request; nodes refuse larger ones, Geth from 1,001 on, others by their bytes."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HINT = "start one with: fl-chain devnet up, or name another with --rpc"
 
@@ -92,7 +94,7 @@ class ChainConnection:
         return self.batch([(method, params)])[0]
 
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Return the results of several calls made in one request; the first error is raised."""
+        """Return the results of several calls; the first error is raised."""
         answers = self.try_batch(calls)
         for answer in answers:
             if isinstance(answer, RpcError):
@@ -100,7 +102,14 @@ class ChainConnection:
         return answers
 
     def try_batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Return result or RpcError of each call."""
+        """Return result or RpcError of each call, made in order and in few requests."""
+        return [
+            answer
+            for first in range(0, len(calls), MOST_CALLS)
+            for answer in self._request(calls[first : first + MOST_CALLS])
+        ]
+
+    def _request(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         try:
             with self._lock:  # a provider's session is not meant for two threads at once
                 if len(calls) == 1:

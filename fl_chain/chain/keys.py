@@ -13,16 +13,10 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_keys.datatypes import Signature as Signed
-from eth_keys.exceptions import BadSignature
 from eth_typing import Hash32
-from eth_utils.exceptions import ValidationError
 
 from fl_chain.errors import KeyFileError
 from fl_chain.protocol.attestation import Signature
-
-HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
-"""Half of the order of secp256k1."""
 
 SCRYPT_ROUNDS = 2**17
 """Cost for passwords that people choose, about half a second."""
@@ -126,17 +120,3 @@ def sign_hash(account: LocalAccount, signing_hash: bytes) -> Signature:
     signed = account.unsafe_sign_hash(Hash32(signing_hash))
     parity = (signed.v - 27) << 255
     return Signature(signed.r.to_bytes(32), (signed.s | parity).to_bytes(32))
-
-
-def recover_signer(signing_hash: bytes, signature: Signature) -> str:
-    """Return the address that signed 32 bytes; empty if the signature is none."""
-    vs = int.from_bytes(signature.vs)
-    s = vs & (2**255 - 1)
-    if s > HALF_ORDER:  # the other of two forms of one signature, which the contract refuses
-        return ""
-    try:
-        parts = Signed(vrs=(vs >> 255, int.from_bytes(signature.r), s))
-        key = parts.recover_public_key_from_msg_hash(signing_hash)
-    except (BadSignature, ValidationError):
-        return ""
-    return key.to_address()

@@ -16,7 +16,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from fl_chain.chain.keys import recover_signer, sign_hash
+from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.memory_disputes import carry_out_dispute
 from fl_chain.chain.memory_registry import MemoryRegistry
@@ -32,10 +32,12 @@ from fl_chain.protocol.actions import (
     ClaimPayout,
     CommitUpdate,
     ConcludeDispute,
+    DecideListedUpdate,
     DecideUpdate,
     DepositBond,
     Finalize,
     LedgerAction,
+    ListUpdates,
     Pause,
     Propose,
     ProveEquivocation,
@@ -78,10 +80,12 @@ from fl_chain.protocol.records import (
     TaskPaused,
     TaskStopped,
     UpdateCommitted,
+    UpdatesListed,
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.signed_update import compute_update_message
+from fl_chain.protocol.signers import recover_signer
 
 CHAIN_ID = 31337
 
@@ -157,8 +161,7 @@ class MemoryChain:
         task = self.task
         match action:
             case SubmitUpdate():
-                if task.parameters.commit_seconds:
-                    refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
+                self._require_no_commitments()
                 return [self._submit(sender, action, now)]
             case SubmitBatch():
                 return self._submit_batch(action, now)
@@ -168,6 +171,12 @@ class MemoryChain:
             case RevealUpdate():
                 self._check_reveal(sender, action, now)
                 return [self._submit(sender, action, now)]
+            case ListUpdates():
+                self._require_no_commitments()
+                task.check_list(sender, action.round, action.count, now)
+                _require_digests(action.digest, action.cid_digest)
+                first, digests = task.current.num_updates, (action.digest, action.cid_digest)
+                return [UpdatesListed(action.round, sender, first, action.count, *digests, now)]
             case Propose():
                 return self._propose(sender, action, now)
             case Attest():
@@ -182,10 +191,11 @@ class MemoryChain:
                 | SelectPart()
                 | SplitPart()
                 | DecideUpdate()
+                | DecideListedUpdate()
                 | ConcludeDispute()
                 | ProveOmission()
             ):
-                return carry_out_dispute(task, sender, action, now)
+                return carry_out_dispute(task, sender, action, now, self._recover)
             case DepositBond():
                 return [BondDeposited(sender, action.wei, now)]
             case WithdrawBond():
@@ -214,6 +224,7 @@ class MemoryChain:
             case Remove(participant=participant):
                 if participant not in task.admitted:
                     refuse("NotAdmitted", f"{participant} is not admitted")
+                task.check_thawed(now)
                 if self.registry.state.is_enrolled(participant):
                     refuse("StillEnrolled", f"{participant} is enrolled")
                 if participant in self.registry.state.successors:
@@ -222,6 +233,7 @@ class MemoryChain:
             case Succeed(participant=participant):
                 if participant not in task.admitted:
                     refuse("NotAdmitted", f"{participant} is not admitted")
+                task.check_thawed(now)
                 successor = self.registry.state.successors.get(participant)
                 if successor is None:
                     refuse("NoSuccessor", f"{participant} has no successor")
@@ -229,13 +241,12 @@ class MemoryChain:
 
     def _submit_batch(self, action: SubmitBatch, now: int) -> list[LedgerRecord]:
         task, number = self.task, action.round
-        if task.parameters.commit_seconds:
-            refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
+        self._require_no_commitments()
         task.check_round(number, Action.SUBMIT, now)
         entered: list[UpdateSubmitted] = []
         for update in action.updates:
             sequence = task.current.num_updates + len(entered)
-            if sequence == task.parameters.target_updates:
+            if sequence == task.closing_updates:
                 break
             what = (update.digest, update.cid_digest, update.weight)
             signer = self._recover(compute_update_message(number, *what), update.signature)
@@ -358,6 +369,7 @@ class MemoryChain:
         return RoundOpened(current.round + 1, base_round, max(now, current.paused_until), now)
 
     def _admit(self, participants: tuple[str, ...], now: int) -> list[LedgerRecord]:
+        self.task.check_thawed(now)
         records: list[LedgerRecord] = []
         registry, admitted = self.registry.state, set(self.task.admitted)
         lines = {registry.origin(participant) for participant in admitted}
@@ -371,7 +383,12 @@ class MemoryChain:
             admitted.add(participant)
             lines.add(registry.origin(participant))
             records.append(ParticipantAdmitted(participant, now))
+        self.task.check_room(len(admitted))
         return records
+
+    def _require_no_commitments(self) -> None:
+        if self.task.parameters.commit_seconds:
+            refuse("CommitmentsRequired", "an update is revealed, after a commitment to it")
 
     def _require_coordinator(self, sender: str) -> None:
         if sender != self.task.coordinator:

@@ -5,18 +5,23 @@ It looks at openings, records and claims as contracts/ledger/Disputes.sol does, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fl_chain.protocol.actions import (
     AnswerHeader,
     AnswerStatus,
     AnswerValue,
     Challenge,
     ConcludeDispute,
+    DecideListedUpdate,
     DecideUpdate,
+    ListRecord,
     ProveOmission,
     SelectPart,
     SplitPart,
     UpdateRecord,
 )
+from fl_chain.protocol.attestation import Signature
 from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.dispute import Stage, check_move, hash_parts
 from fl_chain.protocol.opening import Opening, verify_opening
@@ -26,6 +31,7 @@ from fl_chain.protocol.places import (
     LANE_BYTES,
     VALUE_BYTES,
     Place,
+    locate_entry,
     locate_header,
     locate_lane,
     locate_status,
@@ -41,11 +47,14 @@ from fl_chain.protocol.records import (
     ProposalChallenged,
     ProposalRejected,
     Question,
+    UpdatesListed,
     UpdateSubmitted,
     ValueAnswered,
 )
 from fl_chain.protocol.report import STATUSES
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.signed_update import compute_update_message
+from fl_chain.protocol.update_list import ENTRY_BYTES, ListEntry, decode_entry
 
 DisputeAction = (
     Challenge
@@ -55,13 +64,18 @@ DisputeAction = (
     | SelectPart
     | SplitPart
     | DecideUpdate
+    | DecideListedUpdate
     | ConcludeDispute
     | ProveOmission
 )
 
 
+Recover = Callable[[bytes, Signature], str]
+"""Returns who signed a message for the ledger, empty if nobody did."""
+
+
 def carry_out_dispute(
-    task: Task, sender: str, action: DisputeAction, now: int
+    task: Task, sender: str, action: DisputeAction, now: int, recover: Recover
 ) -> list[LedgerRecord]:
     """Return what a move emits.
 
@@ -70,14 +84,15 @@ def carry_out_dispute(
     InvalidTransition
         With the contract's custom error.
     """
-    return _Move(task, sender, now).carry_out(action)
+    return _Move(task, sender, now, recover).carry_out(action)
 
 
 class _Move:
     """One move of somebody at some time."""
 
-    def __init__(self, task: Task, sender: str, now: int) -> None:
+    def __init__(self, task: Task, sender: str, now: int, recover: Recover) -> None:
         self.task = task
+        self.recover = recover
         self.dispute = task.dispute
         self.sender = sender
         self.now = now
@@ -111,6 +126,8 @@ class _Move:
                 return [PartSplit(action.round, action.parts, self.now)]
             case DecideUpdate():
                 return self._decide(action)
+            case DecideListedUpdate():
+                return self._decide_listed(action)
 
     def _challenge(self, action: Challenge) -> list[LedgerRecord]:
         task, bond = self.task, self.task.parameters.bond
@@ -147,15 +164,55 @@ class _Move:
         dispute, record = self.dispute, action.record
         check_move(dispute, Stage.SINGLE, Question.VALUE, self.now)
         self._require_record(action.round, dispute.first, record)
-        truth = Contribution(0, 0)
+        truth: Contribution | None = Contribution(0, 0)
         if self._status(dispute.first, action.report) == 0:
-            place = locate_lane(self.task.parameters, dispute.position)
-            _require(record.digest, place, action.update)
-            lane = _read(action.update.chunk, place.offset, LANE_BYTES)
-            truth = Contribution(record.weight, record.weight * lane)
-        if truth == dispute.claim:
+            truth = self._contribution(record.weight, record.digest, action.update)
+        return self._compare(truth)
+
+    def _decide_listed(self, action: DecideListedUpdate) -> list[LedgerRecord]:
+        check_move(self.dispute, Stage.SINGLE, Question.VALUE, self.now)
+        sequence = self.dispute.first
+        data = self._require_entry(action.round, sequence, action.list, action.entry)
+        truth: Contribution | None = Contribution(0, 0)
+        if self._status(sequence, action.report) == 0:
+            truth = None
+            entry = decode_entry(data)
+            if entry is not None and self._is_genuine(action.round, entry):
+                update = entry.update
+                truth = self._contribution(update.weight, update.digest, action.update)
+        return self._compare(truth)
+
+    def _compare(self, truth: Contribution | None) -> list[LedgerRecord]:
+        """Decide by what an update contributes; None is nothing that could be included."""
+        if truth == self.dispute.claim:
             return self._fail(Fault.FALSE_CHALLENGE)
-        return self._reject(Fault.WRONG_MODEL, dispute.challenger)
+        return self._reject(Fault.WRONG_MODEL, self.dispute.challenger)
+
+    def _contribution(self, weight: int, digest: bytes, opening: Opening) -> Contribution:
+        place = locate_lane(self.task.parameters, self.dispute.position)
+        _require(digest, place, opening)
+        return Contribution(weight, weight * _read(opening.chunk, place.offset, LANE_BYTES))
+
+    def _require_entry(
+        self, round_number: int, sequence: int, record: ListRecord, opening: Opening
+    ) -> bytes:
+        lists = self.task.rounds[round_number].lists
+        what = (record.digest, record.cid_digest, record.timestamp)
+        listed = UpdatesListed(round_number, record.aggregator, record.first, record.count, *what)
+        position = sequence - record.first
+        if listed not in lists or not 0 <= position < record.count:
+            refuse("UnknownList", f"update {sequence} is in no such list")
+        place = locate_entry(record.count, position)
+        _require(record.digest, place, opening)
+        return opening.chunk[place.offset : place.offset + ENTRY_BYTES]
+
+    def _is_genuine(self, round_number: int, entry: ListEntry) -> bool:
+        update = entry.update
+        what = (update.digest, update.cid_digest, update.weight)
+        if not 1 <= update.weight <= self.task.parameters.max_weight or not all(map(any, what[:2])):
+            return False
+        signer = self.recover(compute_update_message(round_number, *what), update.signature)
+        return signer == entry.participant and signer in self.task.admitted
 
     def _conclude(self) -> list[LedgerRecord]:
         if self.now <= self.dispute.until:
@@ -196,7 +253,7 @@ class _Move:
             record.weight,
             record.timestamp,
         )
-        if updates[sequence] != submitted:
+        if submitted not in updates:
             refuse("UnknownRecord", f"update {sequence} is another one")
 
     def _status(self, sequence: int, opening: Opening) -> int:

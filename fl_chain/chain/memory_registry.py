@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 
-from fl_chain.chain.keys import recover_signer
 from fl_chain.errors import InvalidTransition, TransactionRejected
 from fl_chain.protocol.actions import (
     ClaimBond,
@@ -37,6 +36,7 @@ from fl_chain.protocol.registry_records import (
     ParticipantRotated,
     RegistryCreated,
 )
+from fl_chain.protocol.signers import recover_signer
 
 CHAIN_ID = 31337
 ADDRESS = "0x" + "ee" * 20

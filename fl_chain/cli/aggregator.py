@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -28,6 +29,11 @@ def aggregator() -> None:
 @aggregator.command("run")
 @task_option
 @key_options
+@click.option(
+    "--intake-port",
+    type=click.IntRange(0, 65535),
+    help="Take signed updates on this port, 0 for any, and list them; for tasks with lists.",
+)
 @patience_option
 @click.option("--cheat", type=click.Choice(CHEATS), hidden=True)  # fl-chain demo run --cheat
 @click.option(
@@ -42,6 +48,7 @@ def run(
     task: str,
     key: str,
     password_file: Path | None,
+    intake_port: int | None,
     patience: float,
     cheat: str | None,
     outbox: Path,
@@ -55,19 +62,27 @@ def run(
 
     \b
     fl-chain aggregator run --task 0x... --key coordinator
+
+    In a task with lists it records what participants hand in to it as one list in each round, and
+    pays for that. It listens on this machine alone: put a proxy with TLS in front of it for others.
+
+    
+    fl-chain aggregator run --task 0x... --key coordinator --intake-port 7401
+    fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7401
     """
     from fl_chain.roles.cheats import make_aggregator
+    from fl_chain.roles.follower import TaskFollower
+    from fl_chain.roles.intake import Intake
 
+    progress = print_progress(as_json)
     services = settings.services(rpc, ipfs)
     account = settings.open_key(services, key, password_file)
     with services.open_journal(task, account) as journal, services.open_store() as store:
         ledger = services.open_ledger(task, account, journal)
-        make_aggregator(
-            cheat,
-            outbox,
-            ledger,
-            store,
-            journal,
-            progress=print_progress(as_json),
-            patience_seconds=patience,
-        ).run()
+        options = {"progress": progress, "patience_seconds": patience}
+        with ExitStack() as stack:
+            if intake_port is not None:
+                follower = TaskFollower(services.open_ledger(task), store)
+                options["intake"] = intake = Intake(follower, is_for_lists=True)
+                stack.enter_context(intake.served(intake_port, progress))
+            make_aggregator(cheat, outbox, ledger, store, journal, **options).run()

@@ -63,6 +63,11 @@ def demo() -> None:
     is_flag=True,
     help="Let participants commit to their updates before anybody shows one.",
 )
+@click.option(
+    "--lists",
+    is_flag=True,
+    help="Let the first aggregator list the updates, one record for all of them.",
+)
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
 @click.pass_obj
@@ -77,6 +82,7 @@ def run(
     is_relayed: bool,
     cheat: str | None,
     commit_reveal: bool,
+    lists: bool,
     keep: bool,
     stop: bool,
 ) -> int:
@@ -90,6 +96,7 @@ def run(
     fl-chain demo run --data digits --relay
     fl-chain demo run --data digits --cheat wrong-model
     fl-chain demo run --data digits --commit-reveal
+    fl-chain demo run --data digits --lists --rounds 3
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -102,7 +109,9 @@ def run(
     if cheat and aggregators < 2:
         raise UsageError("an aggregator that cheats needs another one to go on", "--aggregators 2")
     size = (participants, rounds, data, model, devnet, aggregators)
-    options = DemoOptions(state, *size, is_relayed, cheat or "", commit_reveal)
+    if lists and (is_relayed or commit_reveal):
+        raise UsageError("updates go into lists, through a relay, or behind commitments: one way")
+    options = DemoOptions(state, *size, is_relayed, cheat or "", commit_reveal, lists)
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:

@@ -19,7 +19,7 @@ LOOK_SECONDS = 2.0
 """How long an IPFS node may look for a manifest: a table does without it before people do."""
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
 ROUNDS_OPTIONAL = ("committed", "proposer", "report", "base_round", "rejected")
-UPDATES_OPTIONAL = ("cid_digest", "cid")
+UPDATES_OPTIONAL = ("cid_digest", "cid", "listed_by", "reason")
 
 
 @click.group()
@@ -54,9 +54,10 @@ def tasks(settings: Settings, rpc: str | None, ipfs: str | None, as_json: bool) 
 def updates(
     settings: Settings, task: str, rpc: str | None, ipfs: str | None, as_json: bool
 ) -> None:
-    """List every submitted update of a task.
+    """List every update of a task that is on record, by itself or in a list.
 
-    The CIDs take the manifest from IPFS; without it, that column stays empty.
+    The CIDs take the manifest from IPFS; without it, that column stays empty. So does what is known
+    of a listed update if the list cannot be had.
     """
     from fl_chain.roles.history import list_updates
 

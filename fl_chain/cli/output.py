@@ -78,6 +78,7 @@ _SENTENCES = {
         "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
     ),
     "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
+    "listed": "round {round}: {updates} {updates:update} listed, {gas} gas",
     "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",
     "resumed": "round {round}: what was sent before the restart is on chain",
     "revoked": "{participants} {participants:participant} revoked for good, {gas} gas",

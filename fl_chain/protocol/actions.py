@@ -29,6 +29,16 @@ class SubmitBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ListUpdates:
+    """An aggregator records a list of signed updates of the current round."""
+
+    round: int
+    count: int
+    digest: bytes
+    cid_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Propose:
     """An aggregator whose turn has come proposes the model of the current round."""
 
@@ -130,6 +140,30 @@ class DecideUpdate:
 
     round: int
     record: UpdateRecord
+    report: Opening
+    update: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class ListRecord:
+    """What the ledger recorded of a list, round aside."""
+
+    aggregator: str
+    first: int
+    count: int
+    digest: bytes
+    cid_digest: bytes
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecideListedUpdate:
+    """Anybody decides a dispute by the one update that is left, if it is in a list."""
+
+    round: int
+    list: ListRecord
+    entry: Opening
+    """The chunk of the list with the update's entry."""
     report: Opening
     update: Opening
 
@@ -289,6 +323,7 @@ class SetEncryptionKey:
 LedgerAction = (
     SubmitUpdate
     | SubmitBatch
+    | ListUpdates
     | Propose
     | Attest
     | ProveEquivocation
@@ -299,6 +334,7 @@ LedgerAction = (
     | SelectPart
     | SplitPart
     | DecideUpdate
+    | DecideListedUpdate
     | ConcludeDispute
     | ProveOmission
     | DepositBond

@@ -35,9 +35,11 @@ class CommittingTask:
         return not parameters.commit_seconds or self.num_committed >= parameters.min_updates
 
     @property
-    def closing_updates(self) -> int:
-        """How many updates close collection before its time."""
+    def closing_updates(self) -> int | None:
+        """How many updates close collection before its time; None if none do."""
         parameters = self.parameters
+        if parameters.list_seconds:
+            return None
         return self.num_committed if parameters.commit_seconds else parameters.target_updates
 
     @property

@@ -31,6 +31,8 @@ MANIFEST: Final = "manifest"
 RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
 ADMISSION_MODES: Final = ("coordinator", "open")
+_MAY_BE_ZERO: Final = ("challenge_seconds", "commit_seconds", "list_seconds")
+"""Round parameters without which a task does without something."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
@@ -63,6 +65,8 @@ class RoundParameters:
     challenge_seconds: int = 0
     commit_seconds: int = 0
     """Time to commit, before updates are revealed; 0 where they are submitted at once."""
+    list_seconds: int = 0
+    """Time in which aggregators may list updates; 0 if there are no lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +182,23 @@ class Manifest:
     def _check_rounds(self) -> None:
         rounds, encoding = self.rounds, self.encoding
         for entry in fields(rounds):
-            smallest = 0 if entry.name in ("challenge_seconds", "commit_seconds") else 1
+            smallest = 0 if entry.name in _MAY_BE_ZERO else 1
             value = getattr(rounds, entry.name)
             _require(smallest <= value < 2**32, f"{entry.name} is {smallest} to 2^32 - 1")
         _require(rounds.min_updates <= rounds.target_updates, "min_updates <= target_updates")
+        _require(
+            rounds.list_seconds < rounds.collect_seconds,
+            "list_seconds < collect_seconds: whoever a list leaves out needs time to submit",
+        )
+        _require(
+            rounds.list_seconds == 0 or rounds.commit_seconds == 0,
+            "list_seconds or commit_seconds is 0: nobody lists commitments",
+        )
+        _require(
+            rounds.list_seconds == 0
+            or (len(self.committee.aggregators) + 1) * rounds.target_updates <= MAX_UPDATES,
+            f"with lists, (aggregators + 1) * target_updates is at most {MAX_UPDATES}",
+        )
         _require(
             rounds.target_updates <= MAX_UPDATES,
             f"target_updates is at most {MAX_UPDATES}, what a report has room for",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fl_chain.protocol.constants import CHUNK_BYTES
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.report import REPORT_HEADER_BYTES
+from fl_chain.protocol.update_list import ENTRY_BYTES, LIST_HEADER_BYTES, compute_list_bytes
 
 VALUE_BYTES = 4
 LANE_BYTES = 2
@@ -49,6 +50,17 @@ def locate_status(num_updates: int, sequence: int) -> Place:
     Place(chunk=2, num_chunks=3, offset=0, length=1)
     """
     return _place(REPORT_HEADER_BYTES + sequence, REPORT_HEADER_BYTES + num_updates)
+
+
+def locate_entry(count: int, position: int) -> Place:
+    """Return where entry ``position`` of a list of ``count`` updates stands.
+
+    Examples
+    --------
+    >>> locate_entry(6, 5)
+    Place(chunk=2, num_chunks=3, offset=256, length=512)
+    """
+    return _place(LIST_HEADER_BYTES + ENTRY_BYTES * position, compute_list_bytes(count))
 
 
 def locate_header(parameters: TaskParameters, chunk: int) -> Place:

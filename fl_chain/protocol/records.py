@@ -96,6 +96,8 @@ class TaskParameters:
     """Time to commit, before updates are revealed; 0 where they are submitted at once."""
     is_open: Bool
     """Whether anybody may admit enrolled participants; otherwise only the coordinator."""
+    list_seconds: Uint32
+    """Time in which aggregators may list updates; 0 if there are no lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,21 @@ class UpdateSubmitted:
     digest: Bytes32
     cid_digest: Bytes32
     weight: Uint32
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesListed:
+    """An aggregator recorded a list of signed updates."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    aggregator: Address
+    first: Uint32
+    """Sequence number of the first entry; the others follow."""
+    count: Uint32
+    digest: Bytes32
+    cid_digest: Bytes32
     timestamp: Uint40
 
 
@@ -369,6 +386,7 @@ LedgerRecord = (
     | PayoutClaimed
     | RoundOpened
     | UpdateSubmitted
+    | UpdatesListed
     | ModelProposed
     | ModelAttested
     | ProposalRejected

@@ -31,7 +31,11 @@ INCLUDED: Final = 0
 
 
 class ExclusionReason(StrEnum):
-    """Why an update is left out, in the order of the checks; the first that applies is given."""
+    """Why an update is left out; the first that applies is given.
+
+    Where there are lists, 7 and 8 are asked first, before the content is fetched, and 9 once it is
+    there; then, as everywhere, 2 to 6 in their order.
+    """
 
     UNAVAILABLE = "unavailable"
     """Status 1: no IPFS node served content of the CID on record in time."""
@@ -45,10 +49,17 @@ class ExclusionReason(StrEnum):
     """Status 5: the blob names another kind, task, round, participant, base model or layout."""
     OUT_OF_RANGE = "out_of_range"
     """Status 6: a lane's magnitude exceeds the task's max_abs."""
+    UNSIGNED = "unsigned"
+    """Status 7: the entry of a list could not be recorded by itself: not signed by the participant
+    that it names, a weight out of range, a digest of zero, or padding that is not."""
+    NOT_ADMITTED = "not_admitted"
+    """Status 8: in a task with lists, the participant is not admitted when collection is over."""
+    DUPLICATE = "duplicate"
+    """Status 9: an update of the same participant, with a lower sequence number, was there."""
 
     @property
     def status(self) -> int:
-        """The byte that stands for this reason in a report, 1 to 6."""
+        """The byte that stands for this reason in a report, 1 to 9."""
         return STATUSES.index(self)
 
 
@@ -71,7 +82,7 @@ class RoundReport:
     total_weight: int
     """Sum of the included updates' weights, 0 to 2^53 - 1."""
     statuses: bytes
-    """Byte i is the status, 0 to 6, of the update with sequence number i; 1 to 2^24 of them."""
+    """Byte i is the status, 0 to 9, of the update with sequence number i; 1 to 2^24 of them."""
 
     @property
     def included(self) -> tuple[int, ...]:
@@ -100,7 +111,7 @@ def encode_report(report: RoundReport) -> bytes:
     Raises
     ------
     MalformedBlob
-        No status, more than 2^24, or one above 6.
+        No status, more than 2^24, or one above 9.
     """
     count = len(report.statuses)
     if not 0 < count <= MAX_UPDATES:

@@ -15,6 +15,7 @@ from fl_chain.protocol.committee import FOR_GOOD, NOBODY, Committee, refuse
 from fl_chain.protocol.committing import CommittingTask
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.disputing import ANYBODY, DisputingTask
+from fl_chain.protocol.listing import ListingTask
 from fl_chain.protocol.phases import EXPECTED_PHASE, TRANSITIONS, Action, Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -41,13 +42,14 @@ from fl_chain.protocol.records import (
     TaskPaused,
     TaskStopped,
     UpdateCommitted,
+    UpdatesListed,
     UpdateSubmitted,
     ValueAnswered,
 )
 from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
 
-class Task(CommittingTask, DisputingTask):
+class Task(CommittingTask, ListingTask, DisputingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -171,6 +173,8 @@ class Task(CommittingTask, DisputingTask):
                 self._apply_submitted(record)
             case UpdateCommitted():
                 self._apply_committed(record)
+            case UpdatesListed():
+                self._apply_listed(record)
             case ModelProposed():
                 self._apply_proposed(record)
             case ModelAttested():
@@ -190,7 +194,9 @@ class Task(CommittingTask, DisputingTask):
             case TaskStopped():
                 self._apply_stopped(record)
             case ParticipantAdmitted() | ParticipantRemoved() | ParticipantSucceeded():
+                self.check_thawed(record.timestamp)
                 self.admissions.apply(record)
+                self.check_room(len(self.admitted))
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
@@ -367,6 +373,8 @@ class Task(CommittingTask, DisputingTask):
             refuse("ZeroDigest", f"the proposal of round {record.round} has a zero digest")
         self.committee.attest(record.proposer, record.round, record.timestamp, result)
         self.rounds[record.round].proposal = record
+        if self.has_lists:
+            self.rounds[record.round].members = frozenset(self.admitted)
         self.proposal = Proposal(
             record.round, record.proposer, record.timestamp, 1, 0, record.report_digest
         )

@@ -12,6 +12,7 @@ from fl_chain.protocol.records import (
     RoundFinalized,
     RoundOpened,
     UpdateCommitted,
+    UpdatesListed,
     UpdateSubmitted,
 )
 
@@ -66,6 +67,11 @@ class RoundHistory:
 
     opened: RoundOpened
     updates: list[UpdateSubmitted] = field(default_factory=list)
+    """Those that have a record of their own."""
+    lists: list[UpdatesListed] = field(default_factory=list)
+    members: frozenset[str] = frozenset()
+    """Who was admitted as a model was proposed, in a task with lists; nobody is admitted or removed
+    from the end of collection on."""
     proposal: ModelProposed | None = None
     """The one that stands or became final."""
     attestations: list[ModelAttested] = field(default_factory=list)
@@ -74,3 +80,8 @@ class RoundHistory:
     finalized: RoundFinalized | None = None
     aborted: RoundAborted | None = None
     commitments: list[UpdateCommitted] = field(default_factory=list)
+
+    @property
+    def num_updates(self) -> int:
+        """Updates on record, those in lists included."""
+        return len(self.updates) + sum(listed.count for listed in self.lists)

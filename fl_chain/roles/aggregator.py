@@ -22,7 +22,9 @@ from fl_chain.roles.attestations import Attester
 from fl_chain.roles.defence import Defender
 from fl_chain.roles.examination import Examination
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.intake import Intake
 from fl_chain.roles.journal import Journal
+from fl_chain.roles.lister import LOOK_SECONDS, Lister
 from fl_chain.roles.liveness import (
     LOST_RACES,
     WaitReporter,
@@ -49,6 +51,8 @@ class AggregatorRole:
         The aggregator's IPFS node.
     journal
         Remembers across restarts what was attested to; None forgets it.
+    intake
+        Signed updates that this aggregator lists; None if it lists none.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class AggregatorRole:
         store: ContentStore,
         journal: Journal | None = None,
         *,
+        intake: Intake | None = None,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
     ) -> None:
@@ -69,6 +74,9 @@ class AggregatorRole:
         self._attester = Attester(
             self.follower, store, self._examination, journal, progress, patience_seconds
         )
+        self._lister: Lister | None = None
+        if intake is not None:
+            self._lister = Lister(intake, self.follower, store, progress, patience_seconds)
         self.defender = Defender(self.follower, store, progress, patience_seconds)
         self._gave_up_in = 0
         self._wait_reporter = WaitReporter(progress)
@@ -114,7 +122,7 @@ class AggregatorRole:
             return True
         match phase:
             case Phase.COLLECTING:
-                return self._examination.look()
+                return self._list() or self._examination.look()
             case Phase.AGGREGATING:
                 self._examination.look()
                 return self._is_my_turn() and self._propose()
@@ -122,6 +130,9 @@ class AggregatorRole:
                 return self._defend(phase) or self._attest()
             case _:
                 return False
+
+    def _list(self) -> bool:
+        return self._lister is not None and self._has_standing() and self._lister.work()
 
     def _defend(self, phase: Phase) -> bool:
         is_mine = self.follower.task.proposal.proposer == self._ledger.sender
@@ -156,12 +167,15 @@ class AggregatorRole:
         member = committee.member(self._ledger.sender)
         return 0 if member.barred_in else max(0, committee.required_bond - member.bond)
 
-    def _is_my_turn(self) -> bool:
+    def _has_standing(self) -> bool:
         committee, task = self.follower.task.committee, self.follower.task
-        member, number = committee.member(self._ledger.sender), task.current.round
-        is_barred = member.barred_in in (number, FOR_GOOD)
-        has_standing = not is_barred and member.bond >= committee.required_bond
-        return has_standing and self.follower.now >= self._turn_at(number)
+        member = committee.member(self._ledger.sender)
+        is_barred = member.barred_in in (task.current.round, FOR_GOOD)
+        return not is_barred and member.bond >= committee.required_bond
+
+    def _is_my_turn(self) -> bool:
+        turn = self._turn_at(self.follower.task.current.round)
+        return self._has_standing() and self.follower.now >= turn
 
     def _turn_at(self, round_number: int) -> int:
         task = self.follower.task
@@ -172,8 +186,7 @@ class AggregatorRole:
         task = self.follower.task
         until = self._turn_at(task.current.round) + task.parameters.aggregate_seconds // 2
         if self.follower.now >= until:
-            for record in self._examination.pending():
-                self._examination.give_up_on(record)
+            self._examination.give_up_on(self._examination.missing())
 
     def _propose(self) -> bool:
         """Derive, pin and propose; return whether a proposal was made."""
@@ -247,7 +260,8 @@ class AggregatorRole:
             times.append(self._turn_at(self.follower.task.current.round))
         ahead = [time - self.follower.now for time in times if time is not None]
         waits = [seconds for seconds in ahead if seconds > 0] or ([0.02] if ahead else [])
-        return min([HEARTBEAT_SECONDS, *waits])
+        is_listing = self._lister is not None and self.follower.phase == Phase.COLLECTING
+        return min([LOOK_SECONDS if is_listing else HEARTBEAT_SECONDS, *waits])
 
     def _patiently(self, action: Any) -> Any:
         return with_patience(action, self._patience_seconds, self._progress)

@@ -159,9 +159,8 @@ class Attester:
         claimed = self._fetch_claims(proposal)
         if claimed is None:
             return None
-        for record in self._examination.pending():
-            if record.sequence in claimed:
-                self._examination.give_up_on(record)
+        if claimed.intersection(self._examination.pending()):
+            self._examination.give_up_on(claimed)
         aggregation = self._examination.aggregation
         if aggregation is None or self._examination.pending():
             return None

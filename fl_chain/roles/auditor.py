@@ -173,6 +173,7 @@ def _read_state(
             *(_view(address, "modelDigestOf", number) for number in rounds),
             *(_view(address, "participantOf", participant) for participant in participants),
             *(_view(address, "aggregatorOf", aggregator) for aggregator in aggregators),
+            *(_view(address, "listingOf", aggregator) for aggregator in aggregators),
             *(_view(address, "payoutOf", account) for account in accounts),
             _view(address, "committing"),
             ("eth_blockNumber", []),
@@ -190,6 +191,7 @@ def _read_state(
         model_digests=list(islice(answers, len(rounds))),
         participants=dict(zip(participants, answers, strict=False)),
         aggregators=dict(zip(aggregators, answers, strict=False)),
+        listings=dict(zip(aggregators, answers, strict=False)),
         payouts=dict(zip(accounts, answers, strict=False)),
         committing=next(answers),
     )

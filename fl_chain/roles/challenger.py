@@ -28,7 +28,6 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.places import VALUE_BYTES
 from fl_chain.protocol.records import ModelProposed, Question
 from fl_chain.protocol.report import (
-    INCLUDED,
     REPORT_HEADER_BYTES,
     STATUSES,
     compute_report_bytes,
@@ -161,7 +160,7 @@ class ChallengerRole:
 
     def _find_flaw(self) -> Flaw | None:
         self._contributions = []
-        report, num_updates = self._witness.fetch_report(), len(self._witness.updates)
+        report, num_updates = self._witness.fetch_report(), self._witness.num_updates
         if len(report) > compute_report_bytes(num_updates):
             chunk = find_unopenable_chunk(compute_report_bytes(num_updates), len(report))
             # The header is in no question: if it alone cannot be opened, the committee decides.
@@ -184,8 +183,9 @@ class ChallengerRole:
         """Return the first value that does not follow from the included updates."""
         encoding = self.follower.manifest.encoding
         total = WeightedSum(len(proposed))
-        for record, status in zip(self._witness.updates, statuses, strict=True):
-            if status == INCLUDED:
+        for submission, status in zip(self._witness.submissions, statuses, strict=True):
+            record = self._witness.counted(submission, status)
+            if record is not None:
                 total.add(self._witness.fetch_lanes(record), record.weight)
         bits = encoding.fraction_bits, encoding.model_fraction_bits
         try:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from fl_chain.errors import TransactionRejected
+from fl_chain.errors import StoreError, TransactionRejected
 from fl_chain.protocol.actions import (
     AnswerHeader,
     AnswerStatus,
     AnswerValue,
+    DecideListedUpdate,
     DecideUpdate,
     LedgerAction,
     SplitPart,
@@ -82,7 +84,7 @@ class Defender:
             case Stage.ASKED, _:
                 base = witness.open_base_value(position)
                 proposed = witness.open_proposed_value(position)
-                whole = UpdateRange(0, len(witness.updates))
+                whole = UpdateRange(0, witness.num_updates)
                 return AnswerValue(number, base, proposed, self._claim(whole, position))
             case Stage.SELECTED, _:
                 return SplitPart(number, self._claim(dispute.updates, position))
@@ -113,12 +115,21 @@ class Defender:
 
 def decide_update(
     witness: Witness, round_number: int, sequence: int, position: int
-) -> DecideUpdate:
+) -> DecideUpdate | DecideListedUpdate:
     """Return the move that decides a dispute in which one update is left."""
-    status = witness.fetch_statuses()[sequence]
-    lane = witness.open_lane(sequence, position) if status == INCLUDED else NO_OPENING
+    is_included = witness.fetch_statuses()[sequence] == INCLUDED
     report = witness.open_status(sequence)
-    return DecideUpdate(round_number, witness.find_record(sequence), report, lane)
+    listed = witness.find_list(sequence)
+    if listed is None:
+        lane = witness.open_lane(sequence, position) if is_included else NO_OPENING
+        return DecideUpdate(round_number, witness.find_record(sequence), report, lane)
+    lane = NO_OPENING
+    if is_included:
+        # Without it the move still decides, if the entry is one that must not be included.
+        with contextlib.suppress(StoreError):
+            lane = witness.open_lane(sequence, position)
+    entry = witness.open_entry(listed, sequence)
+    return DecideListedUpdate(round_number, listed, entry, report, lane)
 
 
 def add_up(contributions: Sequence[Contribution]) -> Contribution:

@@ -48,6 +48,9 @@ RELAY = "relay"
 """Key of the relay, and the name of its process."""
 COMMIT_SECONDS = 600
 """As much as they have to reveal; both end as soon as all have done it."""
+LIST_SECONDS = 9
+"""Time to train and hand in, the start of the processes included; only time ends a collection.
+Whoever is later than that on a busy machine sends its update itself."""
 WATCHER = "watcher"
 """Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
@@ -73,6 +76,8 @@ class DemoOptions:
     """What the first aggregator does wrong, see cheats.py; empty for nothing."""
     commits: bool = False
     """Whether participants commit to their updates before anybody shows one."""
+    lists: bool = False
+    """Whether the first aggregator lists the updates, and pays for all that come in time."""
 
     @property
     def quorum(self) -> int:
@@ -87,6 +92,8 @@ class DemoOptions:
     def windows(self) -> dict[str, int]:
         """Times of a round that are not the usual ones, in seconds."""
         windows = {"commit_seconds": COMMIT_SECONDS} if self.commits else {}
+        if self.lists:
+            windows |= {"list_seconds": LIST_SECONDS, "collect_seconds": LIST_SECONDS + 4}
         if self.cheat:
             windows |= {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
         return windows
@@ -222,16 +229,20 @@ class Demo:
         """Start the aggregators and the participants, a process each."""
         nodes = [service.address for service in self.stage.devnet.ipfs]
         self.started_at = time.monotonic()
+        handing_in: list[str] = []
         for index, name in enumerate(self._aggregators):
             node = nodes[-1 - index % len(nodes)]
             arguments = ["aggregator", "run", "--key", name, "--ipfs", node]
+            if index == 0 and self.options.lists:
+                port = choose_port(0, name)
+                arguments += ["--intake-port", str(port)]
+                handing_in = ["--relay", f"http://127.0.0.1:{port}"]
             if index == 0 and self.options.cheat:
                 arguments += ["--cheat", self.options.cheat, "--outbox", str(self._inbox)]
             self._start(name, arguments)
         if self.options.cheat:
             arguments = ["challenge", "run", "--key", WATCHER, "--ipfs", nodes[0]]
             self._start(WATCHER, [*arguments, "--inbox", str(self._inbox)])
-        handing_in: list[str] = []
         if self.options.is_relayed:
             port = choose_port(0, RELAY)
             self._start(RELAY, ["relay", "run", "--key", RELAY, "--port", str(port)])

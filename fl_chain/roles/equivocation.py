@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fl_chain.chain.keys import recover_signer
 from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import Attest, ProveEquivocation
 from fl_chain.protocol.attestation import Attestation, compute_result, compute_signing_hash
 from fl_chain.protocol.committee import FOR_GOOD
 from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.signers import recover_signer
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
 from fl_chain.roles.statements import read_statement

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from fl_chain.aggregation.derive import RoundAggregation
-from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable
+from fl_chain.aggregation.submissions import Submission, are_all, list_submissions
+from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, FlChainError
 from fl_chain.protocol.cid import cid_from_digest
-from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.records import UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.state import RoundHistory
+from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.patience import AWAY, with_patience
+from fl_chain.roles.patience import AWAY, TRANSIENT, with_patience
 from fl_chain.roles.progress import Progress, timed
 from fl_chain.storage.store import ContentStore
 
+T = TypeVar("T")
 _NOT_THERE = (BlobUnavailable, BlobCorrupt, BlobTooLarge)
 
 
@@ -45,32 +53,65 @@ class Examination:
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._examined: set[int] = set()
+        self._behind: set[int] = set()
+        """Sequence numbers of updates whose participants have an earlier one that is missing."""
         self._task: Task | None = None
+        self._lists: dict[int, bytes | None] = {}
+        """Lists by the sequence number of their first entry; None is one that was given up."""
+        self._submissions: tuple[object, list[Submission]] = (None, [])
         self.given_up: set[int] = set()
         """Sequence numbers of the updates that were excluded without having been seen."""
         self.aggregation: RoundAggregation | None = None
         """The round so far; None before the first look."""
 
     def look(self) -> bool:
-        """Fetch and add the updates that have not been; return whether there were any."""
+        """Fetch and add the updates that have not been; return whether there were any.
+
+        Where there are lists, not before collection is over: until then somebody may be admitted
+        or removed, and who is not admitted does not count.
+        """
         self._begin_round()
+        is_early = self._follower.phase == Phase.COLLECTING
+        if is_early and self._follower.task.parameters.list_seconds:
+            return False
         before = len(self._examined)
-        for record in self.pending():
-            self._examine(record)
+        for listed in self._history.lists:
+            if listed.first not in self._lists:
+                self._fetch_list(listed)
+        waiting = set[str]()
+        self._behind = set()
+        for submission in self._list_known():
+            record = submission.record
+            if submission.sequence in self._examined:
+                continue
+            if record is None or submission.reason is not None:
+                self._exclude(submission)
+            elif record.participant in waiting:
+                # Of the updates of one participant the first that is available counts.
+                self._behind.add(submission.sequence)
+            elif not self._examine(record):
+                waiting.add(record.participant)
         return len(self._examined) > before
 
-    def pending(self) -> list[UpdateSubmitted]:
-        """Return the updates on record whose content could not be had so far."""
-        history = self._follower.task.rounds[self._follower.task.current.round]
-        return [record for record in history.updates if record.sequence not in self._examined]
+    def pending(self) -> list[int]:
+        """Return the sequence numbers of the updates whose content could not be had so far."""
+        total = self._follower.task.current.num_updates
+        return [sequence for sequence in range(total) if sequence not in self._examined]
 
-    def give_up_on(self, record: UpdateSubmitted) -> None:
-        """Exclude an update as unavailable."""
-        aggregation = self._aggregation()
-        aggregation.exclude(record, ExclusionReason.UNAVAILABLE)
-        self._examined.add(record.sequence)
-        self.given_up.add(record.sequence)
-        self._report(record, {}, ExclusionReason.UNAVAILABLE)
+    def missing(self) -> list[int]:
+        """Return those of the pending that were asked for, and not those that come after them."""
+        return [sequence for sequence in self.pending() if sequence not in self._behind]
+
+    def give_up_on(self, sequences: Collection[int]) -> None:
+        """Exclude pending updates as unavailable, and lists all of whose entries are among them."""
+        for listed in self._history.lists:
+            if listed.first not in self._lists and are_all(sequences, listed):
+                self._lists[listed.first] = None
+        for submission in self._list_known():
+            if submission.sequence in sequences and submission.sequence not in self._examined:
+                gone = replace(submission, reason=ExclusionReason.UNAVAILABLE)
+                self._exclude(gone if submission.reason is None else submission)
+        self.look()  # an update behind one that was given up may count now
 
     def repeat_without(self, claimed: set[int]) -> RoundAggregation | None:
         """Return the round as somebody sees it who could not get some updates.
@@ -79,7 +120,22 @@ class Examination:
         """
         mine = self._aggregation()
         aggregation = RoundAggregation(mine.manifest, mine.round_number, mine.base_model)
-        for record in self._follower.task.rounds[mine.round_number].updates:
+        lists: dict[int, bytes] = {}
+        for listed in self._history.lists:
+            data = self._lists.get(listed.first)
+            if are_all(claimed, listed):
+                continue
+            if data is None:
+                return None
+            lists[listed.first] = data
+        for submission in list_submissions(self._follower.place, self._history, lists):
+            record = submission.record
+            if record is None or submission.reason is not None:
+                reason = submission.reason or ExclusionReason.UNAVAILABLE
+                aggregation.exclude_sequence(submission.sequence, reason)
+                continue
+            if aggregation.exclude_duplicate(record):
+                continue
             if record.sequence in claimed:
                 aggregation.exclude(record, ExclusionReason.UNAVAILABLE)
                 continue
@@ -88,6 +144,35 @@ class Examination:
             except _NOT_THERE:
                 return None
         return aggregation
+
+    @property
+    def _history(self) -> RoundHistory:
+        return self._follower.task.rounds[self._follower.task.current.round]
+
+    def _list_known(self) -> list[Submission]:
+        """Return the updates on record but those of lists that may still become available."""
+        history, place = self._history, self._follower.place
+        key = (place, len(history.updates), tuple(sorted(self._lists)))
+        if self._submissions[0] != key:
+            known = {first: data for first, data in self._lists.items() if data is not None}
+            missing = {
+                listed.first + position
+                for listed in history.lists
+                if listed.first not in self._lists
+                for position in range(listed.count)
+            }
+            submissions = list_submissions(place, history, known)
+            found = [one for one in submissions if one.sequence not in missing]
+            self._submissions = key, found
+        return self._submissions[1]
+
+    def _fetch_list(self, listed: UpdatesListed) -> None:
+        size = compute_list_bytes(listed.count)
+        cid = cid_from_digest(listed.cid_digest, size)
+        with contextlib.suppress(*_NOT_THERE):
+            self._lists[listed.first] = self._patiently(
+                lambda: self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size), AWAY
+            )
 
     def _begin_round(self) -> None:
         task = self._follower.task
@@ -98,42 +183,61 @@ class Examination:
             manifest = self._patiently(lambda: self._follower.manifest)
             self.aggregation = RoundAggregation(manifest, number, task.base_digest.hex())
             self._examined, self.given_up, self._task = set(), set(), task
+            self._behind = set()
+            self._lists, self._submissions = {}, (None, [])
             self._patiently(self._follower.base_model)
 
-    def _examine(self, record: UpdateSubmitted) -> None:
-        """Add or exclude one update, unless its content may still become available."""
+    def _exclude(self, submission: Submission) -> None:
+        """Leave an update out whatever its content is."""
+        reason = submission.reason or ExclusionReason.UNAVAILABLE
+        self._aggregation().exclude_sequence(submission.sequence, reason)
+        self._examined.add(submission.sequence)
+        if reason == ExclusionReason.UNAVAILABLE:
+            self.given_up.add(submission.sequence)
+        participant = submission.record.participant if submission.record else ""
+        self._report(submission.sequence, participant, {}, reason)
+
+    def _examine(self, record: UpdateSubmitted) -> bool:
+        """Add or exclude one update; False if its content may still become available."""
         aggregation = self._aggregation()
         values: dict[str, Any] = {}
+        if aggregation.exclude_duplicate(record):
+            self._examined.add(record.sequence)
+            self._report(record.sequence, record.participant, {}, ExclusionReason.DUPLICATE)
+            return True
         try:
             with timed(values, "fetch_seconds"):
                 data = self._fetch(record)
         except _NOT_THERE:
-            return
+            return False
         with timed(values, "verify_seconds"):
             reason = aggregation.add(record, data)
         self._examined.add(record.sequence)
-        self._report(record, values, reason)
+        self._report(record.sequence, record.participant, values, reason)
+        return True
 
     def _fetch(self, record: UpdateSubmitted) -> bytes:
         aggregation = self._aggregation()
         cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
-        return with_patience(
-            lambda: self._store.get(cid, max_bytes=aggregation.fetch_bytes),
-            self._patience_seconds,
-            self._progress,
-            AWAY,  # what is unavailable is asked for again later, behind the others
+        # What is unavailable is asked for again later, behind the others.
+        return self._patiently(
+            lambda: self._store.get(cid, max_bytes=aggregation.fetch_bytes), AWAY
         )
 
     def _report(
-        self, record: UpdateSubmitted, values: dict[str, Any], reason: ExclusionReason | None
+        self,
+        sequence: int,
+        participant: str,
+        values: dict[str, Any],
+        reason: ExclusionReason | None,
     ) -> None:
         self._progress(
             "excluded" if reason else "examined",
             {
-                "round": record.round,
-                "sequence": record.sequence,
+                "round": self._aggregation().round_number,
+                "sequence": sequence,
                 **values,
-                "participant": record.participant,
+                "participant": participant,
                 "reason": reason or "",
             },
         )
@@ -142,5 +246,7 @@ class Examination:
         assert self.aggregation is not None  # noqa: S101 - look() comes first
         return self.aggregation
 
-    def _patiently(self, action: Any) -> Any:
-        return with_patience(action, self._patience_seconds, self._progress)
+    def _patiently(
+        self, action: Callable[[], T], transient: tuple[type[FlChainError], ...] = TRANSIENT
+    ) -> T:
+        return with_patience(action, self._patience_seconds, self._progress, transient)

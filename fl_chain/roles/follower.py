@@ -12,6 +12,7 @@ from fl_chain.aggregation.derive import (
     decode_model_blob,
     model_header,
 )
+from fl_chain.aggregation.submissions import Place
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError
 from fl_chain.protocol.blob import BlobHeader
@@ -73,6 +74,23 @@ class TaskFollower:
             aggregators = tuple(self.task.committee.members)
             check_agreement(self._manifest, parameters, aggregators, self.ledger.chain_id)
         return self._manifest
+
+    @property
+    def place(self) -> Place:
+        """The current round, as its lists of updates are judged.
+
+        Who is admitted is fixed once collection is over, and not before.
+        """
+        task = self.task
+        has_lists = task.parameters.list_seconds > 0
+        return Place(
+            self.ledger.chain_id,
+            self.ledger.address,
+            self.manifest.task_id,
+            task.current.round,
+            task.parameters.max_weight,
+            frozenset(task.admitted) if has_lists else None,
+        )
 
     def refresh(self) -> list[LedgerRecord]:
         """Read and apply the records that are new; return them."""

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.submissions import Place, Submission, list_submissions
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import EthereumLedger, find_tasks
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.logs import decode_log
-from fl_chain.protocol.records import TaskCreated
+from fl_chain.protocol.records import TaskCreated, UpdateSubmitted
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.state import RoundHistory
 from fl_chain.roles.manifest_shelf import ManifestShelf
 
 Row = dict[str, Any]
@@ -81,7 +83,7 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
             "round": number,
             "phase": task.phase_of(number, now).name,
             "base_round": history.opened.base_round,
-            "updates": len(history.updates),
+            "updates": history.num_updates,
             "opened_at": history.opened.opens_at,
             "finished_at": end.timestamp if end else None,
             "model": proposal.model_digest.hex() if proposal else None,
@@ -93,31 +95,69 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
 
 
 def list_updates(ledger: Ledger, shelf: ManifestShelf) -> Iterator[Row]:
-    """Yield a row per submitted update, in the order of submission.
+    """Yield a row per update on record, in the order of submission.
 
     The chain holds only the digest inside a CID. Its codec follows from the update's exact size,
-    which follows from the manifest: without that, the CID is None.
+    which follows from the manifest: without that, the CID is None. Where there are lists, a row
+    has who listed the update, and what is wrong with it if the list says so; of the updates of a
+    list that cannot be had nothing else is known.
     """
     task, _ = replay(ledger)
-    manifest = shelf.find(task) if any(h.updates for h in task.rounds.values()) else None
+    manifest = shelf.find(task) if any(h.num_updates for h in task.rounds.values()) else None
     size = compute_update_bytes(manifest) if manifest else None
     for number, history in task.rounds.items():
-        for record in history.updates:
-            cid = str(cid_from_digest(record.cid_digest, size)) if size is not None else None
-            yield {
-                "round": number,
-                "sequence": record.sequence,
-                "participant": record.participant,
-                "digest": record.digest.hex(),
-                "cid_digest": record.cid_digest.hex(),
-                "cid": cid,
-                "weight": record.weight,
-                "submitted_at": record.timestamp,
-            }
+        for submission in _submissions(ledger, task, history, shelf):
+            row: Row = {"round": number, "sequence": submission.sequence}
+            row |= _row_of(submission.record, size)
+            if task.has_lists:
+                row["listed_by"] = _listed_by(history, submission.sequence)
+                row["reason"] = submission.reason.value if submission.reason else None
+            yield row
+
+
+def _submissions(
+    ledger: Ledger, task: Task, history: RoundHistory, shelf: ManifestShelf
+) -> list[Submission]:
+    if not history.lists:
+        return [Submission(record.sequence, record) for record in history.updates]
+    found = {listed.first: shelf.find_list(listed) for listed in history.lists}
+    place = Place(
+        ledger.chain_id,
+        ledger.address,
+        task.parameters.manifest_digest.hex(),
+        history.opened.round,
+        task.parameters.max_weight,
+        history.members or frozenset(task.admitted),
+    )
+    return list_submissions(place, history, {n: data for n, data in found.items() if data})
+
+
+def _row_of(record: UpdateSubmitted | None, size: int | None) -> Row:
+    if record is None:
+        names = ("participant", "digest", "cid_digest", "cid", "weight", "submitted_at")
+        return dict.fromkeys(names)
+    return {
+        "participant": record.participant,
+        "digest": record.digest.hex(),
+        "cid_digest": record.cid_digest.hex(),
+        "cid": str(cid_from_digest(record.cid_digest, size)) if size is not None else None,
+        "weight": record.weight,
+        "submitted_at": record.timestamp,
+    }
+
+
+def _listed_by(history: RoundHistory, sequence: int) -> str | None:
+    for listed in history.lists:
+        if listed.first <= sequence < listed.first + listed.count:
+            return listed.aggregator
+    return None
 
 
 def list_participants(ledger: Ledger) -> Iterator[Row]:
-    """Yield a row per participant that is or was admitted or has submitted."""
+    """Yield a row per participant that is or was admitted or has submitted.
+
+    What was listed is not counted.
+    """
     task, _ = replay(ledger)
     counts: dict[str, int] = dict.fromkeys(sorted(task.admitted), 0)
     weights: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Manifests for whoever can do without them: what cannot be had is None, never an error."""
+"""Manifests and lists for whoever can do without them: what cannot be had is None, no error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
+from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement
+from fl_chain.protocol.records import UpdatesListed
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
 from fl_chain.roles.follower import fetch_manifest
 from fl_chain.storage.store import ContentStore
 
@@ -16,7 +19,7 @@ FETCHES_AT_ONCE = 16
 
 
 class ManifestShelf:
-    """The manifests that an IPFS node has, verified against the contracts of one chain.
+    """The manifests and lists that an IPFS node has, verified against one chain.
 
     Parameters
     ----------
@@ -45,6 +48,20 @@ class ManifestShelf:
         except (StoreError, ProtocolError):
             return None
         return manifest
+
+    def find_list(self, listed: UpdatesListed) -> bytes | None:
+        """Return the content of a list of updates, None if it cannot be had."""
+        if self._store is None:
+            return None
+        size = compute_list_bytes(listed.count)
+        cid = cid_from_digest(listed.cid_digest, size)
+        try:
+            return self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size)
+        except StoreUnreachable:
+            self._store = None
+            return None
+        except StoreError:
+            return None
 
     def find_all(self, tasks: Sequence[Task]) -> list[Manifest | None]:
         """Return the manifest of each task, None where it cannot be had."""

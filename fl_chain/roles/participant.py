@@ -99,8 +99,12 @@ class ParticipantRole:
         self._submission: DirectSubmission | RelayedSubmission = DirectSubmission(self.follower)
         if relay:
             client = RelayClient(relay)
-            self._submission = RelayedSubmission(self.follower, client, progress, self._patiently)
+            self._submission = RelayedSubmission(
+                self.follower, client, store, progress, self._patiently
+            )
         self._must_show_funds = self._submission.needs_funds
+        self._recorded_in = 0
+        """Round whose update was recorded; a list says so to those alone who read it."""
         self._lost_in = 0
         """Round whose update was committed to, and is not in the journal."""
 
@@ -155,7 +159,8 @@ class ParticipantRole:
                 is_ready = task.has_committed(sender) and self._shows_from() <= self.follower.now
                 return is_ready and self._lost_in != task.current.round
             case Phase.COLLECTING:
-                return task.last_round_of.get(sender) != task.current.round
+                number = task.current.round
+                return task.last_round_of.get(sender) != number != self._recorded_in
             case _:
                 return False
 
@@ -214,6 +219,7 @@ class ParticipantRole:
         gas = self._send(action, "submit_seconds", values)
         if gas is None:
             return
+        self._recorded_in = entry.round
         self._progress(
             "submitted",
             {

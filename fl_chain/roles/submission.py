@@ -10,11 +10,13 @@ from typing import Any
 from fl_chain.errors import InsufficientFunds, RelayError, RelayUnreachable
 from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
 from fl_chain.protocol.phases import Phase
-from fl_chain.protocol.records import RoundAborted, TaskStopped, UpdateSubmitted
+from fl_chain.protocol.records import RoundAborted, TaskStopped, UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
 from fl_chain.relay.client import RelayClient
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.listed import ListSearch
 from fl_chain.roles.progress import Progress
+from fl_chain.storage.store import ContentStore
 
 SubmissionAction = SubmitUpdate | CommitUpdate | RevealUpdate
 
@@ -53,8 +55,9 @@ class RelayedSubmission:
     """Signs the update and hands it to a relay, which pays; falls back on sending it itself.
 
     It falls back if the relay refuses, and when half of the time is gone that was left of
-    collection as the update was made. A participant without money, who cannot, goes on handing
-    the update in until collection is over.
+    collection as the update was made. An aggregator that lists updates is such a relay; then it
+    falls back when the time for lists is over and no list has the update. A participant without
+    money, who cannot, goes on handing the update in until collection is over.
 
     Parameters
     ----------
@@ -62,6 +65,8 @@ class RelayedSubmission:
         The task, with the participant's key.
     relay
         Where updates are handed in.
+    store
+        Where lists are fetched from.
     progress
         Told when the relay is passed over.
     """
@@ -73,11 +78,13 @@ class RelayedSubmission:
         self,
         follower: TaskFollower,
         relay: RelayClient,
+        store: ContentStore,
         progress: Progress,
         patiently: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._follower = follower
         self._relay = relay
+        self._listed = ListSearch(follower, store)
         self._progress = progress
         self._patiently = patiently
 
@@ -91,10 +98,14 @@ class RelayedSubmission:
             The relay did not do it, and the participant cannot pay for it.
         """
         assert isinstance(action, SubmitUpdate)  # noqa: S101 - takes_commitments says so
-        left = max(0, self._follower.task.collect_until - self._follower.now)
+        task = self._follower.task
+        left = max(0, task.collect_until - self._follower.now)
+        patience = left / 2
+        if task.has_lists:
+            patience = min(left, max(0, task.list_until - self._follower.now) + LOOK_SECONDS)
         handover = self._sign(action)
         try:
-            if self._hand_in_for(left / 2, handover):
+            if self._hand_in_for(patience, handover):
                 return 0
             reason: RelayError = RelayUnreachable(
                 f"the relay at {self._relay.url} did not hand the update in in time"
@@ -106,7 +117,7 @@ class RelayedSubmission:
             return self._follower.ledger.send(action).gas_used
         except InsufficientFunds:
             with contextlib.suppress(RelayError):
-                if self._hand_in_for(left / 2, handover):
+                if self._hand_in_for(left - patience, handover):
                     return 0
             raise reason from None
 
@@ -127,6 +138,8 @@ class RelayedSubmission:
         """
         # By this machine's clock: that of a chain without new blocks stands still.
         deadline = time.monotonic() + seconds
+        if self._is_recorded_by(0, handover):
+            return True  # before a restart
         while True:
             away: RelayUnreachable | None = None
             try:
@@ -135,20 +148,22 @@ class RelayedSubmission:
                 away = error
             pause = LOOK_SECONDS if away else REPEAT_SECONDS
             until = min(deadline, time.monotonic() + pause)
-            if self._is_recorded_by(until, handover.round):
+            if self._is_recorded_by(until, handover):
                 return True
             if time.monotonic() >= deadline or not self._is_collecting(handover.round):
                 if away:
                     raise away
                 return False
 
-    def _is_recorded_by(self, until: float, round_number: int) -> bool:
+    def _is_recorded_by(self, until: float, handover: Handover) -> bool:
         """Wait until the own update is on record, or no longer after ``until``."""
-        sender = self._follower.ledger.sender
+        sender, round_number = self._follower.ledger.sender, handover.round
         while True:
-            self._follower.ledger.watch(UpdateSubmitted, RoundAborted, TaskStopped)
+            self._follower.ledger.watch(UpdateSubmitted, UpdatesListed, RoundAborted, TaskStopped)
             self._patiently(self._follower.refresh)
             if self._follower.task.last_round_of.get(sender) == round_number:
+                return True
+            if self._listed.finds(handover):
                 return True
             left = until - time.monotonic()
             if left <= 0 or not self._is_collecting(round_number):

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import compute_blob_bytes, compute_update_bytes, model_header
-from fl_chain.errors import BlobCorrupt
-from fl_chain.protocol.actions import UpdateRecord
+from fl_chain.aggregation.submissions import Submission, list_submissions
+from fl_chain.errors import BlobCorrupt, BlobUnavailable, StoreError
+from fl_chain.protocol.actions import ListRecord, UpdateRecord
 from fl_chain.protocol.blob import compute_header_bytes
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.opening import Opening, open_chunk
 from fl_chain.protocol.parts import Contribution
-from fl_chain.protocol.places import locate_lane, locate_status, locate_value
-from fl_chain.protocol.records import ModelProposed, UpdateSubmitted
-from fl_chain.protocol.report import INCLUDED, REPORT_HEADER_BYTES, compute_report_bytes
+from fl_chain.protocol.places import locate_entry, locate_lane, locate_status, locate_value
+from fl_chain.protocol.records import ModelProposed, UpdatesListed, UpdateSubmitted
+from fl_chain.protocol.report import (
+    INCLUDED,
+    REPORT_HEADER_BYTES,
+    ExclusionReason,
+    compute_report_bytes,
+)
+from fl_chain.protocol.state import RoundHistory
+from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.storage.store import ContentStore
 
@@ -40,23 +50,37 @@ class Witness:
     def __init__(self, follower: TaskFollower, store: ContentStore) -> None:
         self._follower = follower
         self._store = store
+        self._lists: dict[bytes, bytes] = {}
+        self._submissions: tuple[object, list[Submission]] = (None, [])
 
     @property
     def proposal(self) -> ModelProposed:
         """The standing proposal."""
-        task = self._follower.task
-        proposal = task.rounds[task.current.round].proposal
+        proposal = self._history.proposal
         assert proposal is not None  # noqa: S101 - the phase says so
         return proposal
 
     @property
-    def updates(self) -> list[UpdateSubmitted]:
-        """The updates on record, by sequence number."""
-        return self._follower.task.rounds[self._follower.task.current.round].updates
+    def num_updates(self) -> int:
+        """Updates on record."""
+        return self._follower.task.current.num_updates
+
+    @property
+    def submissions(self) -> list[Submission]:
+        """The updates on record, by sequence number; those of a list that is away are unknown."""
+        lists: dict[int, bytes] = {}
+        for listed in self._history.lists:
+            with contextlib.suppress(StoreError):
+                lists[listed.first] = self._fetch_list(listed)
+        key = (self._follower.place, tuple(lists), self.num_updates)
+        if self._submissions[0] != key:
+            found = list_submissions(self._follower.place, self._history, lists)
+            self._submissions = key, found
+        return self._submissions[1]
 
     def fetch_report(self) -> bytes:
         """Return the bytes of the report, canonical or not; they may be too few or too many."""
-        size = compute_report_bytes(len(self.updates))
+        size = compute_report_bytes(self.num_updates)
         cid = cid_from_digest(self.proposal.report_cid_digest, size)
         return self._checked(self._store.get(cid, max_bytes=2 * size), self.proposal.report_digest)
 
@@ -79,9 +103,10 @@ class Witness:
     def list_contributions(self, position: int, statuses: bytes) -> list[Contribution]:
         """Return what each update contributes to a value, given what the report says of it."""
         contributions = []
-        for record, status in zip(self.updates, statuses, strict=True):
+        for submission, status in zip(self.submissions, statuses, strict=True):
             contribution = Contribution(0, 0)
-            if status == INCLUDED:
+            record = self.counted(submission, status)
+            if record is not None:
                 lane = int(self.fetch_lanes(record)[position])
                 contribution = Contribution(record.weight, record.weight * lane)
             contributions.append(contribution)
@@ -103,20 +128,73 @@ class Witness:
 
     def open_status(self, sequence: int) -> Opening:
         """Open the chunk of the report that holds the status of an update, or should."""
-        place = locate_status(len(self.updates), sequence)
+        place = locate_status(self.num_updates, sequence)
         return open_chunk(self.fetch_report(), place.chunk)
 
     def open_lane(self, sequence: int, position: int) -> Opening:
         """Open the chunk of an update that holds a lane."""
         place = locate_lane(self._follower.task.parameters, position)
-        return open_chunk(self._fetch_update(self.updates[sequence]), place.chunk)
+        record = self.known(self.submissions[sequence])
+        return open_chunk(self._fetch_update(record), place.chunk)
+
+    def find_list(self, sequence: int) -> ListRecord | None:
+        """Return the record of the list that an update is in; None if it has one of its own."""
+        for listed in self._history.lists:
+            if listed.first <= sequence < listed.first + listed.count:
+                digests = listed.digest, listed.cid_digest
+                size = (listed.first, listed.count)
+                return ListRecord(listed.aggregator, *size, *digests, listed.timestamp)
+        return None
+
+    def open_entry(self, listed: ListRecord, sequence: int) -> Opening:
+        """Open the chunk of a list that holds the entry of an update."""
+        place = locate_entry(listed.count, sequence - listed.first)
+        return open_chunk(self._fetch_list(listed), place.chunk)
+
+    def counted(self, submission: Submission, status: int) -> UpdateSubmitted | None:
+        """Return the update if it is in the sum; None if not, or if no report may include it.
+
+        The ledger looks at signature and admission of a listed update, and not at those of one
+        that has a record of its own.
+        """
+        if status != INCLUDED:
+            return None
+        is_forged = submission.reason not in (None, ExclusionReason.UNAVAILABLE)
+        if is_forged and self.find_list(submission.sequence) is not None:
+            return None
+        return self.known(submission)
+
+    @staticmethod
+    def known(submission: Submission) -> UpdateSubmitted:
+        """Return what an update is, as if it had a record of its own.
+
+        Raises
+        ------
+        BlobUnavailable
+            It is in a list that cannot be had or read.
+        """
+        if submission.record is None:
+            raise BlobUnavailable(f"the list with update {submission.sequence} cannot be read")
+        return submission.record
 
     def find_record(self, sequence: int) -> UpdateRecord:
         """Return the record of an update as a dispute asks for it."""
-        update = self.updates[sequence]
+        update = self.known(self.submissions[sequence])
         return UpdateRecord(
             update.participant, update.digest, update.cid_digest, update.weight, update.timestamp
         )
+
+    @property
+    def _history(self) -> RoundHistory:
+        return self._follower.task.rounds[self._follower.task.current.round]
+
+    def _fetch_list(self, listed: UpdatesListed | ListRecord) -> bytes:
+        if listed.digest not in self._lists:
+            size = compute_list_bytes(listed.count)
+            cid = cid_from_digest(listed.cid_digest, size)
+            data = self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size)
+            self._lists[listed.digest] = self._checked(data, listed.digest)
+        return self._lists[listed.digest]
 
     def _open_base(self, chunk: int) -> Opening:
         _, cid = self._follower.locate_model(self._follower.task.current.base_round)

@@ -39,13 +39,14 @@ Exceptions = dict[tuple[str, int | None], list[str]]
 """Check and round to the verdicts of its findings, where these are not one PASS."""
 
 
-def _case(
+def make_case(
     about: str,
     evidence: dict[str, Any],
     rounds: list[int],
     exceptions: Exceptions | None = None,
     task_checks: tuple[str, ...] = TASK_CHECKS,
 ) -> dict[str, Any]:
+    """Return an audit with its findings: one PASS for each check, but for some exceptions."""
     expected = [(check, None) for check in task_checks]
     expected += [(check, number) for number in rounds for check in ROUND_CHECKS]
     remaining = dict(exceptions or {})
@@ -76,7 +77,7 @@ def make_honest() -> Any:
     task.propose()
     task.finalize()
     about = "Honest: one update is beyond max_abs, one has a byte too many; round 2 has one update."
-    return _case(about, task.evidence(), [1, 2])
+    return make_case(about, task.evidence(), [1, 2])
 
 
 def make_wrong_model() -> Any:
@@ -87,7 +88,7 @@ def make_wrong_model() -> Any:
     task.finalize()
     task.honest_round()
     about = "The model of round 1 is off by one; round 2 starts from it and is right."
-    return _case(about, task.evidence(), [1, 2], {("aggregate", 1): ["FAIL"]})
+    return make_case(about, task.evidence(), [1, 2], {("aggregate", 1): ["FAIL"]})
 
 
 def make_overruled_model() -> Any:
@@ -110,7 +111,7 @@ def make_overruled_model() -> Any:
         " by one: it is dropped, and its proposer's bond is taken. The second proposes in its turn."
         " Both rounds become final at once."
     )
-    return _case(about, task.evidence(), [1, 2])
+    return make_case(about, task.evidence(), [1, 2])
 
 
 def make_one_round() -> Any:
@@ -121,7 +122,7 @@ def make_one_round() -> Any:
     task.lose("model of round 1")
     about = "Round 2 alone is audited, and nobody has the model that it starts from."
     base_model: Exceptions = {("base_model", 1): ["UNDECIDABLE"]}
-    return _case(about, task.evidence() | {"only_round": 2}, [], base_model)
+    return make_case(about, task.evidence() | {"only_round": 2}, [], base_model)
 
 
 def make_lying_report() -> Any:
@@ -148,7 +149,7 @@ def make_lying_report() -> Any:
         ("exclusions", 2): ["FAIL", "FAIL"],
         ("aggregate", 2): ["FAIL"],
     }
-    return _case(about, task.evidence(), [1, 2], wrong)
+    return make_case(about, task.evidence(), [1, 2], wrong)
 
 
 def make_short_report() -> Any:
@@ -165,7 +166,7 @@ def make_short_report() -> Any:
     wrong: Exceptions = {}
     for number in (1, 2):
         wrong |= {("report", number): ["FAIL"], ("exclusions", number): []}
-    return _case(about, task.evidence(), [1, 2], wrong)
+    return make_case(about, task.evidence(), [1, 2], wrong)
 
 
 def make_no_valid_update() -> Any:
@@ -176,7 +177,7 @@ def make_no_valid_update() -> Any:
     task.propose()
     task.finalize()
     about = "Every update of round 1 is beyond max_abs; its model is the genesis model's numbers."
-    return _case(about, task.evidence(), [1], {("aggregate", 1): ["FAIL"]})
+    return make_case(about, task.evidence(), [1], {("aggregate", 1): ["FAIL"]})
 
 
 def make_cut_short() -> Any:
@@ -191,7 +192,7 @@ def make_cut_short() -> Any:
         ("transitions", None): ["FAIL"],
         ("ledger_state", None): [],
     }
-    return _case(about, evidence, [1], wrong)
+    return make_case(about, evidence, [1], wrong)
 
 
 def make_missing_update() -> Any:
@@ -210,7 +211,7 @@ def make_missing_update() -> Any:
         ("aggregate", 1): [],
         ("model_blob", 2): ["UNDECIDABLE"],
     }
-    return _case(about, task.evidence(), [1, 2], missing)
+    return make_case(about, task.evidence(), [1, 2], missing)
 
 
 def make_corrupt_update() -> Any:
@@ -230,7 +231,7 @@ def make_corrupt_update() -> Any:
         " node's disk, one never ends."
     )
     wrong: Exceptions = {("update_blob", 2): ["FAIL"] * 3, ("aggregate", 2): []}
-    return _case(about, task.evidence(), [1, 2], wrong)
+    return make_case(about, task.evidence(), [1, 2], wrong)
 
 
 def make_unavailable_claim() -> Any:
@@ -252,7 +253,7 @@ def make_unavailable_claim() -> Any:
         "Updates 1 and 2 of both rounds are given as unavailable. Of round 1, update 1 can be"
         " fetched, and update 2 is missing; of round 2, one is damaged and one never ends."
     )
-    return _case(about, task.evidence(), [1, 2], {("exclusions", 1): ["UNDECIDABLE"]})
+    return make_case(about, task.evidence(), [1, 2], {("exclusions", 1): ["UNDECIDABLE"]})
 
 
 def make_missing_report() -> Any:
@@ -272,7 +273,7 @@ def make_missing_report() -> Any:
     missing: Exceptions = {("aggregate", 2): ["UNDECIDABLE"]}
     for number in (1, 2):
         missing |= {("report", number): ["UNDECIDABLE"], ("exclusions", number): []}
-    return _case(about, task.evidence(), [1, 2], missing)
+    return make_case(about, task.evidence(), [1, 2], missing)
 
 
 def make_aborted_round() -> Any:
@@ -292,7 +293,7 @@ def make_aborted_round() -> Any:
         "Round 1 had an update and no proposal; round 2 starts from the genesis model, too; round 3"
         " was stopped after its proposal."
     )
-    return _case(about, task.evidence(), [2])
+    return make_case(about, task.evidence(), [2])
 
 
 def make_commitments() -> Any:
@@ -316,7 +317,7 @@ def make_commitments() -> Any:
         "In round 1 all commit and one does not reveal; in round 2 two commit and reveal, which"
         " closes the round, and the third one's commitment of round 1 is still in its slot."
     )
-    return _case(about, task.evidence(), [1, 2])
+    return make_case(about, task.evidence(), [1, 2])
 
 
 def make_tampered_log() -> Any:
@@ -334,7 +335,7 @@ def make_tampered_log() -> Any:
         ("ledger_state", None): ["FAIL"],
         ("aggregate", 1): ["FAIL"],
     }
-    return _case(about, evidence, [1], wrong)
+    return make_case(about, evidence, [1], wrong)
 
 
 def make_tampered_storage() -> Any:
@@ -344,7 +345,7 @@ def make_tampered_storage() -> Any:
     evidence = task.evidence()
     evidence["ledger_state"]["model_digest_of"][1] = "ab" * 32
     about = "The ledger's view of the model of round 1 is not what its record says."
-    return _case(about, evidence, [1], {("ledger_state", None): ["FAIL"]})
+    return make_case(about, evidence, [1], {("ledger_state", None): ["FAIL"]})
 
 
 def make_no_record() -> Any:
@@ -355,7 +356,7 @@ def make_no_record() -> Any:
     evidence["ledger_logs"][2]["topics"][1] = "01" + evidence["ledger_logs"][2]["topics"][1][2:]
     about = "An address in the third log has padding that is not zero: it is no record."
     wrong: Exceptions = {("ledger_history", None): ["FAIL"], ("transitions", None): ["FAIL"]}
-    return _case(about, evidence, [], wrong, TASK_CHECKS[:3])
+    return make_case(about, evidence, [], wrong, TASK_CHECKS[:3])
 
 
 def make_foreign_record() -> Any:
@@ -369,7 +370,7 @@ def make_foreign_record() -> Any:
         " replay refuses."
     )
     refused: Exceptions = {("transitions", None): ["FAIL"], ("ledger_state", None): []}
-    return _case(about, task.evidence(), [1], refused)
+    return make_case(about, task.evidence(), [1], refused)
 
 
 def make_foreign_code() -> Any:
@@ -386,7 +387,7 @@ def make_foreign_code() -> Any:
         ("ledger_code", None): ["FAIL"],
         ("registry_code", None): ["UNDECIDABLE"],
     }
-    return _case(about, task.evidence(), [1], wrong)
+    return make_case(about, task.evidence(), [1], wrong)
 
 
 def make_not_enrolled() -> Any:
@@ -399,7 +400,7 @@ def make_not_enrolled() -> Any:
     task.note(task.ledger, "ParticipantAdmitted", participant=PARTICIPANTS[2])
     task.honest_round()
     about = "A participant is admitted again a second after the registry revoked it."
-    return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
+    return make_case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
 
 
 def make_rotated_key() -> Any:
@@ -415,7 +416,7 @@ def make_rotated_key() -> Any:
         "The first participant submits in both rounds, then puts another key in its place: the"
         " ledger holds the round of its last update under that key as well."
     )
-    return _case(about, task.evidence(), [1, 2])
+    return make_case(about, task.evidence(), [1, 2])
 
 
 def make_foreign_successor() -> Any:
@@ -429,7 +430,7 @@ def make_foreign_successor() -> Any:
     task.participants[0] = SUCCESSORS[0]
     task.honest_round()
     about = "An admission moves to a successor a second before the registry names it."
-    return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
+    return make_case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
 
 
 def make_second_key() -> Any:
@@ -441,7 +442,7 @@ def make_second_key() -> Any:
     task.note(task.ledger, "ParticipantAdmitted", participant=SUCCESSORS[0])
     task.honest_round()
     about = "A successor is admitted while the admission of its predecessor stands."
-    return _case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
+    return make_case(about, task.evidence(), [1], {("admissions", None): ["FAIL"]})
 
 
 def make_early_bond() -> Any:
@@ -454,7 +455,7 @@ def make_early_bond() -> Any:
     task.note(task.registry, "EnrolmentBondClaimed", **who, amount=ENROLMENT_BOND)
     task.honest_round()
     about = "Somebody has its enrolment bond back a second before it is free."
-    return _case(about, task.evidence(), [1], {("registry_transitions", None): ["FAIL"]})
+    return make_case(about, task.evidence(), [1], {("registry_transitions", None): ["FAIL"]})
 
 
 def make_omitted_log() -> Any:
@@ -465,7 +466,7 @@ def make_omitted_log() -> Any:
     del evidence["registry_logs"][2]
     about = "The chain node leaves out the enrolment of the second participant."
     wrong: Exceptions = {("registry_history", None): ["FAIL"], ("admissions", None): ["FAIL"]}
-    return _case(about, evidence, [1], wrong)
+    return make_case(about, evidence, [1], wrong)
 
 
 def make_wrong_genesis() -> Any:
@@ -476,7 +477,7 @@ def make_wrong_genesis() -> Any:
     task.honest_round()
     task.serve("genesis", **spell(genesis))
     about = "The genesis model is other bytes than its CID names; round 1 is left out."
-    return _case(about, task.evidence(), [2], {("genesis_model", None): ["FAIL"]})
+    return make_case(about, task.evidence(), [2], {("genesis_model", None): ["FAIL"]})
 
 
 def make_missing_manifest() -> Any:
@@ -486,7 +487,7 @@ def make_missing_manifest() -> Any:
     task.lose("manifest")
     about = "Nobody has the manifest: nothing after it can be checked."
     missing: Exceptions = {("manifest", None): ["UNDECIDABLE"]}
-    return _case(about, task.evidence(), [], missing, TASK_CHECKS[:9])
+    return make_case(about, task.evidence(), [], missing, TASK_CHECKS[:9])
 
 
 MAKERS: dict[str, Callable[[], Any]] = {

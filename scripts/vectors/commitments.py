@@ -10,7 +10,6 @@ from scripts.vectors.ledger_records import (
     BOB,
     CREATED,
     PARAMETERS,
-    START,
     WORDS,
     Record,
     aborted,
@@ -21,6 +20,7 @@ from scripts.vectors.ledger_records import (
     opened,
     paused,
     proposed,
+    replay_of,
     stopped,
     submitted,
 )
@@ -206,17 +206,4 @@ _REFUSED: list[tuple[str, str, list[Record]]] = [
 
 def make_replay() -> Any:
     """Return sequences of records with the refusal of the last one, if it is refused."""
-
-    def case(name: str, error: str, records: list[Record]) -> dict[str, Any]:
-        listed = [{"event": event, "values": values} for event, values in records[1:]]
-        assert records[0] == _CREATED  # noqa: S101 - every case begins with the one creation
-        return {"name": name, "error": error, "is_cut_short": False, "records": listed}
-
-    assert _CREATED[1]["timestamp"] == START  # noqa: S101
-    return {
-        "created": {"event": _CREATED[0], "values": _CREATED[1]},
-        "cases": [
-            *[case(name, "", records) for name, records in _ACCEPTED],
-            *[case(name, error, records) for error, name, records in _REFUSED],
-        ],
-    }
+    return replay_of(_CREATED, _ACCEPTED, _REFUSED)

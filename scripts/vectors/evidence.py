@@ -12,6 +12,7 @@ from typing import Any
 import rfc8785
 
 from scripts.vectors.documents import manifest
+from scripts.vectors.lists import key_of, sign
 from tests import reference as ref
 
 CHAIN_ID = 31337
@@ -31,12 +32,12 @@ Record = tuple[str, dict[str, Any]]
 class TaskOnRecord:
     """One task as it is written down: both contracts' records, and what the store holds."""
 
-    def __init__(self, commit_seconds: int = 0) -> None:
+    def __init__(self, commit_seconds: int = 0, list_seconds: int = 0) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
         document["encoding"] = document["encoding"] | {"max_abs": MAX_ABS}
         document["rounds"] = document["rounds"] | {"min_updates": 1, "target_updates": 3}
-        document["rounds"]["commit_seconds"] = commit_seconds
+        document["rounds"] |= {"commit_seconds": commit_seconds, "list_seconds": list_seconds}
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
         self.task = ref.digest(text).hex()
@@ -67,8 +68,10 @@ class TaskOnRecord:
         self.registry: list[Record] = []
         terms = {"enrolment_bond": ENROLMENT_BOND, "leave_seconds": LEAVE_SECONDS}
         self.note(self.registry, "RegistryCreated", registrar=COORDINATOR, **terms)
-        self.participants = list(PARTICIPANTS)
-        for participant in PARTICIPANTS:
+        self.participants = [key_of(number)[1] for number in range(len(PARTICIPANTS))]
+        if not list_seconds:
+            self.participants = list(PARTICIPANTS)
+        for participant in self.participants:
             self.note(self.registry, "ParticipantEnrolled", participant=participant)
         self.now += 10
         self.note(self.ledger, "TaskCreated", coordinator=COORDINATOR, parameters=self.parameters)
@@ -78,7 +81,7 @@ class TaskOnRecord:
         self.open_round()
         for aggregator in AGGREGATORS:
             self.note(self.ledger, "BondDeposited", aggregator=aggregator, amount=BOND)
-        for participant in PARTICIPANTS:
+        for participant in self.participants:
             self.note(self.ledger, "ParticipantAdmitted", participant=participant)
 
     def note(self, records: list[Record], event: str, **values: Any) -> None:
@@ -145,6 +148,38 @@ class TaskOnRecord:
         )
         self.updates.append({"lanes": lanes, "weight": weight, "outcome": outcome})
 
+    def list_updates(self, seat: int, *entries: tuple[int, list[int], str, dict[str, Any]]) -> None:
+        """List updates as an aggregator, from 1.
+
+        Each is a participant's number, lanes, what an honest aggregator makes of it, and what is
+        altered in its entry after it was signed.
+        """
+        self.now += 1
+        first = len(self.updates)
+        written = []
+        for number, lanes, outcome, changes in entries:
+            content, sequence = self.update(number, lanes), len(self.updates)
+            update = {
+                "digest": ref.digest(content).hex(),
+                "cid_digest": self.pin(f"update {sequence} of round {self.round}", content),
+                "weight": 100 * (number + 1),
+            }
+            place = {"chain_id": CHAIN_ID, "ledger": LEDGER, "round": self.round}
+            signed = sign(key_of(number)[0], update, **place) | changes
+            written.append(ref.list_entry(self.participants[number], signed))
+            self.updates.append({"lanes": lanes, "weight": signed["weight"], "outcome": outcome})
+        data = ref.update_list(ref.list_metadata(self.task, self.round), written)
+        self.note(
+            self.ledger,
+            "UpdatesListed",
+            round=self.round,
+            aggregator=AGGREGATORS[seat - 1],
+            first=first,
+            count=len(entries),
+            digest=ref.digest(data).hex(),
+            cid_digest=self.pin(f"list {seat} of round {self.round}", data),
+        )
+
     def submit_all(self) -> None:
         """Submit an honest update of every participant, which closes collection."""
         for number in range(3):
@@ -158,7 +193,8 @@ class TaskOnRecord:
         turn: int = 0,
     ) -> None:
         """Propose the model and the report that follow, or others, when a turn has come."""
-        self.now += 10 if len(self.updates) == 3 else 101
+        is_closed = len(self.updates) == 3 and not self.rounds["list_seconds"]
+        self.now += 10 if is_closed else 101
         self.now += turn * self.rounds["aggregate_seconds"]
         model, report = self.derive(off_by, statuses, total_weight)
         self.note(
@@ -239,7 +275,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(20 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(21 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -300,7 +336,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:20]).hex()
+    return b"".join(ref.abi_words(*created)[1:21]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:
@@ -312,6 +348,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
     models = [parameters["genesis_digest"]]
     people: dict[str, list[str]] = {}
     committing = [0, 0, 0]
+    lists: dict[str, Record] = {}
     committee: dict[str, dict[str, Any]] = {}
     for event, values in records:
         match event:
@@ -339,8 +376,12 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 people[values["participant"]][1:] = [*numbers, prefix]
                 current["updates"] += 1
                 target = committing[1] if parameters["commit_seconds"] else None
-                if current["updates"] == (target or parameters["target_updates"]):
+                is_last = current["updates"] == (target or parameters["target_updates"])
+                if is_last and not parameters["list_seconds"]:
                     current["closed"] = values["timestamp"]
+            case "UpdatesListed":
+                lists[values["aggregator"]] = (event, values)
+                current["updates"] += values["count"]
             case "UpdateCommitted":
                 pending = values["commitment"][:46].ljust(64, "0")
                 numbers = [_word(values["round"]), _word(2**32 - 1)]
@@ -384,9 +425,17 @@ def _views(records: list[Record]) -> dict[str, Any]:
             who: "".join(map(_word, list(member.values())[:5])) + str(member["result"])
             for who, member in committee.items()
         },
+        "listing_of": {who: _listing(lists.get(who)) for who in committee},
         "payout_of": {},
         "committing": "".join(map(_word, committing)),
     }
+
+
+def _listing(listed: Record | None) -> str:
+    """Return what the slot of an aggregator's last list holds."""
+    if listed is None:
+        return _word(0) * 2
+    return _word(listed[1]["round"]) + ref.record_hash(*listed)[:28].hex().ljust(64, "0")
 
 
 def _attested(values: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ PARAMETERS = {
     "fraction_shift": 9,
     "commit_seconds": 0,
     "is_open": False,
+    "list_seconds": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)
@@ -208,3 +209,25 @@ SINGLE = [*ANSWERED, selected(7, 1)]
 REJECTED = [*AGAINST, rejected(6), slashed(6, AGGREGATOR, OVERRULED)]
 SECOND_PROPOSED = [*REJECTED, proposed(57, proposer=SECOND, **OTHER)]
 EQUIVOCATED = [*PROPOSED, slashed(6, AGGREGATOR, EQUIVOCATION, ALICE)]
+
+
+def replay_of(
+    created_by: Record,
+    accepted: list[tuple[str, list[Record]]],
+    refused: list[tuple[str, str, list[Record]]],
+) -> dict[str, Any]:
+    """Return the vectors of a replay: sequences of records that all begin with one creation."""
+
+    def case(name: str, error: str, records: list[Record]) -> dict[str, Any]:
+        listed = [{"event": event, "values": values} for event, values in records[1:]]
+        assert records[0] == created_by  # noqa: S101 - every case begins with the one creation
+        return {"name": name, "error": error, "is_cut_short": False, "records": listed}
+
+    assert created_by[1]["timestamp"] == START  # noqa: S101
+    return {
+        "created": {"event": created_by[0], "values": created_by[1]},
+        "cases": [
+            *[case(name, "", records) for name, records in accepted],
+            *[case(name, error, records) for error, name, records in refused],
+        ],
+    }

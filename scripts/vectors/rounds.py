@@ -124,6 +124,7 @@ def make_history() -> Any:
         "fraction_shift": 9,
         "commit_seconds": 0,
         "is_open": True,
+        "list_seconds": 0,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -210,6 +211,18 @@ def make_history() -> Any:
         (
             "UpdateCommitted",
             {"round": 3, "participant": bob, "commitment": word[26], "timestamp": start + 314},
+        ),
+        (
+            "UpdatesListed",
+            {
+                "round": 3,
+                "aggregator": AGGREGATOR,
+                "first": 1,
+                "count": 2**32 - 2,
+                "digest": word[27],
+                "cid_digest": word[28],
+                "timestamp": start + 315,
+            },
         ),
         ("RoundAborted", {"round": 3, "timestamp": 2**40 - 1}),
         ("TaskStopped", {"timestamp": 2**40 - 1}),

@@ -17,9 +17,8 @@ from fl_chain.chain.ethereum import Deployer
 from fl_chain.errors import RelayError, TransactionRejected
 from fl_chain.protocol.actions import SubmitBatch
 from fl_chain.protocol.cid import compute_cid
-from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import UpdateSubmitted
-from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
+from fl_chain.protocol.signed_update import Handover, SignedUpdate
 from fl_chain.relay.server import RelayServer
 from fl_chain.roles.coordinator import admit_participants
 from fl_chain.roles.journal import Journal
@@ -28,16 +27,6 @@ from tests.faults.test_roles import Steady
 from tests.world import Federation, World, assert_passes, make_account
 
 OTHER = b"\7" * 32
-
-
-def sign(federation: Federation, participant: int) -> SignedUpdate:
-    """Pin an honest update of the current round and sign it."""
-    blob = federation.update(participant)
-    what = (compute_digest(blob), federation.store.put(blob).digest, 100 + participant)
-    message = compute_update_message(federation.task.current.round, *what)
-    return SignedUpdate(
-        *what, federation.ledger(federation.participants[participant]).sign(message)
-    )
 
 
 def hand_in(federation: Federation, *updates: SignedUpdate) -> None:
@@ -57,16 +46,16 @@ def refusal(federation: Federation, *updates: SignedUpdate) -> str:
 )
 def test_what_was_not_signed_is_not_recorded(world: World, change: dict[str, Any]) -> None:
     federation = world.federation(num_rounds=1)
-    honest = sign(federation, 0)
+    honest = federation.sign_update(0)
     assert refusal(federation, replace(honest, **change)) == "NotAdmitted"
-    hand_in(federation, honest, sign(federation, 1), sign(federation, 2))
+    hand_in(federation, honest, federation.sign_update(1), federation.sign_update(2))
     federation.aggregate()
     assert_passes(federation.audit(), num_rounds=1)
 
 
 def test_nothing_is_recorded_twice_or_in_another_round_or_task(world: World) -> None:
     federation, other = world.federation(num_rounds=2), world.federation(num_rounds=2)
-    updates = [sign(federation, who) for who in range(3)]
+    updates = [federation.sign_update(who) for who in range(3)]
     hand_in(federation, updates[0])
     assert refusal(federation, updates[0]) == "NothingSubmitted"
     hand_in(federation, *updates)
@@ -132,9 +121,9 @@ def test_a_participant_without_money_is_told_what_its_relay_did_not_do(
 def test_what_a_relay_hands_in_late_is_one_update_all_the_same(world: World) -> None:
     """The participant has lost patience and sent it; both arrive."""
     federation = world.federation(num_rounds=1)
-    update = sign(federation, 0)
+    update = federation.sign_update(0)
     federation.submit(0, federation.update(0))
-    hand_in(federation, update, sign(federation, 1), sign(federation, 2))
+    hand_in(federation, update, federation.sign_update(1), federation.sign_update(2))
     records: list[UpdateSubmitted] = federation.task.rounds[1].updates
     assert [record.participant for record in records] == [
         federation.address_of(who) for who in range(3)
@@ -142,7 +131,3 @@ def test_what_a_relay_hands_in_late_is_one_update_all_the_same(world: World) -> 
     assert compute_cid(federation.update(0)).digest == records[0].cid_digest
     federation.aggregate()
     assert_passes(federation.audit(), num_rounds=1)
-
-
-def _steady(federation: Federation) -> Any:
-    return Steady(federation)

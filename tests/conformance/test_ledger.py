@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from eth_account.signers.local import LocalAccount
+from eth_hash.auto import keccak
 
-from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.connection import MOST_CALLS, ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.keys import sign_hash
@@ -30,6 +31,7 @@ from fl_chain.protocol.actions import (
     Enrol,
     Finalize,
     LedgerAction,
+    ListUpdates,
     Pause,
     Propose,
     ProveEquivocation,
@@ -73,6 +75,7 @@ from fl_chain.protocol.records import (
     TaskParameters,
     TaskPaused,
     TaskStopped,
+    UpdatesListed,
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
@@ -173,6 +176,7 @@ def parameters(registry: str, **changes: int) -> TaskParameters:
         "fraction_shift": 9,
         "commit_seconds": 0,
         "is_open": False,
+        "list_seconds": 0,
         **changes,
     }
     return TaskParameters(registry, DIGEST, DIGEST, DIGEST, DIGEST, **values)
@@ -314,6 +318,25 @@ def test_updates_are_committed_to_and_then_revealed(deploy: Deploy) -> None:
         (made.addresses[ALICE], 1),
     ]
     assert task.phase(task.last_timestamp) == Phase.AGGREGATING
+
+
+def test_updates_are_listed_by_an_aggregator(deploy: Deploy) -> None:
+    made = deploy(list_seconds=50)
+    made.deposit_bonds()
+    made.act(COORDINATOR, Admit((made.addresses[ALICE],)))
+    action = ListUpdates(1, 2, DIGEST, DIGEST)
+    assert made.refused(ALICE, action) == "NotAggregator"
+    made.act(AGGREGATOR, action)
+    assert made.refused(AGGREGATOR, action) == "AlreadyListed"
+    made.submit(ALICE)
+    listed, submitted = made.records()[-2:]
+    assert listed == UpdatesListed(
+        1, made.addresses[AGGREGATOR], 0, 2, DIGEST, DIGEST, listed.timestamp
+    )
+    assert isinstance(submitted, UpdateSubmitted)
+    assert submitted.sequence == 2
+    made.advance_clock(51)
+    assert made.refused(AGGREGATOR, action) == "ListsOver"
 
 
 def test_in_a_task_without_commitments_none_is_taken(task: Deployment) -> None:
@@ -673,3 +696,14 @@ def test_wait_gives_up_when_nothing_happens(task: Deployment) -> None:
     reader.watch(TaskStopped)
     reader.fetch(0)
     assert not reader.wait(0.05)
+
+
+@pytest.mark.parametrize("node", ["anvil", "hardhat"])
+def test_more_calls_than_a_node_takes_at_once_are_answered_in_order(
+    request: pytest.FixtureRequest, node: str
+) -> None:
+    world: World = request.getfixturevalue("world")
+    connection = world.connection if node == "anvil" else request.getfixturevalue("hardhat")
+    inputs = [number.to_bytes(2) for number in range(2 * MOST_CALLS + 1)]
+    answers = connection.batch([("web3_sha3", [f"0x{data.hex()}"]) for data in inputs])
+    assert answers == [f"0x{keccak(data).hex()}" for data in inputs]

@@ -114,7 +114,8 @@ abstract contract LedgerTest is Assertions {
             numValues: 8,
             fractionShift: 9,
             commitSeconds: 0,
-            isOpen: false
+            isOpen: false,
+            listSeconds: 0
         });
     }
 

@@ -8,31 +8,18 @@ import {Signature} from "../../contracts/libraries/Attestations.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {SignedUpdate} from "../../contracts/libraries/SignedUpdates.sol";
 import {LedgerTest} from "./LedgerTest.sol";
+import {Signing} from "./Signing.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice Updates that participants signed and somebody else hands in.
-contract RoundLedgerBatchTest is LedgerTest {
+contract RoundLedgerBatchTest is LedgerTest, Signing {
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
-    uint256 private constant FIRST_KEY = 77;
     uint256 private constant SIGNERS = 6;
-
-    /// What a batch is signed for; tests alter a copy.
-    struct Place {
-        string name;
-        string version;
-        uint256 chainId;
-        address contract_;
-        uint32 number;
-    }
 
     function setUp() public override {
         super.setUp();
-        address[] memory all = new address[](SIGNERS);
-        for (uint256 i = 0; i < SIGNERS; ++i) {
-            all[i] = signer(i);
-        }
-        registry.enrol(all);
-        ledger.admit(all);
+        registry.enrol(signers(SIGNERS));
+        ledger.admit(signers(SIGNERS));
     }
 
     function test_A_Relayed_Update_Is_Recorded_As_If_Its_Participant_Had_Sent_It(address relay) public {
@@ -224,12 +211,8 @@ contract RoundLedgerBatchTest is LedgerTest {
         ok(!isDone, "taken for another weight");
     }
 
-    function signer(uint256 i) private pure returns (address) {
-        return vm.addr(FIRST_KEY + i);
-    }
-
     function here() private view returns (Place memory) {
-        return Place("fl_chain", "1", block.chainid, address(ledger), 1);
+        return placeOf(address(ledger), 1);
     }
 
     function batch(uint256 first, uint256 count) private view returns (SignedUpdate[] memory updates) {
@@ -237,33 +220,6 @@ contract RoundLedgerBatchTest is LedgerTest {
         for (uint256 i = 0; i < count; ++i) {
             updates[i] = signed(first + i, here(), digestOf(first + i), cidOf(first + i), 7);
         }
-    }
-
-    function signed(uint256 i, Place memory place, bytes32 digest, bytes32 cid, uint32 weight)
-        private
-        pure
-        returns (SignedUpdate memory)
-    {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256(bytes(place.name)),
-                keccak256(bytes(place.version)),
-                place.chainId,
-                place.contract_
-            )
-        );
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Update(uint32 round,bytes32 digest,bytes32 cidDigest,uint32 weight)"),
-                place.number,
-                digest,
-                cid,
-                weight
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(FIRST_KEY + i, keccak256(bytes.concat(hex"1901", domain, message)));
-        return SignedUpdate(digest, cid, weight, Signature(r, bytes32(uint256(s) | uint256(v - 27) << 255)));
     }
 
     function nothing() private pure returns (bytes memory) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,25 @@ def test_a_manifest_is_fetched_once_for_a_task(federation: Federation, world: Wo
     asked.asked.clear()
     assert all(row["cid"] for row in list_updates(federation.ledger(), shelf))
     assert asked.asked == [cid]
+
+
+def test_listed_updates_are_in_the_history_as_far_as_their_lists_can_be_had(
+    world: World,
+) -> None:
+    federation = world.federation(aggregators=2, list_seconds=300)
+    federation.submit_honestly(2)
+    forged = federation.entry(1)
+    forged = replace(forged, update=replace(forged.update, weight=1))
+    federation.list_updates(1, federation.entry(0), forged)
+    federation.list_updates(0, federation.entry(0), pin=False)
+    shelf = ManifestShelf(world.store, world.connection.chain_id)
+    rows = list(list_updates(federation.ledger(), shelf))
+    assert [(row["sequence"], row["participant"], row["reason"]) for row in rows] == [
+        (0, federation.address_of(2), None),
+        (1, federation.address_of(0), None),
+        (2, federation.address_of(1), "unsigned"),
+        (3, None, "unavailable"),
+    ]
+    listers = [None, *(federation.aggregator_address(who) for who in (1, 1, 0))]
+    assert [row["listed_by"] for row in rows] == listers
+    assert len({tuple(row) for row in rows}) == 1

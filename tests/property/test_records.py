@@ -149,4 +149,6 @@ def test_dirty_bytes_beside_a_value_are_refused(record: Any, data: st.DataObject
 
 
 def _flat(kind: Any) -> list[str]:
-    return [kind] if isinstance(kind, str) else [part for _, part in kind]
+    if not isinstance(kind, str):
+        return [part for _, part in kind]
+    return ["uint256"] * 32 if kind == "uint256[32]" else [kind]

@@ -18,22 +18,22 @@ class Contents:
 
     def __init__(self) -> None:
         self._contents: dict[bytes, bytes] = {}
-        self.genesis = self._add(_model(HEADER, range(NUM_VALUES)))
-        self.model = self._add(_model(HEADER, range(5, NUM_VALUES + 5)))
-        self.other = self._add(_model(b"another header".ljust(1024), range(NUM_VALUES)))
+        self.genesis = self.add(_model(HEADER, range(NUM_VALUES)))
+        self.model = self.add(_model(HEADER, range(5, NUM_VALUES + 5)))
+        self.other = self.add(_model(b"another header".ljust(1024), range(NUM_VALUES)))
         self.updates = [
-            self._add(HEADER + b"".join(_int(number * n, 2) for n in range(-150, 150)))
+            self.add(HEADER + b"".join(_int(number * n, 2) for n in range(-150, 150)))
             for number in (1, 2, -3)
         ]
 
     def report(self, num_updates: int, kind: str) -> bytes:
         """Return the digest of a report; ``kind`` is right, short or strange."""
-        statuses = bytes([0, 0, 6, 0, 1][:num_updates])
+        statuses = bytes(([0, 0, 6, 0, 1] * num_updates)[:num_updates])
         if kind == "short":
             statuses = statuses[:-1]
         if kind == "strange":
-            statuses = b"\7" + statuses[1:]
-        return self._add(HEADER + statuses)
+            statuses = b"\n" + statuses[1:]
+        return self.add(HEADER + statuses)
 
     def open(self, digest: bytes, chunk: int) -> Opening:
         """Open a chunk, or nothing if there is none."""
@@ -45,7 +45,8 @@ class Contents:
         at = 1024 + offset
         return int.from_bytes(self._contents[digest][at : at + width], "little", signed=True)
 
-    def _add(self, data: bytes) -> bytes:
+    def add(self, data: bytes) -> bytes:
+        """Keep some content; return its digest."""
         digest = compute_digest(data)
         self._contents[digest] = data
         return digest

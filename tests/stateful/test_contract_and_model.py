@@ -51,11 +51,14 @@ from fl_chain.protocol.actions import (
     ClaimPayout,
     CommitUpdate,
     ConcludeDispute,
+    DecideListedUpdate,
     DecideUpdate,
     DepositBond,
     Enrol,
     Finalize,
     LedgerAction,
+    ListRecord,
+    ListUpdates,
     Pause,
     Propose,
     ProveEquivocation,
@@ -89,6 +92,7 @@ from fl_chain.protocol.logs import (
     decode_log,
     encode_words,
 )
+from fl_chain.protocol.opening import Opening
 from fl_chain.protocol.parts import Contribution, pack_parts
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
@@ -97,9 +101,11 @@ from fl_chain.protocol.records import (
     Question,
     TaskParameters,
     UpdateCommitted,
+    UpdatesListed,
     UpdateSubmitted,
 )
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
 
@@ -130,7 +136,7 @@ MOVES = ["right"] * 8 + [
     *("wrong stage", "wrong sum", "stray"),
 ]
 # Now, or at a second around a deadline.
-moments = st.sampled_from([None] * 8 + [(which, off) for which in range(7) for off in (-1, 0, 1)])
+moments = st.sampled_from([None] * 8 + [(which, off) for which in range(8) for off in (-1, 0, 1)])
 
 
 class ContractAndModel(RuleBasedStateMachine):
@@ -154,6 +160,7 @@ class ContractAndModel(RuleBasedStateMachine):
         head_start=st.integers(0, 4),
         commit_seconds=st.sampled_from([0, 0, 0, 1, 9, 20]),
         is_open=st.sampled_from([False, False, True]),
+        list_seconds=st.sampled_from([0, 0, 1, 5, 19]),
     )
     def create(
         self,
@@ -165,8 +172,12 @@ class ContractAndModel(RuleBasedStateMachine):
         head_start: int,
         commit_seconds: int,
         is_open: bool,
+        list_seconds: int,
     ) -> None:
         num_rounds, minimum, spare = counts
+        list_seconds = 0 if commit_seconds else min(list_seconds, windows[0] - 1)
+        if list_seconds:
+            admitted = min(admitted, minimum + spare)
         size, quorum = committee
         self.now = int(self.chain.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         for person in PEOPLE:
@@ -197,6 +208,7 @@ class ContractAndModel(RuleBasedStateMachine):
             3,
             commit_seconds,
             is_open,
+            list_seconds,
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
@@ -241,6 +253,7 @@ class ContractAndModel(RuleBasedStateMachine):
             self.task.window_until,
             current.closed_at + parameters.challenge_seconds,
             self.task.commit_until,
+            self.task.list_until,
         ]
         self.now = max(self.now, deadlines[which] + offset)
 
@@ -293,6 +306,43 @@ class ContractAndModel(RuleBasedStateMachine):
         message = compute_update_message(number, *what)
         updates = tuple(SignedUpdate(*what, self.sign(who, message, is_forged)) for who in signers)
         self.act(actor, SubmitBatch(number, updates))
+
+    @rule(
+        moment=moments,
+        actor=aggregators,
+        signers=st.lists(participants, max_size=6),
+        lag=lags,
+        weight=st.sampled_from([1, 2, 10, 10, 1, 0, 11]),
+        digest=digests,
+        is_forged=st.sampled_from([False] * 6 + [True]),
+    )
+    def some_list(
+        self,
+        moment: tuple[int, int] | None,
+        actor: int,
+        signers: list[int],
+        lag: int,
+        weight: int,
+        digest: bytes,
+        is_forged: bool,
+    ) -> None:
+        self.pass_time_to(moment)
+        number, entries = self.number(lag), [(who, weight, digest) for who in signers]
+        self.act(
+            actor, ListUpdates(number, len(signers), self.list_of(entries, is_forged), WORD[5])
+        )
+
+    def list_of(self, entries: list[tuple[int, int, bytes]], is_forged: bool = False) -> bytes:
+        """Keep a list with such entries; return its digest."""
+        number, found = self.task.current.round, []
+        for who, weight, digest in entries:
+            what = (digest, WORD[2], weight)
+            message = compute_update_message(number, *what)
+            update = SignedUpdate(*what, self.sign(who, message, is_forged))
+            found.append(ListEntry(PEOPLE[who], update))
+        if not found:
+            return WORD[6]
+        return CONTENTS.add(encode_update_list(UpdateList("00" * 32, number, tuple(found))))
 
     @rule(
         moment=moments,
@@ -357,6 +407,10 @@ class ContractAndModel(RuleBasedStateMachine):
                 if self.task.phase(self.now) == Phase.COMMITTING:
                     self.pass_time_to((6, 1))
             case Phase.COLLECTING:
+                entries = [(who, 1 + who % 3, CONTENTS.updates[who % 3]) for who in PARTICIPANTS]
+                if self.task.has_lists and self.task.parameters.target_updates >= 3:
+                    listed = ListUpdates(number, 3, self.list_of(entries[:3]), WORD[5])
+                    self.act(AGGREGATORS[0], listed)
                 for actor in (*PARTICIPANTS, *SUCCESSORS):
                     self.act(actor, self.honest_update(actor))
                 if self.task.phase(self.now) == Phase.COLLECTING:
@@ -622,14 +676,33 @@ class ContractAndModel(RuleBasedStateMachine):
 
     def decide(self, how: str) -> None:
         task, number = self.task, self.task.current.round
-        dispute, updates = task.dispute, task.rounds[number].updates
-        update = updates[(dispute.first + (how == "wrong content")) % len(updates)]
-        record = UpdateRecord(
-            update.participant, update.digest, update.cid_digest, update.weight, update.timestamp
-        )
+        dispute, history = task.dispute, task.rounds[number]
         report = CONTENTS.open(task.proposal.report_digest, 1 + (how == "wrong chunk"))
-        lane = CONTENTS.open(update.digest, 1 + 2 * dispute.position // 1024)
-        self.act(STRANGER, DecideUpdate(number, record, report, lane))
+        chunk = 1 + 2 * dispute.position // 1024
+        sequence = dispute.first + (how == "wrong content")
+        found = [one for one in history.updates if one.sequence == sequence]
+        if update := next(iter(found or history.updates), None):
+            what = (update.digest, update.cid_digest, update.weight, update.timestamp)
+            record = UpdateRecord(update.participant, *what)
+            lane = CONTENTS.open(update.digest, chunk)
+            self.act(STRANGER, DecideUpdate(number, record, report, lane))
+        for listed in history.lists:
+            if self.task.dispute.stage == Stage.SINGLE:
+                self.decide_listed(listed, sequence, report, chunk)
+
+    def decide_listed(
+        self, listed: UpdatesListed, sequence: int, report: Opening, chunk: int
+    ) -> None:
+        digests = listed.digest, listed.cid_digest
+        record = ListRecord(
+            listed.aggregator, listed.first, listed.count, *digests, listed.timestamp
+        )
+        position = max(0, sequence - listed.first)
+        opening = CONTENTS.open(listed.digest, 1 + position // 4)
+        entry = opening.chunk[256 * (position % 4) :][:256]
+        lane = CONTENTS.open(entry[32:64], chunk)
+        number = self.task.current.round
+        self.act(STRANGER, DecideListedUpdate(number, record, opening, report, lane))
 
     # ---------------------------------------------------------------------------- participants
 
@@ -705,6 +778,7 @@ class ContractAndModel(RuleBasedStateMachine):
         calls += [("aggregatorOf", person) for person in members]
         calls += [("payoutOf", person) for person in PEOPLE]
         calls += [("participantOf", person) for person in PEOPLE]
+        calls += [("listingOf", person) for person in members]
         calls += [("phaseOf", number) for number in numbers]
         history, current, proposal, dispute, committing, *others = self.views(calls)
         assert history == compute_history_hash(self.chain.chain_id, self.ledger, self.records)
@@ -726,6 +800,8 @@ class ContractAndModel(RuleBasedStateMachine):
             is_admitted, last_round, *_ = decode(["bool", "uint32"], others.pop(0)[:64])
             assert is_admitted == (person in task.admitted)
             assert last_round == task.last_round_of.get(person, 0)
+        for person in members:
+            assert decode(["uint32", "bytes32"], others.pop(0)) == self.last_list_of(person)
         assert [Phase(int.from_bytes(phase)) for phase in others] == [
             task.phase_of(number, self.now) for number in numbers
         ]
@@ -802,6 +878,13 @@ class ContractAndModel(RuleBasedStateMachine):
                     last[who] = last.get(former, none)[0], 0, bytes(32)
         number, sequence, proof = last.get(person, none)
         return number, sequence, proof[:RECORD_PREFIX_BYTES].ljust(32, b"\0")
+
+    def last_list_of(self, person: str) -> tuple[int, bytes]:
+        last = (0, bytes(32))
+        for record in self.records:
+            if isinstance(record, UpdatesListed) and record.aggregator == person:
+                last = record.round, compute_record_hash(record)[:28].ljust(32, b"\0")
+        return last
 
     def report(self, kind: str = "right") -> bytes:
         return CONTENTS.report(self.task.current.num_updates, kind)

@@ -31,6 +31,7 @@ from fl_chain.protocol.actions import (
     Enrol,
     Finalize,
     LedgerAction,
+    ListUpdates,
     Propose,
     RevealUpdate,
     SubmitUpdate,
@@ -66,8 +67,13 @@ class Task:
     """A task in memory, and the parties that have not fallen silent."""
 
     def __init__(
-        self, quorum: int, silent_from: dict[int, int], challenges: int, commit_seconds: int
+        self,
+        quorum: int,
+        silent_from: dict[int, int],
+        challenges: int,
+        extra_seconds: tuple[int, int],
     ) -> None:
+        commit_seconds, list_seconds = extra_seconds
         self.now = 1_700_000_000
         self.start = self.now
         self.started_at = {1: self.now}
@@ -92,6 +98,7 @@ class Task:
             3,
             commit_seconds,
             False,
+            list_seconds,
         )
         registry = MemoryRegistry(PEOPLE[COORDINATOR], clock=lambda: float(self.now))
         registry.carry_out(
@@ -132,6 +139,10 @@ class Task:
         if phase in (Phase.COMMITTING, Phase.COLLECTING):
             for who in PARTICIPANTS:
                 is_done |= self.works(who) and self.act(who, self.contribution(who, phase))
+            for who in AGGREGATORS:
+                # Of updates that nobody ever sees, which keeps nobody out.
+                listed = ListUpdates(number, NUM_PARTICIPANTS, WORD[5], WORD[6])
+                is_done |= self.works(who) and self.act(who, listed)
             return is_done
         for who in AGGREGATORS:
             is_done |= self.works(who) and self.aggregate(who, phase, number)
@@ -182,12 +193,13 @@ class Task:
     quorum=st.sampled_from([0, 2, 3]),
     silent=st.fixed_dictionaries(dict.fromkeys((*AGGREGATORS, *PARTICIPANTS), silences)),
     challenges=st.integers(0, 5),
-    commit_seconds=st.sampled_from([0, COMMIT]),
+    extra_seconds=st.sampled_from([(0, 0), (COMMIT, 0), (0, COLLECT // 2)]),
 )
 def test_every_round_ends_whoever_is_silent(
-    quorum: int, silent: dict[int, int], challenges: int, commit_seconds: int
+    quorum: int, silent: dict[int, int], challenges: int, extra_seconds: tuple[int, int]
 ) -> None:
-    task = Task(quorum, silent, challenges, commit_seconds)
+    """Times to commit, and to list, go with the task; most have neither."""
+    task = Task(quorum, silent, challenges, extra_seconds)
     for _ in range(2000):
         if task.state.is_over or task.state.current.round > 3 * NUM_ROUNDS:
             break

@@ -18,6 +18,7 @@ from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import committing as committing_module
 from fl_chain.protocol import dispute as dispute_module
 from fl_chain.protocol import disputing as disputing_module
+from fl_chain.protocol import listing as listing_module
 from fl_chain.protocol import registry as registry_module
 from fl_chain.protocol import round as round_module
 
@@ -124,6 +125,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         committing_module,
         dispute_module,
         disputing_module,
+        listing_module,
         admissions_module,
     )
     sources = "".join(map(inspect.getsource, modules))
@@ -148,6 +150,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "NotProposer",
         "PayoutRefused",
         "StillEnrolled",
+        "UnknownList",
         "SuccessionDue",
         "UnexpectedDeposit",
         "UnknownRecord",

@@ -28,7 +28,8 @@ AUDITS = {
 }
 REPLAYS = [
     case | {"created": replays["created"]}
-    for replays in map(golden.load, ("round/replay.json", "round/replay_commitments.json"))
+    for kind in ("replay", "replay_commitments", "replay_lists")
+    for replays in [golden.load(f"round/{kind}.json")]
     for case in replays["cases"]
 ]
 REFUSED = golden.load("history/refused.json")["refused"]
@@ -85,7 +86,7 @@ def store_of(case: dict[str, Any]) -> Callable[[Cid, int], bytes]:
 def state_of(views: dict[str, Any]) -> LedgerState:
     accounts = [
         {who: bytes.fromhex(words) for who, words in views[name].items()}
-        for name in ("participant_of", "aggregator_of", "payout_of")
+        for name in ("participant_of", "aggregator_of", "payout_of", "listing_of")
     ]
     return LedgerState(
         parameters=bytes.fromhex(views["parameters"]),
@@ -96,6 +97,7 @@ def state_of(views: dict[str, Any]) -> LedgerState:
         participants=accounts[0],
         aggregators=accounts[1],
         payouts=accounts[2],
+        listings=accounts[3],
         committing=bytes.fromhex(views["committing"]),
     )
 

@@ -128,7 +128,7 @@ def test_the_code_that_a_ledger_creates_fits_the_limit_of_mainnet(hardhat_artifa
 
 def test_creations_fit_the_limit_of_mainnet_with_the_largest_committee() -> None:
     address = "0x" + "11" * 20
-    parameters = TaskParameters(address, *[b"\x11" * 32] * 4, *[1] * 13, False)
+    parameters = TaskParameters(address, *[b"\x11" * 32] * 4, *[1] * 13, False, 0)
     aggregators = [address] * MAX_AGGREGATORS
     assert len(encode_registry_creation()) <= MAX_CREATION_BYTES
     assert len(encode_creation(LEDGER, parameters, aggregators)) <= MAX_CREATION_BYTES

@@ -122,4 +122,5 @@ def parameters_of(manifest: Manifest) -> TaskParameters:
         fraction_shift=9,
         commit_seconds=0,
         is_open=False,
+        list_seconds=0,
     )

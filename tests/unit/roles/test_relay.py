@@ -42,7 +42,7 @@ class Task:
         self.accounts = [Account.from_key((2**200 + index).to_bytes(32)) for index in range(count)]
         addresses = [str(account.address).lower() for account in self.accounts]
         parameters = TaskParameters(
-            "0x" + "12" * 20, *[WORD] * 4, 3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False
+            "0x" + "12" * 20, *[WORD] * 4, 3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False, 0
         )
         registry = MemoryRegistry("0x" + "c0" * 20, clock=clock)
         registry.carry_out("0x" + "c0" * 20, Enrol(tuple(addresses)))
@@ -74,7 +74,7 @@ class Task:
 
     def refusal(self, handover: Handover) -> str:
         with pytest.raises(RelayRefused) as refused:
-            self.role.take(handover)
+            self.role.intake.take(handover)
         return refused.value.message
 
 
@@ -94,7 +94,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everybodys_updates_are_handed_in_at_once(clock: Clock) -> None:
     task = Task(clock)
     for who in range(5):
-        task.role.take(task.sign(who))
+        task.role.intake.take(task.sign(who))
     task.role.step()
     assert task.chain.task.current.num_updates == 5
     assert task.events == [("relayed", {"round": 1, "updates": 5, "gas": 0})]
@@ -103,10 +103,10 @@ def test_everybodys_updates_are_handed_in_at_once(clock: Clock) -> None:
 @pytest.mark.usefixtures("at_once")
 def test_the_first_update_waits_for_others_and_not_longer_than_told(clock: Clock) -> None:
     task = Task(clock)
-    task.role.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
     task.role.step()
     clock.now += 1.9
-    task.role.take(task.sign(1))
+    task.role.intake.take(task.sign(1))
     task.role.step()
     assert task.chain.task.current.num_updates == 0
     clock.now += 0.2
@@ -118,7 +118,7 @@ def test_the_first_update_waits_for_others_and_not_longer_than_told(clock: Clock
 def test_the_deadline_is_not_waited_for(clock: Clock) -> None:
     task = Task(clock, collect_seconds=10)
     clock.now += 8.5
-    task.role.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
     task.role.step()
     assert task.chain.task.current.num_updates == 1
 
@@ -130,7 +130,7 @@ def test_what_is_too_much_for_one_transaction_is_handed_in_in_several(
     monkeypatch.setattr(module, "BATCH_SIZE", 2)
     task = Task(clock)
     for who in range(5):
-        task.role.take(task.sign(who))
+        task.role.intake.take(task.sign(who))
     for _ in range(3):
         task.role.step()
     assert [values["updates"] for _, values in task.events] == [2, 2, 1]
@@ -147,20 +147,20 @@ def test_what_the_ledger_would_not_take_is_refused_at_the_door(clock: Clock) -> 
     assert "zero" in task.refusal(task.sign(0, digest=bytes(32)))
     forged = replace(good, update=replace(good.update, weight=6))
     assert "no admitted participant" in task.refusal(forged)
-    assert task.role.follower.phase == Phase.COLLECTING
+    assert task.role.intake.follower.phase == Phase.COLLECTING
 
 
 def test_the_same_update_is_taken_as_often_as_it_comes_and_another_is_not(clock: Clock) -> None:
     task = Task(clock)
-    task.role.take(task.sign(0))
-    task.role.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
     assert "on its way" in task.refusal(task.sign(0, weight=6))
 
 
 @pytest.mark.usefixtures("at_once")
 def test_who_has_submitted_needs_no_relay(clock: Clock) -> None:
     task = Task(clock)
-    task.role.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
     task.ledgers[0].send(SubmitUpdate(1, WORD, WORD, 5))
     task.role.step()
     assert "has submitted" in task.refusal(task.sign(0))
@@ -174,7 +174,7 @@ def test_who_has_submitted_needs_no_relay(clock: Clock) -> None:
 @pytest.mark.usefixtures("at_once")
 def test_what_belongs_to_a_round_that_is_over_is_forgotten(clock: Clock) -> None:
     task = Task(clock)
-    task.role.take(task.sign(0))
+    task.role.intake.take(task.sign(0))
     clock.now += 101
     task.role.step()
     assert task.chain.task.current.num_updates == 0
