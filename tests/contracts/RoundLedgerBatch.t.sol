@@ -120,7 +120,7 @@ contract RoundLedgerBatchTest is LedgerTest, Signing {
         vm.assume(other != 0);
         if (what % 3 == 0) updates[0].digest ^= other;
         else if (what % 3 == 1) updates[0].cidDigest ^= other;
-        else updates[0].weight = 8 + uint8(uint256(other) >> 8);
+        else updates[0].weight = 8 + uint32(uint8(uint256(other) >> 8));
         vm.assume(updates[0].digest != 0 && updates[0].cidDigest != 0);
         _expectNotAdmitted(updates);
     }

@@ -97,7 +97,7 @@ contract RoundLedgerValueDisputesTest is DisputeTest {
     /// The one lie that every split hides again: two wrong parts that cancel out. The value is right,
     /// and whoever claims so of it may still lose.
     function test_A_Wrong_Part_Loses_Even_If_The_Value_Is_Right() public {
-        seed = "cancelling";
+        seed = "they cancel out"; // the report includes updates 1 and 2
         begin(seed, 4, 600);
         ask(Question.VALUE, 600);
         uint256[32] memory parts = allClaims(600);
