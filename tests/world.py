@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -531,6 +532,14 @@ class Crew:
         with self._news:
             assert self._news.wait_for(is_there, CREW_SECONDS), self.told()
         self._raise()
+
+    def wait_until(self, holds: Callable[[], object]) -> None:
+        """Wait until something holds that nobody reports, or that one of several may report."""
+        deadline = time.monotonic() + CREW_SECONDS
+        while not holds():
+            self._raise()
+            assert time.monotonic() < deadline, self.told()
+            time.sleep(0.05)
 
     def reporters_of(self, event: str, **values: Any) -> set[int]:
         """Return which aggregators have reported an event with some values."""

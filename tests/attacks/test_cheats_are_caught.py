@@ -78,7 +78,7 @@ def test_a_wrong_value_is_found_by_halves_and_lost_at_one_update(make: Make) -> 
     crew = federation.start_aggregators(0, 1, cheats={0: "wrong-model"})
     crew.wait_for("challenged", CHALLENGER, question="VALUE")
     crew.wait_for("selected", CHALLENGER)
-    crew.wait_for("idle", CHALLENGER, phase="AGGREGATING")
+    crew.wait_until(federation.slashes)
     assert bond_of_the_first(federation) == 0
     federation.world.advance_clock(federation.task.parameters.aggregate_seconds + 1)
     finish(federation, crew)
