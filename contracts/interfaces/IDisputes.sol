@@ -52,8 +52,8 @@ interface IDisputes is ILedgerTypes {
     /// @notice Decides the dispute as `decideUpdate` does, if the update that is left is in a list. One that its
     /// participant has not signed, or that could not be recorded by itself, contributes nothing that a report
     /// might include: the proposal is dropped. Anybody.
-    /// @param list what the ledger recorded of the list
-    /// @param entry the chunk of the list with the update's entry
+    /// @param list what the ledger recorded of the list; not looked at if the report excludes the update
+    /// @param entry the chunk of the list with the update's entry; likewise
     function decideListedUpdate(
         uint32 round,
         ListRecord calldata list,

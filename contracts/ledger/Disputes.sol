@@ -152,17 +152,17 @@ contract Disputes is Committee, IDisputes {
     ) external {
         CurrentRound memory current = _requireMove(round, Stage.SINGLE, Question.VALUE);
         uint32 sequence = _dispute.first;
-        (uint256 participant, SignedUpdate calldata listed) = _requireEntry(round, sequence, list, entry);
-        if (_statusOf(current, sequence, report) != 0) {
-            _decide(current, _dispute.weight == 0 && _dispute.sum == 0);
-        } else if (!_isGenuine(round, participant, listed)) {
+        uint256 weight = 0;
+        int256 sum = 0;
+        // INVARIANT P-169: what the report excludes nobody has to show: it may be in a list that nobody can have.
+        if (_statusOf(current, sequence, report) == 0) {
+            (uint256 participant, SignedUpdate calldata listed) = _requireEntry(round, sequence, list, entry);
             // INVARIANT P-165: nothing enters a model that an admitted participant has not signed.
-            _decide(current, false);
-        } else {
-            uint256 weight = listed.weight;
-            int256 sum = int256(weight) * _laneOf(listed.digest, update);
-            _decide(current, weight == _dispute.weight && sum == _dispute.sum);
+            if (!_isGenuine(round, participant, listed)) return _decide(current, false);
+            weight = listed.weight;
+            sum = int256(weight) * _laneOf(listed.digest, update);
         }
+        _decide(current, weight == _dispute.weight && sum == _dispute.sum);
     }
 
     function concludeDispute(uint32 round) external {

@@ -131,26 +131,22 @@ class RoundAggregation:
         self._seen.add(record.participant)
         lanes = self._examine(record, data)
         if isinstance(lanes, ExclusionReason):
-            self.exclude(record, lanes)
+            self.exclude(record.sequence, lanes)
             return lanes
         self._total.add(lanes, record.weight)
         self._statuses[record.sequence] = INCLUDED
         return None
 
-    def exclude(self, record: UpdateSubmitted, reason: ExclusionReason) -> None:
-        """Leave an update out without having seen its content."""
-        self.exclude_sequence(record.sequence, reason)
+    def exclude(self, sequence: int, reason: ExclusionReason) -> None:
+        """Leave an update out, of which nothing may be known but its sequence number."""
+        self._statuses[sequence] = reason.status
 
     def exclude_duplicate(self, record: UpdateSubmitted) -> bool:
         """Leave an update out, whatever its content, if an earlier one of its sender was there."""
         if record.participant not in self._seen:
             return False
-        self.exclude(record, ExclusionReason.DUPLICATE)
+        self.exclude(record.sequence, ExclusionReason.DUPLICATE)
         return True
-
-    def exclude_sequence(self, sequence: int, reason: ExclusionReason) -> None:
-        """Leave an update out of which nothing may be known but its sequence number."""
-        self._statuses[sequence] = reason.status
 
     def derive(self, base: NDArray[np.int32]) -> DerivedRound:
         """Return model and report, once every update on record was added or excluded.

@@ -21,7 +21,7 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import ModelProposed
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 from fl_chain.protocol.state import RoundHistory
-from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
+from fl_chain.protocol.update_list import locate_list
 
 
 def check_lists(
@@ -51,11 +51,10 @@ def check_lists(
     if report is not None:
         claimed = {n for n, why in report.excluded if why == ExclusionReason.UNAVAILABLE}
     for listed in history.lists:
-        size = compute_list_bytes(listed.count)
-        cid = cid_from_digest(listed.cid_digest, size)
+        cid, cap = locate_list(listed.cid_digest, listed.count)
         is_claimed = are_all(claimed, listed)
         try:
-            data = evidence.fetch_blob(cid, LIST_FETCH_FACTOR * size)
+            data = evidence.fetch_blob(cid, cap)
         except StoreError as error:
             if not is_claimed:
                 findings.append(from_store_error(check, error, cid, round_number))

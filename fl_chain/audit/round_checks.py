@@ -153,7 +153,7 @@ def check_updates(
             known = ExclusionReason.DUPLICATE
         if record is None or known is not None:
             assert known is not None  # noqa: S101 - or there is a record
-            aggregation.exclude_sequence(submission.sequence, known)
+            aggregation.exclude(submission.sequence, known)
             num_claimed += known == ExclusionReason.UNAVAILABLE
             if report is not None and claim != known:
                 findings.append(
@@ -171,7 +171,7 @@ def check_updates(
         who = f"update {record.sequence} of {record.participant}"
         if claim == ExclusionReason.UNAVAILABLE:
             # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
-            aggregation.exclude(record, claim)
+            aggregation.exclude(record.sequence, claim)
             num_claimed += 1
             if is_available(cid, cap, evidence):
                 detail = f"{who} was left out as unavailable and can be fetched now"

@@ -31,6 +31,7 @@ from fl_chain.protocol.logs import (
 )
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.records import (
+    LISTING_PREFIX_BYTES,
     RECORD_PREFIX_BYTES,
     LedgerRecord,
     ParticipantAdmitted,
@@ -53,9 +54,6 @@ from fl_chain.protocol.registry_records import (
     RegistryCreated,
 )
 from fl_chain.protocol.round import Task
-
-LISTING_PREFIX_BYTES = 28
-"""Bytes of a record hash that the ledger keeps of an aggregator's last list."""
 
 
 def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:

@@ -172,10 +172,10 @@ class _Move:
     def _decide_listed(self, action: DecideListedUpdate) -> list[LedgerRecord]:
         check_move(self.dispute, Stage.SINGLE, Question.VALUE, self.now)
         sequence = self.dispute.first
-        data = self._require_entry(action.round, sequence, action.list, action.entry)
         truth: Contribution | None = Contribution(0, 0)
         if self._status(sequence, action.report) == 0:
             truth = None
+            data = self._require_entry(action.round, sequence, action.list, action.entry)
             entry = decode_entry(data)
             if entry is not None and self._is_genuine(action.round, entry):
                 update = entry.update

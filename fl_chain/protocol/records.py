@@ -35,6 +35,8 @@ from fl_chain.protocol.words import (
 
 RECORD_PREFIX_BYTES = 23
 """So much of a record hash, or of a commitment, fits beside a participant's standing."""
+LISTING_PREFIX_BYTES = 28
+"""Bytes of a record's hash that the ledger keeps of an aggregator's last list."""
 
 
 class Fault(IntEnum):

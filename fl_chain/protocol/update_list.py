@@ -17,6 +17,7 @@ from typing import Any, Final
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.attestation import WORD_BYTES, Signature
 from fl_chain.protocol.canonical_json import encode_json
+from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import CHUNK_BYTES, FORMAT, MAX_UPDATES
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import frame_header, parse_decimal, unframe_header
@@ -24,8 +25,6 @@ from fl_chain.protocol.signed_update import SignedUpdate
 
 LIST: Final = "update_list"
 LIST_HEADER_BYTES: Final = CHUNK_BYTES
-LIST_FETCH_FACTOR: Final = 2
-"""A list is fetched under so many times its size, so that a larger one is seen for what it is."""
 ENTRY_BYTES: Final = 8 * WORD_BYTES
 
 
@@ -54,6 +53,15 @@ class UpdateList:
 def compute_list_bytes(count: int) -> int:
     """Return the size of a list of so many entries."""
     return LIST_HEADER_BYTES + ENTRY_BYTES * count
+
+
+def locate_list(cid_digest: bytes, count: int) -> tuple[Cid, int]:
+    """Return the CID of a list on record, and the cap to fetch it under.
+
+    That is twice its size, so that a larger one is read whole and seen for what it is.
+    """
+    size = compute_list_bytes(count)
+    return cid_from_digest(cid_digest, size), 2 * size
 
 
 def encode_update_list(updates: UpdateList) -> bytes:

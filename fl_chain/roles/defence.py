@@ -29,7 +29,7 @@ from fl_chain.roles.witness import Witness
 from fl_chain.storage.store import ContentStore
 
 NO_OPENING = Opening(b"", ())
-"""In place of the update's chunk where the report excludes the update."""
+"""In place of the chunks of an update, and of its list, where the report excludes the update."""
 
 
 class Defender:
@@ -123,12 +123,12 @@ def decide_update(
     if listed is None:
         lane = witness.open_lane(sequence, position) if is_included else NO_OPENING
         return DecideUpdate(round_number, witness.find_record(sequence), report, lane)
-    lane = NO_OPENING
+    entry = lane = NO_OPENING
     if is_included:
+        entry = witness.open_entry(listed, sequence)
         # Without it the move still decides, if the entry is one that must not be included.
         with contextlib.suppress(StoreError):
             lane = witness.open_lane(sequence, position)
-    entry = witness.open_entry(listed, sequence)
     return DecideListedUpdate(round_number, listed, entry, report, lane)
 
 

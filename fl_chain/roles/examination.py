@@ -16,7 +16,7 @@ from fl_chain.protocol.records import UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.state import RoundHistory
-from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
+from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.patience import AWAY, TRANSIENT, with_patience
 from fl_chain.roles.progress import Progress, timed
@@ -72,7 +72,7 @@ class Examination:
         """
         self._begin_round()
         is_early = self._follower.phase == Phase.COLLECTING
-        if is_early and self._follower.task.parameters.list_seconds:
+        if is_early and self._follower.task.has_lists:
             return False
         before = len(self._examined)
         for listed in self._history.lists:
@@ -132,12 +132,12 @@ class Examination:
             record = submission.record
             if record is None or submission.reason is not None:
                 reason = submission.reason or ExclusionReason.UNAVAILABLE
-                aggregation.exclude_sequence(submission.sequence, reason)
+                aggregation.exclude(submission.sequence, reason)
                 continue
             if aggregation.exclude_duplicate(record):
                 continue
             if record.sequence in claimed:
-                aggregation.exclude(record, ExclusionReason.UNAVAILABLE)
+                aggregation.exclude(record.sequence, ExclusionReason.UNAVAILABLE)
                 continue
             try:
                 aggregation.add(record, self._fetch(record))
@@ -167,11 +167,10 @@ class Examination:
         return self._submissions[1]
 
     def _fetch_list(self, listed: UpdatesListed) -> None:
-        size = compute_list_bytes(listed.count)
-        cid = cid_from_digest(listed.cid_digest, size)
+        cid, cap = locate_list(listed.cid_digest, listed.count)
         with contextlib.suppress(*_NOT_THERE):
             self._lists[listed.first] = self._patiently(
-                lambda: self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size), AWAY
+                lambda: self._store.get(cid, max_bytes=cap), AWAY
             )
 
     def _begin_round(self) -> None:
@@ -190,7 +189,7 @@ class Examination:
     def _exclude(self, submission: Submission) -> None:
         """Leave an update out whatever its content is."""
         reason = submission.reason or ExclusionReason.UNAVAILABLE
-        self._aggregation().exclude_sequence(submission.sequence, reason)
+        self._aggregation().exclude(submission.sequence, reason)
         self._examined.add(submission.sequence)
         if reason == ExclusionReason.UNAVAILABLE:
             self.given_up.add(submission.sequence)

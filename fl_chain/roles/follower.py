@@ -82,14 +82,13 @@ class TaskFollower:
         Who is admitted is fixed once collection is over, and not before.
         """
         task = self.task
-        has_lists = task.parameters.list_seconds > 0
         return Place(
             self.ledger.chain_id,
             self.ledger.address,
             self.manifest.task_id,
             task.current.round,
             task.parameters.max_weight,
-            frozenset(task.admitted) if has_lists else None,
+            frozenset(task.admitted) if task.has_lists else None,
         )
 
     def refresh(self) -> list[LedgerRecord]:

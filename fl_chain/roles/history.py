@@ -118,8 +118,6 @@ def list_updates(ledger: Ledger, shelf: ManifestShelf) -> Iterator[Row]:
 def _submissions(
     ledger: Ledger, task: Task, history: RoundHistory, shelf: ManifestShelf
 ) -> list[Submission]:
-    if not history.lists:
-        return [Submission(record.sequence, record) for record in history.updates]
     found = {listed.first: shelf.find_list(listed) for listed in history.lists}
     place = Place(
         ledger.chain_id,
@@ -127,7 +125,7 @@ def _submissions(
         task.parameters.manifest_digest.hex(),
         history.opened.round,
         task.parameters.max_weight,
-        history.members or frozenset(task.admitted),
+        history.members or frozenset(task.admitted) if task.has_lists else None,
     )
     return list_submissions(place, history, {n: data for n, data in found.items() if data})
 

@@ -6,9 +6,8 @@ import contextlib
 
 from fl_chain.aggregation.submissions import open_list
 from fl_chain.errors import StoreError
-from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.signed_update import Handover
-from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
+from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.storage.store import ContentStore
 
@@ -39,10 +38,9 @@ class ListSearch:
         for listed in history.lists:
             if listed.digest in self._searched:
                 continue
-            size = compute_list_bytes(listed.count)
-            cid = cid_from_digest(listed.cid_digest, size)
+            cid, cap = locate_list(listed.cid_digest, listed.count)
             with contextlib.suppress(StoreError):
-                data = self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size)
+                data = self._store.get(cid, max_bytes=cap)
                 sender, digest = self._follower.ledger.sender, handover.update.digest
                 self._searched[listed.digest] = any(
                     one.reason is None

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
-from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement
 from fl_chain.protocol.records import UpdatesListed
 from fl_chain.protocol.round import Task
-from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
+from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import fetch_manifest
 from fl_chain.storage.store import ContentStore
 
@@ -53,10 +52,9 @@ class ManifestShelf:
         """Return the content of a list of updates, None if it cannot be had."""
         if self._store is None:
             return None
-        size = compute_list_bytes(listed.count)
-        cid = cid_from_digest(listed.cid_digest, size)
+        cid, cap = locate_list(listed.cid_digest, listed.count)
         try:
-            return self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size)
+            return self._store.get(cid, max_bytes=cap)
         except StoreUnreachable:
             self._store = None
             return None

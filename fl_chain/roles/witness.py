@@ -25,7 +25,7 @@ from fl_chain.protocol.report import (
     compute_report_bytes,
 )
 from fl_chain.protocol.state import RoundHistory
-from fl_chain.protocol.update_list import LIST_FETCH_FACTOR, compute_list_bytes
+from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.storage.store import ContentStore
 
@@ -190,9 +190,8 @@ class Witness:
 
     def _fetch_list(self, listed: UpdatesListed | ListRecord) -> bytes:
         if listed.digest not in self._lists:
-            size = compute_list_bytes(listed.count)
-            cid = cid_from_digest(listed.cid_digest, size)
-            data = self._store.get(cid, max_bytes=LIST_FETCH_FACTOR * size)
+            cid, cap = locate_list(listed.cid_digest, listed.count)
+            data = self._store.get(cid, max_bytes=cap)
             self._lists[listed.digest] = self._checked(data, listed.digest)
         return self._lists[listed.digest]
 

@@ -25,19 +25,16 @@ from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.parts import Contribution
 from fl_chain.protocol.records import Fault, UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.update_list import ListEntry
-from fl_chain.relay.server import RelayServer
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.challenger import ChallengerRole
 from fl_chain.roles.defence import Defender
-from fl_chain.roles.journal import Journal
-from fl_chain.roles.participant import ParticipantRole
 from tests.attacks.test_chain_node_that_lies import (
     expect_failure,
     flip_word,
     num_words,
     with_logs,
 )
-from tests.faults.test_roles import Steady
+from tests.attacks.test_relay_that_cheats import outlive_relay
 from tests.world import CHALLENGER, Crew, Federation, World, assert_passes, problems, record
 
 OTHER = b"\7" * 32
@@ -163,20 +160,35 @@ def test_a_list_that_cannot_be_had_is_made_up_for_by_submitting(federation: Fede
     assert excluded == [(0, "unavailable"), (1, "unavailable")]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"task": "00" * 32}, "misbound"),
-        ({"round": 2}, "misbound"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("change", [{"task": "00" * 32}, {"round": 2}], ids=str)
 def test_a_list_of_something_else_lists_nothing(
-    federation: Federation, change: dict[str, Any], reason: str
+    federation: Federation, change: dict[str, Any]
 ) -> None:
     federation.list_updates(0, *participants_in(federation, 0, 1), **change)
     federation.submit_honestly(0)
-    assert aggregate(federation) == [(0, reason), (1, reason)]
+    assert aggregate(federation) == [(0, "misbound"), (1, "misbound")]
+
+
+def test_a_list_that_nobody_can_have_costs_no_honest_proposer_its_bond(world: World) -> None:
+    """Its lister asks the proposer to show what it has made unavailable."""
+    windows = {"challenge_seconds": 600, "aggregate_seconds": 60}
+    federation = world.federation(aggregators=2, bond_gwei=3, **(LISTS | windows))
+    federation.deposit_bonds()
+    federation.list_updates(1, *participants_in(federation, 0, 1), pin=False)
+    federation.submit_honestly(2)
+    crew = federation.start_aggregators(0)
+    federation.end_collection()
+    world.advance_clock(windows["aggregate_seconds"] // 2)
+    crew.wait_for("proposed", 0)
+    federation.challenge(7)
+    crew.wait_for("answered", 0, stage="ASKED")
+    federation.select(0)  # update 0, of the list
+    crew.wait_for("answered", 0, stage="SINGLE")
+    assert federation.slashes() == []
+    assert federation.task.committee.payouts == {federation.aggregator_address(0): 3 * 10**9 // 2}
+    world.advance_clock(windows["challenge_seconds"])
+    crew.join()
+    assert_passes(federation.audit(), num_rounds=1)
 
 
 def test_a_list_keeps_nobody_out(federation: Federation) -> None:
@@ -203,19 +215,7 @@ def test_a_participant_that_is_left_out_sends_its_update_itself(
 ) -> None:
     federation = world.federation(aggregators=2, **(LISTS | {"list_seconds": 3}))
     federation.list_updates(0, *participants_in(federation, 1, 2))
-    events: list[str] = []
-    trainer: Any = Steady(federation)
-    with RelayServer(0, lambda handover: None) as server:
-        role = ParticipantRole(
-            federation.ledger(federation.participants[0]),
-            federation.store,
-            trainer,
-            Journal(tmp_path),
-            relay=server.url,
-            progress=lambda event, values: events.append(event),
-        )
-        while federation.task.current.num_updates < 3:
-            role.step()
+    _, events = outlive_relay(federation, tmp_path, until=3)
     assert "passed_over_relay" in events
     assert [one.participant for one in federation.task.rounds[1].updates] == [
         federation.address_of(0)

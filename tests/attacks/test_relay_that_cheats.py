@@ -66,11 +66,13 @@ def test_nothing_is_recorded_twice_or_in_another_round_or_task(world: World) -> 
     assert_passes(federation.audit(), num_rounds=2)
 
 
-def test_a_participant_whose_update_is_withheld_sends_it_itself(
-    world: World, tmp_path: Path
-) -> None:
-    federation = world.federation(num_rounds=1, collect_seconds=12, min_updates=3)
-    federation.submit_honestly(1, 2)
+def outlive_relay(
+    federation: Federation, journal: Path, *, until: int
+) -> tuple[list[Handover], list[str]]:
+    """Let participant 0 hand in to a relay that does nothing, until so many updates are on record.
+
+    Return what it handed in, and the events that it reported.
+    """
     handed_in: list[Handover] = []
     events: list[str] = []
     trainer: Any = Steady(federation)
@@ -79,12 +81,21 @@ def test_a_participant_whose_update_is_withheld_sends_it_itself(
             federation.ledger(federation.participants[0]),
             federation.store,
             trainer,
-            Journal(tmp_path),
+            Journal(journal),
             relay=server.url,
             progress=lambda event, values: events.append(event),
         )
-        while federation.task.current.num_updates < 3:
+        while federation.task.current.num_updates < until:
             role.step()
+    return handed_in, events
+
+
+def test_a_participant_whose_update_is_withheld_sends_it_itself(
+    world: World, tmp_path: Path
+) -> None:
+    federation = world.federation(num_rounds=1, collect_seconds=12, min_updates=3)
+    federation.submit_honestly(1, 2)
+    handed_in, events = outlive_relay(federation, tmp_path, until=3)
     assert set(handed_in) == {handed_in[0]}
     assert "passed_over_relay" in events
     record = federation.task.rounds[1].updates[2]

@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
-import {Signature} from "../../contracts/libraries/TypedData.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -28,54 +27,56 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
     /// What is wrong with one entry: a word of it, from 0, in place of the right one.
     struct Flaw {
         bool isThere;
+        /// Whether the participant signed it so: digest, CID digest or weight.
+        bool isSigned;
         uint256 sequence;
         uint256 wordAt;
         bytes32 word;
     }
 
     Flaw private flaw;
+    /// Updates that are submitted behind the list.
+    uint256 private behind;
 
     function setUp() public override {
         super.setUp();
         registry.enrol(signers(DIRECT + LISTED));
-        ILedgerTypes.TaskParameters memory p = disputable();
-        p.listSeconds = 50;
-        ledger = createDisputable(p);
-        ledger.admit(signers(DIRECT + LISTED));
+        _fresh();
         seed = "lists";
     }
 
     function submitBlobs(uint256 count) internal override {
         super.submitBlobs(DIRECT);
-        uint32 listed = uint32(count - DIRECT);
+        uint256 end = count - behind;
         listBlob = noise("header of a list", HEADER);
-        for (uint256 i = DIRECT; i < count; ++i) {
+        for (uint256 i = DIRECT; i < end; ++i) {
             listBlob = bytes.concat(listBlob, entryOf(i));
         }
-        record = ILedgerTypes.ListRecord(aggregator(1), uint32(DIRECT), listed, digest(listBlob), LIST_CID, now_());
-        bytes32 listDigest = record.digest;
-        uint32 number = round();
+        (uint32 number, uint32 listed, bytes32 root) = (round(), uint32(end - DIRECT), digest(listBlob));
+        record = ILedgerTypes.ListRecord(aggregator(1), uint32(DIRECT), listed, root, LIST_CID, now_());
         vm.prank(aggregator(1));
-        ledger.listUpdates(number, listed, listDigest, LIST_CID);
+        ledger.listUpdates(number, listed, root, LIST_CID);
+        for (uint256 i = end; i < count; ++i) {
+            bytes32 blobDigest = digest(updateBlob(i));
+            vm.prank(participant(i));
+            ledger.submitUpdate(number, blobDigest, cidOf(i), weightOf(i));
+        }
     }
 
     function here() private view returns (Place memory) {
         return placeOf(address(ledger), round());
     }
 
-    function entryOf(uint256 i) private view returns (bytes memory entry) {
-        SignedUpdate memory u = signed(i, here(), digest(updateBlob(i)), cidOf(i), weightOf(i));
-        bytes32[8] memory words = [
-            bytes32(uint256(uint160(signer(i)))),
-            u.digest,
-            u.cidDigest,
-            bytes32(uint256(u.weight)),
-            u.signature.r,
-            u.signature.vs,
-            bytes32(0),
-            bytes32(0)
-        ];
-        if (flaw.isThere && flaw.sequence == i) words[flaw.wordAt] = flaw.word;
+    function entryOf(uint256 i) private view returns (bytes memory) {
+        bool isFlawed = flaw.isThere && flaw.sequence == i;
+        bytes32[8] memory words;
+        words[0] = bytes32(uint256(uint160(signer(i))));
+        (words[1], words[2]) = (digest(updateBlob(i)), cidOf(i));
+        words[3] = bytes32(uint256(weightOf(i)));
+        if (isFlawed && flaw.isSigned) words[flaw.wordAt] = flaw.word;
+        SignedUpdate memory u = signed(i, here(), words[1], words[2], uint32(uint256(words[3])));
+        (words[4], words[5]) = (u.signature.r, u.signature.vs);
+        if (isFlawed && !flaw.isSigned) words[flaw.wordAt] = flaw.word;
         return abi.encode(words);
     }
 
@@ -126,7 +127,7 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
     function test_An_Entry_With_Any_Other_Word_Is_Nobodys(uint256 wordAt, bytes32 word) public {
         uint32 target = includedOf(true);
         wordAt = wordAt % 8;
-        flaw = Flaw(true, target, wordAt, word);
+        flaw = Flaw(true, false, target, wordAt, word);
         bytes memory entry = entryOf(target);
         flaw.isThere = false;
         if (keccak256(entry) == keccak256(entryOf(target))) return;
@@ -136,19 +137,19 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
 
     function test_An_Entry_That_Somebody_Else_Signed_Is_Nobodys() public {
         uint32 target = includedOf(true);
-        flaw = Flaw(true, target, 0, bytes32(uint256(uint160(signer(0)))));
+        flaw = Flaw(true, false, target, 0, bytes32(uint256(uint160(signer(0)))));
         _loses(target);
     }
 
     function test_An_Entry_With_Dirty_Bytes_Before_The_Participant_Is_Nobodys() public {
         uint32 target = includedOf(true);
-        flaw = Flaw(true, target, 0, bytes32(uint256(uint160(signer(target))) | 1 << 160));
+        flaw = Flaw(true, false, target, 0, bytes32(uint256(uint160(signer(target))) | 1 << 160));
         _loses(target);
     }
 
     function test_An_Entry_With_Something_Behind_It_Is_Nobodys() public {
         uint32 target = includedOf(true);
-        flaw = Flaw(true, target, 7, bytes32(uint256(1)));
+        flaw = Flaw(true, false, target, 7, bytes32(uint256(1)));
         _loses(target);
         _fresh();
         flaw.wordAt = 6;
@@ -162,24 +163,21 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         _loses(target);
     }
 
-    /// Signed, and yet it could not have been recorded.
-    function test_An_Entry_With_An_Impossible_Weight_Is_Nobodys() public {
-        uint256[2] memory weights = [uint256(0), uint256(MAX_WEIGHT) + 1];
-        for (uint256 i = 0; i < 2; ++i) {
-            _fresh();
-            _losesThough(3, weights[i]);
-        }
+    function test_An_Entry_With_An_Impossible_Weight_Is_Nobodys_Though_Signed() public {
+        _losesThoughSigned(3, 0);
+        _fresh();
+        _losesThoughSigned(3, MAX_WEIGHT + 1);
     }
 
-    function test_An_Entry_Without_A_Digest_Is_Nobodys() public {
-        _losesThough(1, 0);
+    function test_An_Entry_Without_A_Digest_Is_Nobodys_Though_Signed() public {
+        _losesThoughSigned(1, 0);
         _fresh();
-        _losesThough(2, 0);
+        _losesThoughSigned(2, 0);
     }
 
     function test_A_Flaw_Of_An_Excluded_Entry_Is_Right_As_Long_As_Nothing_Is_Claimed() public {
         uint32 target = includedOf(false);
-        flaw = Flaw(true, target, 3, bytes32(type(uint256).max));
+        flaw = Flaw(true, false, target, 3, bytes32(type(uint256).max));
         begin(seed, DIRECT + LISTED, POSITION);
         descend(POSITION, target);
         expectFailed(Fault.FALSE_CHALLENGE);
@@ -189,21 +187,28 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
 
     function test_The_Largest_Weight_Counts() public {
         uint32 target = includedOf(true);
-        SignedUpdate memory u = signed(target, here(), digest(updateBlob(target)), cidOf(target), MAX_WEIGHT);
-        (, int256 sum) = counted(target, POSITION);
-        sum = sum / int256(uint256(weightOf(target))) * int256(uint256(MAX_WEIGHT));
-        tell(target, MAX_WEIGHT, sum);
-        super.submitBlobs(DIRECT);
-        report = reportOf(DIRECT + LISTED);
-        _listWith(target, u);
-        vm.warp(collectUntil() + 1);
-        model = base;
-        setValue(POSITION);
-        propose();
+        tell(target, MAX_WEIGHT, int256(uint256(MAX_WEIGHT)) * laneOf(target, POSITION));
+        flaw = Flaw(true, true, target, 3, bytes32(uint256(MAX_WEIGHT)));
+        begin(seed, DIRECT + LISTED, POSITION);
         descend(POSITION, target);
         expectFailed(Fault.FALSE_CHALLENGE);
         decide(target);
         checkFailed();
+    }
+
+    /// Nobody may have the list: that is why its entries are excluded.
+    function test_What_The_Report_Excludes_Nobody_Has_To_Show(bytes32 claimed) public {
+        uint32 target = includedOf(false);
+        bool isTold = uint256(claimed) % 2 == 1;
+        if (isTold) tell(target, 0, int256(uint256(claimed) % 1_000_000));
+        begin(seed, DIRECT + LISTED, POSITION);
+        descend(POSITION, target);
+        ILedgerTypes.ListRecord memory nothing;
+        Opening memory none;
+        Opening memory status = statusOpening(target);
+        if (isTold) expectRejected(Fault.WRONG_MODEL);
+        else expectFailed(Fault.FALSE_CHALLENGE);
+        ledger.decideListedUpdate(1, nothing, none, status, none);
     }
 
     // What decides must be what is on record.
@@ -258,19 +263,11 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
     }
 
     function test_What_Comes_After_A_List_Is_Not_In_It() public {
-        super.submitBlobs(DIRECT);
-        _listWith(uint32(DIRECT) + 3, signed(DIRECT + 3, here(), digestOf(1), cidOf(1), 1));
-        uint32 after_ = uint32(DIRECT + LISTED);
-        bytes32 lastDigest = digest(updateBlob(after_));
-        vm.prank(participant(DIRECT));
-        ledger.submitUpdate(1, lastDigest, cidOf(after_), weightOf(after_));
-        report = reportOf(DIRECT + LISTED + 1);
-        vm.warp(collectUntil() + 1);
-        model = base;
-        setValue(POSITION);
-        propose();
-        descend(POSITION, after_);
-        _refuseWith(after_, record, unknownList(record.aggregator, after_));
+        behind = 1;
+        uint32 last = uint32(DIRECT + LISTED);
+        begin(seed, last + 1, POSITION);
+        descend(POSITION, last);
+        _refuseWith(last, record, unknownList(record.aggregator, last));
     }
 
     function test_Another_Chunk_Of_The_List_Decides_Nothing() public {
@@ -311,16 +308,9 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
     }
 
     function test_A_Listed_Update_Without_A_Status_Is_An_Omission() public {
-        begin(seed, DIRECT + LISTED, POSITION);
-        bytes memory whole = report;
-        ledger.stop();
-        ILedgerTypes.TaskParameters memory p = disputable();
-        p.listSeconds = 50;
-        vm.warp(START);
-        ledger = createDisputable(p);
         submitBlobs(DIRECT + LISTED);
         vm.warp(collectUntil() + 1);
-        report = slice(whole, 0, whole.length - 1);
+        (model, report) = (base, reportOf(DIRECT + LISTED - 1));
         propose();
         ledger.proveOmission(1, uint32(DIRECT + LISTED) - 1, statusOpening(DIRECT + LISTED - 1));
         eq(phase(), Phase.AGGREGATING);
@@ -374,48 +364,13 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         checkRejected();
     }
 
-    /// An entry that its participant signed as it stands, with a weight, or without one of its digests.
-    function _losesThough(uint256 wordAt, uint256 weight) private {
+    function _losesThoughSigned(uint256 wordAt, uint256 word) private {
         uint32 target = includedOf(true);
-        bytes32 blobDigest = digest(updateBlob(target));
-        SignedUpdate memory u = signed(
-            target,
-            here(),
-            wordAt == 1 ? bytes32(0) : blobDigest,
-            wordAt == 2 ? bytes32(0) : cidOf(target),
-            wordAt == 3 ? uint32(weight) : weightOf(target)
-        );
-        super.submitBlobs(DIRECT);
-        report = reportOf(DIRECT + LISTED);
-        _listWith(target, u);
-        vm.warp(collectUntil() + 1);
-        model = base;
-        setValue(POSITION);
-        propose();
-        descend(POSITION, target);
-        expectRejected(Fault.WRONG_MODEL);
-        decide(target);
-        checkRejected();
+        flaw = Flaw(true, true, target, wordAt, bytes32(word));
+        _loses(target);
     }
 
-    /// A list with one entry of the caller's making.
-    function _listWith(uint32 target, SignedUpdate memory u) private {
-        listBlob = noise("header of a list", HEADER);
-        for (uint256 i = DIRECT; i < DIRECT + LISTED; ++i) {
-            bytes memory entry = i == target
-                ? abi.encode(
-                    uint256(uint160(signer(i))), u.digest, u.cidDigest, u.weight, u.signature.r, u.signature.vs, 0, 0
-                )
-                : entryOf(i);
-            listBlob = bytes.concat(listBlob, entry);
-        }
-        bytes32 listDigest = digest(listBlob);
-        record = ILedgerTypes.ListRecord(aggregator(1), uint32(DIRECT), uint32(LISTED), listDigest, LIST_CID, now_());
-        vm.prank(aggregator(1));
-        ledger.listUpdates(1, uint32(LISTED), listDigest, LIST_CID);
-    }
-
-    /// A task like the first, in its first second.
+    /// A task in its first second.
     function _fresh() private {
         vm.warp(START);
         ILedgerTypes.TaskParameters memory p = disputable();

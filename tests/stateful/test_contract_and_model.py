@@ -96,6 +96,7 @@ from fl_chain.protocol.opening import Opening
 from fl_chain.protocol.parts import Contribution, pack_parts
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
+    LISTING_PREFIX_BYTES,
     RECORD_PREFIX_BYTES,
     ParticipantSucceeded,
     Question,
@@ -883,7 +884,8 @@ class ContractAndModel(RuleBasedStateMachine):
         last = (0, bytes(32))
         for record in self.records:
             if isinstance(record, UpdatesListed) and record.aggregator == person:
-                last = record.round, compute_record_hash(record)[:28].ljust(32, b"\0")
+                proof = compute_record_hash(record)[:LISTING_PREFIX_BYTES]
+                last = record.round, proof.ljust(32, b"\0")
         return last
 
     def report(self, kind: str = "right") -> bytes:

@@ -51,7 +51,7 @@ def aggregation() -> RoundAggregation:
 def take(total: RoundAggregation, update: dict[str, Any]) -> str:
     """Add or exclude an update and return its outcome."""
     if update["blob"] is None:
-        total.exclude(record_of(update), ExclusionReason.UNAVAILABLE)
+        total.exclude(update["sequence"], ExclusionReason.UNAVAILABLE)
         return "unavailable"
     reason = total.add(record_of(update), bytes.fromhex(update["blob"]))
     return reason.value if reason else "included"
