@@ -89,7 +89,7 @@ def _without_strangers(submission: Submission, members: Collection[str]) -> Subm
 
 def open_list(place: Place, listed: UpdatesListed, data: bytes | None) -> Iterator[Submission]:
     """Yield the submissions of a list; None is a list that cannot be had."""
-    entries = _read_list(place, listed, data)
+    entries = read_list(place, listed, data)
     for position in range(listed.count):
         sequence = listed.first + position
         if isinstance(entries, ExclusionReason):
@@ -113,7 +113,7 @@ def open_list(place: Place, listed: UpdatesListed, data: bytes | None) -> Iterat
         yield Submission(sequence, record, reason)
 
 
-def _read_list(
+def read_list(
     place: Place, listed: UpdatesListed, data: bytes | None
 ) -> tuple[ListEntry | None, ...] | ExclusionReason:
     """Return the entries of a valid list, or the first rule that it breaks."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-from fl_chain.aggregation.submissions import open_list
+from fl_chain.aggregation.submissions import is_genuine, read_list
 from fl_chain.errors import StoreError
+from fl_chain.protocol.records import UpdatesListed
+from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.signed_update import Handover
 from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
@@ -41,11 +43,14 @@ class ListSearch:
             cid, cap = locate_list(listed.cid_digest, listed.count)
             with contextlib.suppress(StoreError):
                 data = self._store.get(cid, max_bytes=cap)
-                sender, digest = self._follower.ledger.sender, handover.update.digest
-                self._searched[listed.digest] = any(
-                    one.reason is None
-                    and one.record is not None
-                    and (one.record.participant, one.record.digest) == (sender, digest)
-                    for one in open_list(self._follower.place, listed, data)
-                )
+                self._searched[listed.digest] = self._is_in(handover, listed, data)
         return any(self._searched.values())
+
+    def _is_in(self, handover: Handover, listed: UpdatesListed, data: bytes) -> bool:
+        place, sender = self._follower.place, self._follower.ledger.sender
+        entries = read_list(place, listed, data)
+        if isinstance(entries, ExclusionReason):
+            return False
+        # Of thousands of signatures only the own one has to be verified.
+        own = [entry for entry in entries if entry and entry.participant == sender]
+        return any(e.update.digest == handover.update.digest and is_genuine(place, e) for e in own)
