@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from fl_chain.aggregation.derive import DerivedRound, RoundAggregation, decode_model_blob
+from fl_chain.aggregation.derive import (
+    DerivedRound,
+    RoundAggregation,
+    decode_model_blob,
+    model_header,
+)
 from fl_chain.chain.ether import format_ether
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError, ValueOutOfRange
@@ -224,7 +229,8 @@ class AggregatorRole:
             if error.error not in LOST_RACES:
                 raise
             return False
-        self._remember_model(round_number, derived)
+        self._patiently(self.follower.refresh)
+        self._remember_model(derived)
         self._progress(
             "proposed",
             {
@@ -249,10 +255,9 @@ class AggregatorRole:
                 pool.map(lambda blob: self._patiently(partial(self._store.put, blob)), blobs)
             )
 
-    def _remember_model(self, round_number: int, derived: DerivedRound) -> None:
-        self._patiently(self.follower.refresh)
-        header, _ = self.follower.locate_model(round_number)
-        self.follower.remember_model(derived.model_digest, decode_model_blob(derived.model, header))
+    def _remember_model(self, derived: DerivedRound) -> None:
+        values = decode_model_blob(derived.model, model_header(self.follower.manifest))
+        self.follower.remember_model(derived.model_digest, values)
 
     def _pause(self) -> float:
         times: list[float | None] = [compute_due(self.follower)]

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from fl_chain.chain.ledger import Receipt
 from fl_chain.errors import TransactionRejected
-from fl_chain.protocol.actions import ClaimPayout
+from fl_chain.protocol.actions import ClaimPayout, LedgerAction, Propose
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import Fault
+from fl_chain.roles.challenger import ChallengerRole
+from fl_chain.roles.cheats import make_aggregator
 from tests.world import CHALLENGER, Crew, Federation, World, assert_passes
 
 BOND = 4 * 10**9
@@ -96,6 +99,28 @@ def test_an_update_left_out_of_the_report_costs_the_bond_in_one_transaction(make
     finish(federation, crew)
     assert faults_of(federation) == [Fault.OMISSION]
     assert_reward(federation, BOND // 2)
+
+
+def test_a_proposer_goes_on_whose_model_is_rejected_before_it_looks(make: Make) -> None:
+    federation = make()
+    federation.deposit_bonds()
+    world, store = federation.world, federation.store
+    ledger = federation.ledger(federation.aggregators[0])
+    challenger = ChallengerRole(federation.ledger(world.account(CHALLENGER)), store)
+    send = ledger.send
+
+    def send_and_be_found_out(action: LedgerAction) -> Receipt:
+        receipt = send(action)
+        if isinstance(action, Propose):
+            challenger.step()
+        return receipt
+
+    ledger.send = send_and_be_found_out  # type: ignore[method-assign]
+    proposer = make_aggregator("omit", Path(), ledger, store, patience_seconds=5)
+    while not federation.slashes():
+        proposer.step()
+    assert faults_of(federation) == [Fault.OMISSION]
+    proposer.step()
 
 
 def test_two_results_signed_for_two_readers_cost_the_bond(make: Make, tmp_path: Path) -> None:

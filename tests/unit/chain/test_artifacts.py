@@ -48,7 +48,7 @@ def run_node(*arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=True,
     )
     return finished.stdout
