@@ -43,6 +43,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
             if (_participants[participant].isAdmitted) revert AlreadyAdmitted(participant);
             _requireNewLine(participant);
             _participants[participant].isAdmitted = true;
+            _drawLot(participant, timestamp);
             bytes memory record = abi.encode(ParticipantAdmitted.selector, participant, timestamp);
             history = History.append(history, History.emitRecord(1, record));
         }
@@ -70,6 +71,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         if (successor == address(0)) revert NoSuccessor(participant);
         if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
         _moveAdmission(_participants[participant], _participants[successor]);
+        _moveLot(participant, successor);
         _isSucceeded[_registry.originOf(participant)] = true;
         uint40 timestamp = _now();
         _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));
@@ -90,6 +92,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         _requirePhase(current, round, Phase.AGGREGATING);
         Aggregator memory aggregator = _aggregators[msg.sender];
         _requireStanding(aggregator, round);
+        _requireRevealed(msg.sender, round);
         uint256 from = _turnOf(current, _rankOf(seat, round));
         if (block.timestamp < from) revert OutOfTurn(msg.sender, from);
         _requireDigest(modelDigest);
@@ -139,6 +142,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
             uint32 seat = _requireSeat(signer);
             Aggregator memory aggregator = _aggregators[signer];
             _requireStanding(aggregator, round);
+            _requireRevealed(signer, round);
             // INVARIANT P-97: an aggregator counts once per proposal, and not at all if it said two things
             // in one round.
             if (aggregator.attestedIn == round && aggregator.result != result) {
@@ -186,7 +190,9 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         uint40 timestamp = _now();
         uint40 until = timestamp + pauseSeconds;
         // INVARIANT P-96: a pause delays rounds that have not opened, and no deadline of an open one.
-        if (timestamp < current.openedAt) current.openedAt = until;
+        // INVARIANT P-175: nor does it take time from the aggregators' secrets.
+        uint40 opensFrom = _seeding.opensFrom;
+        if (timestamp < current.openedAt) current.openedAt = until < opensFrom ? opensFrom : until;
         current.pausedUntil = until;
         _current = current;
         _record(0, abi.encode(TaskPaused.selector, until, timestamp));
@@ -262,8 +268,9 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
     /// Writes the next round over `current`.
     function _openRound(CurrentRound memory current, uint32 baseRound) private {
         uint40 timestamp = _now();
-        uint40 opensAt = timestamp < current.pausedUntil ? current.pausedUntil : timestamp;
         uint32 round = current.round + 1;
+        uint40 opensFrom = _openSeeding(round, timestamp);
+        uint40 opensAt = opensFrom < current.pausedUntil ? current.pausedUntil : opensFrom;
         _current = CurrentRound({
             round: round,
             baseRound: baseRound,

@@ -35,6 +35,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Admit,
     Attest,
     ClaimBond,
+    CommitSeeds,
     CommitUpdate,
     DepositBond,
     Enrol,
@@ -46,6 +47,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     Propose,
     RegistryAction,
     Remove,
+    RevealSeed,
     RevealUpdate,
     Revoke,
     Rotate,
@@ -62,12 +64,14 @@ from fl_chain.protocol.attestation import (  # noqa: E402
 )
 from fl_chain.protocol.commitment import compute_commitment  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
+from fl_chain.protocol.sampling import compute_chain  # noqa: E402
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message  # noqa: E402
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
 START = 2_000_000_000
 NUM_ROUNDS = 12
 NUM_COMMITTED_ROUNDS = 3
+SEED_SECONDS = 30
 NUM_PARTICIPANTS = 7
 COLLECT_SECONDS, AGGREGATE_SECONDS = 1000, 500
 WORD = b"\x11" * 32
@@ -240,7 +244,35 @@ def measure(connection: ChainConnection) -> Measurement:
     gas["remove a revoked participant"] = chain.act(anybody, ledger, Remove(people[0]))
     gas["stop the task"] = chain.act(coordinator, ledger, Stop())
     _measure_identities(chain, registry, ledger, gas)
+    sampled = replace(parameters, sample_rate=2**32 - 1, seed_seconds=SEED_SECONDS)
+    _measure_sampling(chain, str(deploy(sampled)["contractAddress"]), committee, gas)
     return result
+
+
+def _measure_sampling(chain: Chain, ledger: str, committee: list[str], gas: dict[str, int]) -> None:
+    """Measure what a task costs in which a seed selects who takes part: here, everybody."""
+    coordinator, _, anybody, _, _, *people = (a.lower() for a in chain.accounts)
+    chain.act(coordinator, ledger, Admit((people[0],)))
+    gas["admit, with sampling"] = chain.act(coordinator, ledger, Admit((people[1],)))
+    chains = {who: compute_chain(who.encode()[:32], 3) for who in committee}
+    for who in committee:
+        chain.act(who, ledger, DepositBond(BOND))
+    committed = [chain.act(who, ledger, CommitSeeds(chains[who][-1])) for who in committee]
+    gas["commit to secrets"] = committed[1]
+    for number in (1, 2):
+        revealed = [
+            chain.act(who, ledger, RevealSeed(number, chains[who][-1 - number]))
+            for who in committee
+        ]
+        update = SubmitUpdate(number, WORD, WORD, 60_000)
+        submitted = [chain.act(who, ledger, update) for who in people[:2]]
+        chain.now += COLLECT_SECONDS + 1
+        chain.act(committee[number - 1], ledger, Propose(number, *[WORD] * 4))
+        chain.now += 10
+        finalized = chain.act(anybody, ledger, Finalize(number))
+    gas["reveal a secret"] = revealed[1]
+    gas["submit, with sampling"] = submitted[1]
+    gas["finalize, with sampling"] = finalized
 
 
 def _measure_identities(chain: Chain, registry: str, ledger: str, gas: dict[str, int]) -> None:

@@ -30,6 +30,7 @@ from scripts.vectors import (  # noqa: E402
     replays,
     reports,
     rounds,
+    seeds,
 )
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -53,6 +54,8 @@ MAKERS = {
     "commitment/commitment.json": commitments.make_commitments,
     "round/replay_lists.json": lists.make_replay,
     "update_list/update_list.json": lists.make_lists,
+    "round/replay_seeds.json": seeds.make_replay,
+    "seed/seed.json": seeds.make_seeds,
     "registry/replay.json": registries.make_replay,
     "registry/succession.json": registries.make_succession,
     **audits.MAKERS,

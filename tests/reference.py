@@ -282,6 +282,8 @@ TASK_PARAMETERS = (
     ("commit_seconds", "uint32"),
     ("is_open", "bool"),
     ("list_seconds", "uint32"),
+    ("sample_rate", "uint32"),
+    ("seed_seconds", "uint32"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -435,6 +437,16 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
         2,
         (("participant", "address"), ("successor", "address"), ("timestamp", "uint40")),
     ),
+    "SeedsCommitted": (1, (("aggregator", "address"), ("tip", "bytes32"), ("timestamp", "uint40"))),
+    "SeedRevealed": (
+        2,
+        (
+            ("round", "uint32"),
+            ("aggregator", "address"),
+            ("secret", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
     "RegistryCreated": (
         1,
         (
@@ -529,6 +541,29 @@ def commitment(chain_id: int, ledger: str, values: dict[str, Any]) -> bytes:
     ):
         words.append(abi_word(kind, values[name]))
     return keccak(b"".join(words))
+
+
+# -------------------------------------------------------------------------------------- seeds
+
+
+def seed(former_seed: str, round_number: int, secrets: dict[str, str]) -> bytes:
+    """Hash the seed before, the round, and the mix of what aggregators revealed."""
+    words = [abi_word("bytes32", former_seed), abi_word("uint32", round_number)]
+    return keccak(b"".join([*words, abi_word("bytes32", mix(round_number, secrets))]))
+
+
+def mix(round_number: int, secrets: dict[str, str]) -> str:
+    """Return what the secrets of a round make together, by exclusive or of their hashes."""
+    total = 0
+    for aggregator, secret in secrets.items():
+        words = [abi_word("uint32", round_number), abi_word("address", aggregator)]
+        total ^= int(keccak(b"".join([*words, abi_word("bytes32", secret)])).hex(), 16)
+    return f"{total:064x}"
+
+
+def lot(seed_word: str, name: str) -> int:
+    """Return the number of a participant's lot: below the sample rate, it is selected."""
+    return int(keccak(abi_word("bytes32", seed_word) + abi_word("address", name)).hex()[:8], 16)
 
 
 # ----------------------------------------------------------------------- attestations: EIP-712

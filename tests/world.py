@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,9 +120,9 @@ class World:
         quorum: int = 0,
         bond_gwei: int = 0,
         encoding: dict[str, Any] | None = None,
-        **rounds: int,
+        **rounds: int | Decimal,
     ) -> Federation:
-        """Create a task; ``rounds`` are fields of RoundParameters.
+        """Create a task; ``rounds`` are what task.toml says about them.
 
         ``aggregators`` is how many there are, beside the coordinator; without any, it is the only
         one itself.
@@ -153,7 +154,7 @@ class Federation:
         num_participants: int,
         num_aggregators: int,
         committee: dict[str, int],
-        rounds: dict[str, int],
+        rounds: dict[str, int | Decimal],
         encoding: dict[str, Any],
     ) -> None:
         self.world = world
@@ -488,7 +489,7 @@ class Federation:
     # ------------------------------------------------------------ coordinator
 
     def _create(
-        self, rounds: dict[str, int], committee: dict[str, int], encoding: dict[str, Any]
+        self, rounds: dict[str, int | Decimal], committee: dict[str, int], encoding: dict[str, Any]
     ) -> CreatedTask:
         addresses = [str(account.address).lower() for account in self.participants]
         aggregators = [str(account.address).lower() for account in self.aggregators]

@@ -56,6 +56,11 @@ interface ILedgerTypes {
         /// Time in which aggregators may list updates, from the opening of the round, in seconds; less than
         /// collectSeconds, so that there is time for those whom a list leaves out. 0: there are no lists.
         uint32 listSeconds;
+        /// Of 2^32, so many participants are selected for a round on average; 0 if all take part.
+        uint32 sampleRate;
+        /// Time for the aggregators to reveal their secrets before a round opens, in seconds; above 0
+        /// exactly if sampleRate is.
+        uint32 seedSeconds;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -189,6 +194,40 @@ interface ILedgerTypes {
         uint40 timestamp;
     }
 
+    /// @notice How far the secrets of the current round have come; only tasks with a sampleRate keep this.
+    struct Seeding {
+        /// Seed of the round before; of the first round, the digest of the manifest.
+        bytes32 formerSeed;
+        /// What the secrets that were revealed for the round make together.
+        bytes32 mix;
+        /// Aggregators that have ever committed to secrets.
+        uint32 numCommitted;
+        /// Aggregators that have revealed the one of this round.
+        uint32 numRevealed;
+        /// Block time from which nobody can choose a secret of this round any more, and all can reveal.
+        uint40 revealsFrom;
+        /// Block time at which the round opens, if it is not paused beyond it.
+        uint40 opensFrom;
+    }
+
+    /// @notice The secrets of an aggregator: each is the hash of the next one that it reveals.
+    struct SeedChain {
+        /// The hash of the next secret; 0 before the first commitment.
+        bytes32 tip;
+        /// The first round whose secret it has to reveal, 0 before the first commitment.
+        uint32 dueFrom;
+        /// The last round whose secret it revealed.
+        uint32 revealedIn;
+    }
+
+    /// @notice What a participant is drawn by.
+    struct Lot {
+        /// The key under which it was admitted first.
+        address name;
+        /// The first round that it can be selected for.
+        uint32 from;
+    }
+
     event TaskCreated(address indexed coordinator, TaskParameters parameters, uint40 timestamp);
     event AggregatorAppointed(address indexed aggregator, uint32 seat, uint40 timestamp);
     event ParticipantAdmitted(address indexed participant, uint40 timestamp);
@@ -259,6 +298,8 @@ interface ILedgerTypes {
         uint32 indexed round, address indexed participant, bytes32 commitment, uint40 timestamp
     );
     event ParticipantSucceeded(address indexed participant, address indexed successor, uint40 timestamp);
+    event SeedsCommitted(address indexed aggregator, bytes32 tip, uint40 timestamp);
+    event SeedRevealed(uint32 indexed round, address indexed aggregator, bytes32 secret, uint40 timestamp);
 
     error ParameterOutOfRange(bytes32 name, uint256 value);
     error NotCoordinator(address sender, address coordinator);
@@ -312,4 +353,11 @@ interface ILedgerTypes {
     error NoSuccessor(address participant);
     error SuccessorAdmitted(address participant, address successor);
     error SuccessionDue(address participant, address successor);
+    error NoSampling();
+    error SeedsFixed(uint32 round);
+    error SeedsNotFixed(uint40 from);
+    error AlreadyRevealed(uint32 round, address aggregator);
+    error WrongSecret(bytes32 tip);
+    error SeedWithheld(uint32 round, address aggregator);
+    error NotSelected(uint32 round, address participant);
 }

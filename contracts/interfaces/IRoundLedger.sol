@@ -5,6 +5,7 @@ import {Signature} from "../libraries/TypedData.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {SignedUpdate} from "../libraries/SignedUpdates.sol";
 import {IDisputes} from "./IDisputes.sol";
+import {ISampling} from "./ISampling.sol";
 
 /// @title One federated training task: its rounds, updates and models
 /// @notice Round 0 is the genesis model. Round r >= 1 starts from the model of its base round (the
@@ -27,6 +28,10 @@ import {IDisputes} from "./IDisputes.sol";
 /// COLLECTING follows, in which those who committed reveal, and which closes when all of them have; with
 /// fewer the round is EXPIRED.
 ///
+/// In a task with a sampleRate a round begins SCHEDULED, for seedSeconds: aggregators reveal secrets that
+/// they committed to before, which make the round's seed. It opens as soon as all have, and takes updates
+/// only from the participants whom the seed selects.
+///
 /// The phase is derived from stored data and the block time; no transaction is needed to pass a
 /// deadline.
 ///
@@ -44,6 +49,9 @@ import {IDisputes} from "./IDisputes.sol";
 ///    if it changes its key.
 ///  - With commitSeconds: an update is the one that its sender committed to before any update of the
 ///    round was revealed, so none was made from another.
+///  - With a sampleRate: nobody chooses who takes part. As long as one aggregator keeps its secret until it
+///    reveals it, nobody knows the seed before; each that withholds its own decides between two seeds, and
+///    does not act in the round.
 ///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
 ///    wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
 ///  - Every round ends: at most one rejection per aggregator and round, and every dispute costs one of
@@ -72,7 +80,7 @@ import {IDisputes} from "./IDisputes.sol";
 ///    round, hands in attestations, shows equivocations and omissions, challenges a proposal, decides and
 ///    concludes disputes, removes a participant that the registry has revoked, moves an admission to the key
 ///    that the registry names, and in an open task admits whom the registry lists.
-interface IRoundLedger is IDisputes {
+interface IRoundLedger is IDisputes, ISampling {
     /// @notice Admits enrolled participants to the task; none whose line has been admitted under an earlier
     /// key. Coordinator only, in an open task anybody. All or none.
     function admit(address[] calldata participants) external;
@@ -190,4 +198,15 @@ interface IRoundLedger is IDisputes {
 
     /// @return the digest of a finalized round's model, 0 otherwise; round 0 is the genesis model
     function modelDigestOf(uint32 round) external view returns (bytes32);
+
+    /// @return how far the secrets of the current round have come; zeros in a task without a sampleRate
+    function seeding() external view returns (Seeding memory);
+
+    function seedChainOf(address aggregator) external view returns (SeedChain memory);
+
+    /// @return what a participant is drawn by; zeros if it was never admitted, or without a sampleRate
+    function lotOf(address participant) external view returns (Lot memory);
+
+    /// @return the seed of the current round once it is open; 0 of any other round
+    function seedOf(uint32 round) external view returns (bytes32);
 }

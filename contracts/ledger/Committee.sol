@@ -45,7 +45,8 @@ abstract contract Committee is LedgerState {
         while (seat != proposer) {
             address account = _seats[seat];
             Aggregator memory aggregator = _aggregators[account];
-            // INVARIANT P-129: only who could act, and did nothing in its turn or after, is silent.
+            // INVARIANT P-129: only who could act, or withheld its secret so that it could not, and did nothing in
+            // its turn or after, is silent.
             bool isSilent = aggregator.attestedIn != round && aggregator.barredIn != round;
             if (isSilent && aggregator.bond >= _bond) _slash(account, address(0), round, Fault.SILENCE);
             seat = seat % _numAggregators + 1;

@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IDisputes} from "../interfaces/IDisputes.sol";
+import {ISampling} from "../interfaces/ISampling.sol";
 import {Opening} from "../libraries/DigestTree.sol";
 import {Question} from "../libraries/Questions.sol";
 
-/// @title Hands the moves of a dispute to the code that decides them
+/// @title Hands the moves of a dispute, and the secrets of aggregators, to the code that decides about them
 /// @notice The other contract's code runs on this one's storage, sender and money. Which contract that
 /// is, is fixed when this one is created; docs/adr/0018 says why and how to check it.
-abstract contract DisputeForwarder is IDisputes {
+abstract contract DisputeForwarder is IDisputes, ISampling {
     address private immutable _disputes;
 
     constructor(address disputes) {
@@ -58,6 +59,14 @@ abstract contract DisputeForwarder is IDisputes {
     }
 
     function proveOmission(uint32, uint32, Opening calldata) external {
+        _forward();
+    }
+
+    function commitSeeds(bytes32) external {
+        _forward();
+    }
+
+    function revealSeed(uint32, bytes32) external {
         _forward();
     }
 

@@ -11,8 +11,8 @@ import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {TypedData} from "../libraries/TypedData.sol";
-import {Committee} from "./Committee.sol";
 import {LedgerState} from "./LedgerState.sol";
+import {Secrets} from "./Secrets.sol";
 
 /// @title Disputes about the proposed model, decided here
 /// @notice Whoever proposed must be able to show what it vouches for; whoever challenges needs no more
@@ -23,7 +23,7 @@ import {LedgerState} from "./LedgerState.sol";
 /// Every ledger creates one of these and lends it its own storage by delegatecall (DisputeForwarder):
 /// one contract has not the room for both. Called in any other way it finds the storage that its
 /// constructor leaves behind, that of a task which is over.
-contract Disputes is Committee, IDisputes {
+contract Disputes is Secrets, IDisputes {
     using LittleEndian for bytes;
 
     uint256 private constant STATUSES = 10;
@@ -157,7 +157,7 @@ contract Disputes is Committee, IDisputes {
         // INVARIANT P-169: what the report excludes nobody has to show: it may be in a list that nobody can have.
         if (_statusOf(current, sequence, report) == 0) {
             (uint256 participant, SignedUpdate calldata listed) = _requireEntry(round, sequence, list, entry);
-            // INVARIANT P-165: nothing enters a model that an admitted participant has not signed.
+            // INVARIANT P-165: nothing enters a model that no member has signed.
             if (!_isGenuine(round, participant, listed)) return _decide(current, false);
             weight = listed.weight;
             sum = int256(weight) * _laneOf(listed.digest, update);
@@ -298,7 +298,8 @@ contract Disputes is Committee, IDisputes {
         }
         if (!isPadded || weight == 0 || weight > _maxWeight || listed.digest == 0 || listed.cidDigest == 0) return false;
         address signer = SignedUpdates.signerIn(TypedData.domain(), round, listed);
-        return uint160(signer) == participant && _participants[signer].isAdmitted;
+        bool isMember = _participants[signer].isAdmitted && _isSelected(round, signer);
+        return uint160(signer) == participant && isMember;
     }
 
     /// Requires the chunk at `index` of content of `numBytes` bytes.

@@ -6,6 +6,7 @@ import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Stage} from "../libraries/Questions.sol";
+import {Seeds} from "../libraries/Seeds.sol";
 
 /// @title What a task is and where it stands: parameters, storage, phases
 abstract contract LedgerState is ILedgerTypes {
@@ -33,6 +34,8 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _numAggregators;
     bool internal immutable _isOpen;
     uint32 internal immutable _listSeconds;
+    uint32 internal immutable _sampleRate;
+    uint32 internal immutable _seedSeconds;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -52,6 +55,10 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(address aggregator => Listing) internal _lists;
     /// Participants admitted now; counted in tasks with lists alone.
     uint32 internal _numAdmitted;
+    // Only tasks with a sampleRate touch these.
+    Seeding internal _seeding;
+    mapping(address aggregator => SeedChain) internal _seedChains;
+    mapping(address participant => Lot) internal _lots;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -71,6 +78,7 @@ abstract contract LedgerState is ILedgerTypes {
             revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
         }
         if (p.fractionShift > 30) revert ParameterOutOfRange("fractionShift", p.fractionShift);
+        if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
         if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {
             revert ParameterOutOfRange("aggregators", numAggregators);
@@ -104,6 +112,8 @@ abstract contract LedgerState is ILedgerTypes {
         _numAggregators = uint32(numAggregators);
         _isOpen = p.isOpen;
         _listSeconds = p.listSeconds;
+        _sampleRate = p.sampleRate;
+        _seedSeconds = p.seedSeconds;
     }
 
     /// The phase of the current round, from data and block time alone.
@@ -169,6 +179,18 @@ abstract contract LedgerState is ILedgerTypes {
 
     function _commitUntil(CurrentRound memory current) private view returns (uint256) {
         return uint256(current.openedAt) + _commitSeconds;
+    }
+
+    /// The seed of the current round; 0 in a task without a sampleRate.
+    function _seed(uint32 round) internal view returns (bytes32) {
+        return _sampleRate == 0 ? bytes32(0) : Seeds.seedOf(_seeding.formerSeed, round, _seeding.mix);
+    }
+
+    /// Whether a participant takes part in the current round.
+    function _isSelected(uint32 round, address participant) internal view returns (bool) {
+        if (_sampleRate == 0) return true;
+        Lot memory lot = _lots[participant];
+        return round >= lot.from && Seeds.isSelected(_seed(round), lot.name, _sampleRate);
     }
 
     function _requirePhase(CurrentRound memory current, uint32 round, Phase expected) internal view {

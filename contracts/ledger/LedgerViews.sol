@@ -56,7 +56,9 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             fractionShift: _fractionShift,
             commitSeconds: _commitSeconds,
             isOpen: _isOpen,
-            listSeconds: _listSeconds
+            listSeconds: _listSeconds,
+            sampleRate: _sampleRate,
+            seedSeconds: _seedSeconds
         });
     }
 

@@ -7,16 +7,17 @@ import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Committee} from "./Committee.sol";
-import {LedgerViews} from "./LedgerViews.sol";
+import {Sampling} from "./Sampling.sol";
 
 /// @title How updates enter the current round: sent by participants, or signed by them and relayed, one by
 /// one or as a list
-abstract contract Submissions is Committee, LedgerViews {
+abstract contract Submissions is Committee, Sampling {
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
         CurrentRound memory current = _requireCollecting(round);
         Participant storage participant = _participants[msg.sender];
         // INVARIANT P-06: only admitted participants submit, and only for themselves.
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (_sampleRate != 0) _requireSelected(round, msg.sender);
         // INVARIANT P-07: at most one update per participant and round.
         if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
         bytes32 record = _enter(participant, round, msg.sender, current.numUpdates, digest, cidDigest, weight);
@@ -30,22 +31,33 @@ abstract contract Submissions is Committee, LedgerViews {
         bytes32 domain = TypedData.domain();
         uint32 sequence = current.numUpdates;
         uint32 target = _closingUpdates();
-        // INVARIANT P-136: what comes after the target is reached, or from a participant that has submitted,
-        // is passed over, so that nobody stops a batch by being faster.
-        for (uint256 i = 0; i < updates.length; ++i) {
-            if (sequence == target) break;
-            SignedUpdate calldata update = updates[i];
-            // INVARIANT P-135: a relayed update is what an admitted participant signed for this round of this
-            // ledger on this chain.
-            address signer = SignedUpdates.signerIn(domain, round, update);
-            Participant storage participant = _participants[signer];
-            if (participant.lastRound == round) continue;
-            if (!participant.isAdmitted) revert NotAdmitted(signer);
-            bytes32 record =
-                _enter(participant, round, signer, sequence, update.digest, update.cidDigest, update.weight);
-            history = History.append(history, record);
-            unchecked {
-                ++sequence; // one for each admitted participant, and one for each entry of a list
+        uint256 end;
+        uint256 next;
+        assembly ("memory-safe") {
+            next := updates.offset
+            end := add(next, mul(updates.length, 0xa0))
+        }
+        // Without checks, since the calldata was found to have so many, and there is one number for each admitted
+        // participant and each entry of a list.
+        unchecked {
+            // INVARIANT P-136: what comes after the target is reached, or from a participant that has submitted,
+            // is passed over, so that nobody stops a batch by being faster.
+            for (; next < end && sequence != target; next += 0xa0) {
+                SignedUpdate calldata update;
+                assembly ("memory-safe") {
+                    update := next
+                }
+                // INVARIANT P-135: a relayed update is what an admitted participant signed for this round of this
+                // ledger on this chain.
+                address signer = SignedUpdates.signerIn(domain, round, update);
+                Participant storage participant = _participants[signer];
+                if (participant.lastRound == round) continue;
+                if (!participant.isAdmitted) revert NotAdmitted(signer);
+                if (_sampleRate != 0) _requireSelected(round, signer);
+                bytes32 record =
+                    _enter(participant, round, signer, sequence, update.digest, update.cidDigest, update.weight);
+                history = History.append(history, record);
+                ++sequence;
             }
         }
         // INVARIANT P-137: a batch that adds nothing is refused, so that its sender does not pay for it.
@@ -62,6 +74,7 @@ abstract contract Submissions is Committee, LedgerViews {
         if (round != current.round || !_isCommitting(current)) _requirePhase(current, round, Phase.COMMITTING);
         Participant storage participant = _participants[msg.sender];
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
+        if (_sampleRate != 0) _requireSelected(round, msg.sender);
         if (participant.lastRound == round) revert AlreadyCommitted(round, msg.sender);
 
         uint40 timestamp = _now();
@@ -103,6 +116,7 @@ abstract contract Submissions is Committee, LedgerViews {
         // INVARIANT P-160: only aggregators with standing list updates, once per round.
         _requireSeat(msg.sender);
         _requireStanding(_aggregators[msg.sender], round);
+        _requireRevealed(msg.sender, round);
         if (_lists[msg.sender].round == round) revert AlreadyListed(round, msg.sender);
         if (count == 0 || count > _targetUpdates) revert ParameterOutOfRange("count", count);
         _requireDigest(digest);
@@ -155,7 +169,10 @@ abstract contract Submissions is Committee, LedgerViews {
         uint32 weight
     ) private returns (bytes32 record) {
         // INVARIANT P-08: the sum of weights stays within targetUpdates * maxWeight.
-        if (weight == 0 || weight > _maxWeight) revert WeightOutOfRange(weight, _maxWeight);
+        // Less one, 0 is the largest number there is.
+        unchecked {
+            if (weight - 1 >= _maxWeight) revert WeightOutOfRange(weight, _maxWeight);
+        }
         _requireDigest(digest);
         _requireDigest(cidDigest);
         uint40 timestamp = _now();

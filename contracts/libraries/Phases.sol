@@ -21,7 +21,8 @@ enum Phase {
     ABORTED,
     /// The proposed model is in dispute; whoever does not move in time loses.
     CHALLENGED,
-    /// The round opens at a time that has not come yet, because the coordinator paused the task.
+    /// The round opens at a time that has not come yet, because the coordinator paused the task, or its
+    /// aggregators make its seed.
     SCHEDULED,
     /// Participants commit to updates that nobody sees yet; only in tasks with commitSeconds.
     COMMITTING

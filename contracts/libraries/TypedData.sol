@@ -39,7 +39,10 @@ library TypedData {
         bytes32 s = signature.vs & bytes32(type(uint256).max >> 1);
         // INVARIANT P-111: every signature has one form, so none can be shown twice as two.
         if (s > HALF_ORDER) return address(0);
-        uint8 v = 27 + uint8(uint256(signature.vs) >> 255);
+        uint8 v;
+        unchecked {
+            v = 27 + uint8(uint256(signature.vs) >> 255); // 27 or 28
+        }
         bytes32 signed;
         // keccak256(abi.encodePacked(hex"1901", domain_, message)), without taking memory for good.
         assembly ("memory-safe") {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.logs import Log
@@ -33,7 +33,7 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 20 words."""
+    """``parameters()``: 22 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -53,6 +53,12 @@ class LedgerState:
     """``payoutOf(a)`` for every account that money was ever due to: 1 word each."""
     committing: bytes
     """``committing()``: 3 words."""
+    seeding: bytes = b""
+    """``seeding()``: 6 words; as the two below, asked for only where the task has a sample rate."""
+    seed_chains: Mapping[str, bytes] = field(default_factory=dict)
+    """``seedChainOf(a)`` for every aggregator that committed to secrets: 3 words each."""
+    lots: Mapping[str, bytes] = field(default_factory=dict)
+    """``lotOf(a)`` for every address of ``participants``: 2 words each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,14 @@ def check_state(task: Task, state: LedgerState) -> Finding:
     for account, amount in task.committee.payouts.items():
         answer = state.payouts.get(account, b"")
         pairs.append((f"payoutOf({account})", _word(amount), answer))
+    if task.is_sampled:
+        pairs.append(("seeding()", b"".join(encode_words(task.seeding)), state.seeding))
+        for aggregator, chain in task.seed_chains.items():
+            answer = state.seed_chains.get(aggregator, b"")
+            pairs.append((f"seedChainOf({aggregator})", b"".join(encode_words(chain)), answer))
+        for participant, lot in task.lots.items():
+            answer = state.lots.get(participant, b"")
+            pairs.append((f"lotOf({participant})", b"".join(encode_words(lot)), answer))
     for view, expected, actual in pairs:
         if expected != actual:
             detail = f"{view} does not answer what the records say"

@@ -17,6 +17,7 @@ from fl_chain.chain.contracts import (
     encode_view,
     matches_runtime_code,
 )
+from fl_chain.chain.keys import label_secret
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
@@ -101,6 +102,11 @@ class EthereumLedger:
         """Sign a message; see the seam."""
         signing_hash = compute_signing_hash(self.chain_id, self.address, message)
         return self._require_sender().sign(signing_hash)
+
+    def derive_secret(self, purpose: str, number: int) -> bytes:
+        """Return bytes that only the sender's key yields; see the seam."""
+        label = label_secret(self.chain_id, self.address, purpose, number)
+        return self._require_sender().derive_secret(label)
 
     def settle(self) -> None:
         """Find out what became of a transaction that was signed before a crash."""

@@ -5,6 +5,8 @@ A password comes from a file or a prompt, never from an argument or the environm
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -104,6 +106,24 @@ def read_keystore(path: Path) -> dict[str, Any]:
 def draw_secret() -> bytes:
     """Return 32 random bytes from the system's generator."""
     return secrets.token_bytes(32)
+
+
+def derive_secret(account: LocalAccount, label: bytes) -> bytes:
+    """Return 32 bytes that only the holder of a key can compute, the same whenever asked.
+
+    Parameters
+    ----------
+    account
+        Holder of the key, which does not follow from what is derived from it.
+    label
+        What the secret is for: another one for every label.
+    """
+    return hmac.digest(bytes(account.key), label, hashlib.sha256)
+
+
+def label_secret(chain_id: int, ledger: str, purpose: str, number: int) -> bytes:
+    """Return the label of a secret of one ledger on one chain, for :func:`derive_secret`."""
+    return f"fl_chain/1 {purpose} {number} of {ledger} on {chain_id}".encode()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -68,6 +68,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def derive_secret(self, purpose: str, number: int) -> bytes:
+        """Return 32 bytes that only the sender's key yields, the same after every restart.
+
+        Parameters
+        ----------
+        purpose, number
+            What they are for. Other words, another ledger, chain or sender yield other bytes.
+        """
+        ...
+
     def settle(self) -> None:
         """Find out what became of an action that a crash or a lost connection cut off.
 

@@ -16,7 +16,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 
-from fl_chain.chain.keys import sign_hash
+from fl_chain.chain.keys import derive_secret, label_secret, sign_hash
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.memory_disputes import carry_out_dispute
 from fl_chain.chain.memory_registry import MemoryRegistry
@@ -30,6 +30,7 @@ from fl_chain.protocol.actions import (
     Attest,
     Challenge,
     ClaimPayout,
+    CommitSeeds,
     CommitUpdate,
     ConcludeDispute,
     DecideListedUpdate,
@@ -43,6 +44,7 @@ from fl_chain.protocol.actions import (
     ProveEquivocation,
     ProveOmission,
     Remove,
+    RevealSeed,
     RevealUpdate,
     SelectPart,
     SplitPart,
@@ -75,6 +77,8 @@ from fl_chain.protocol.records import (
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    SeedRevealed,
+    SeedsCommitted,
     TaskCreated,
     TaskParameters,
     TaskPaused,
@@ -128,7 +132,8 @@ class MemoryChain:
             AggregatorAppointed(aggregator, seat, now)
             for seat, aggregator in enumerate(aggregators, start=1)
         ]
-        self._add_block([created, *appointed, RoundOpened(1, 0, now, now)], apply_from=1)
+        opening = RoundOpened(1, 0, self.task.compute_opening(1, now), now)
+        self._add_block([created, *appointed, opening], apply_from=1)
 
     @property
     def now(self) -> int:
@@ -238,6 +243,10 @@ class MemoryChain:
                 if successor is None:
                     refuse("NoSuccessor", f"{participant} has no successor")
                 return [ParticipantSucceeded(participant, successor, now)]
+            case CommitSeeds():
+                return [SeedsCommitted(sender, action.tip, now)]
+            case RevealSeed():
+                return [SeedRevealed(action.round, sender, action.secret, now)]
 
     def _submit_batch(self, action: SubmitBatch, now: int) -> list[LedgerRecord]:
         task, number = self.task, action.round
@@ -311,6 +320,7 @@ class MemoryChain:
         for signature in action.signatures:
             signer = self._recover(result, signature)
             member = trial.committee.check_standing(signer, action.round)
+            trial.check_revealed(signer, action.round)
             if member.attested_in == action.round and member.result != result:
                 made: list[LedgerRecord] = [self._slash(trial, signer, sender, now)]
             else:
@@ -366,7 +376,9 @@ class MemoryChain:
 
     def _open(self, base_round: int, now: int) -> RoundOpened:
         current = self.task.current
-        return RoundOpened(current.round + 1, base_round, max(now, current.paused_until), now)
+        opens_from = self.task.compute_opening(current.round + 1, now)
+        opens_at = max(opens_from, current.paused_until)
+        return RoundOpened(current.round + 1, base_round, opens_at, now)
 
     def _admit(self, participants: tuple[str, ...], now: int) -> list[LedgerRecord]:
         self.task.check_thawed(now)
@@ -449,6 +461,13 @@ class MemoryLedger:
         if self._account is None:
             raise UsageError("this command has no key to sign with", "name one with --key")
         return sign_hash(self._account, compute_signing_hash(self.chain_id, self.address, message))
+
+    def derive_secret(self, purpose: str, number: int) -> bytes:
+        """Return bytes that only the sender's key yields; see the seam."""
+        if self._account is None:
+            raise UsageError("this command has no key to derive from", "name one with --key")
+        label = label_secret(self.chain_id, self.address, purpose, number)
+        return derive_secret(self._account, label)
 
     def settle(self) -> None:
         """Nothing is ever under way here."""

@@ -212,7 +212,7 @@ class _Move:
         if not 1 <= update.weight <= self.task.parameters.max_weight or not all(map(any, what[:2])):
             return False
         signer = self.recover(compute_update_message(round_number, *what), update.signature)
-        return signer == entry.participant and signer in self.task.admitted
+        return signer == entry.participant and signer in self.task.members
 
     def _conclude(self) -> list[LedgerRecord]:
         if self.now <= self.dispute.until:

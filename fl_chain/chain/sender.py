@@ -19,7 +19,7 @@ from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import decode_error
 from fl_chain.chain.ether import format_ether
-from fl_chain.chain.keys import sign_hash
+from fl_chain.chain.keys import derive_secret, sign_hash
 from fl_chain.chain.ledger import Receipt
 from fl_chain.errors import ChainUnreachable, InsufficientFunds, TransactionRejected
 from fl_chain.protocol.attestation import Signature
@@ -55,6 +55,12 @@ _HINTS = {
     "SuccessorAdmitted": "the new key takes part already",
     "StillEnrolled": "only whom the registry has revoked is removed",
     "TaskOver": "the task has ended; fl-chain history rounds shows how",
+    "NotSelected": "fl-chain history participants shows who is; the next round draws anew",
+    "SeedWithheld": "this aggregator acts again once it reveals its secret of the next round",
+    "SeedsFixed": "commit once the round is open: what is committed then counts from the next on",
+    "SeedsNotFixed": "wait until all aggregators have committed, or until their time is over",
+    "WrongSecret": "fl-chain aggregator run keeps the secrets, and commits anew by itself",
+    "NoSampling": "in this task everybody takes part in every round",
 }
 _KNOWN = ("already known", "already imported", "known transaction")
 _NONCE_USED = ("nonce too low", "replacement transaction underpriced")
@@ -121,6 +127,10 @@ class TransactionSender:
     def sign(self, signing_hash: bytes) -> Signature:
         """Sign 32 bytes that are no transaction."""
         return sign_hash(self._account, signing_hash)
+
+    def derive_secret(self, label: bytes) -> bytes:
+        """Return 32 bytes that only the holder of the key can compute."""
+        return derive_secret(self._account, label)
 
     def _send_once(self, to: str | None, data: bytes, wei: int) -> Receipt:
         request: dict[str, Any] = {

@@ -68,6 +68,11 @@ def demo() -> None:
     is_flag=True,
     help="Let the first aggregator list the updates, one record for all of them.",
 )
+@click.option(
+    "--sample-rate",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Let a seed select such a share of the participants for each round, such as 0.5.",
+)
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
 @click.pass_obj
@@ -83,6 +88,7 @@ def run(
     cheat: str | None,
     commit_reveal: bool,
     lists: bool,
+    sample_rate: float | None,
     keep: bool,
     stop: bool,
 ) -> int:
@@ -97,6 +103,7 @@ def run(
     fl-chain demo run --data digits --cheat wrong-model
     fl-chain demo run --data digits --commit-reveal
     fl-chain demo run --data digits --lists --rounds 3
+    fl-chain demo run --data digits --sample-rate 0.5
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -111,7 +118,9 @@ def run(
     size = (participants, rounds, data, model, devnet, aggregators)
     if lists and (is_relayed or commit_reveal):
         raise UsageError("updates go into lists, through a relay, or behind commitments: one way")
-    options = DemoOptions(state, *size, is_relayed, cheat or "", commit_reveal, lists)
+    share = "" if sample_rate is None else str(sample_rate)
+    ways = (is_relayed, cheat or "", commit_reveal, lists, share)
+    options = DemoOptions(state, *size, *ways)
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:

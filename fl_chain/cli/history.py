@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0
 """How long an IPFS node may look for a manifest: a table does without it before people do."""
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
-ROUNDS_OPTIONAL = ("committed", "proposer", "report", "base_round", "rejected")
+ROUNDS_OPTIONAL = ("committed", "seed", "selected", "proposer", "report", "base_round", "rejected")
+PARTICIPANTS_OPTIONAL = ("selected",)
 UPDATES_OPTIONAL = ("cid_digest", "cid", "listed_by", "reason")
 
 
@@ -67,6 +68,25 @@ def updates(
         print_rows(list_updates(ledger, shelf), as_json, "no updates yet", UPDATES_OPTIONAL)
 
 
+@history.command("participants")
+@task_option
+@click.option("--round", "round_number", type=click.IntRange(1), help="Who is selected for it.")
+@rpc_option
+@json_option
+@click.pass_obj
+def participants(
+    settings: Settings, task: str, round_number: int | None, rpc: str | None, as_json: bool
+) -> None:
+    """List the participants of a task.
+
+    Where participants are sampled, "selected" is about the current round, or the one of --round.
+    """
+    from fl_chain.roles.history import list_participants
+
+    rows = list_participants(settings.services(rpc).open_ledger(task), round_number)
+    print_rows(rows, as_json, "no participants yet", PARTICIPANTS_OPTIONAL)
+
+
 @contextmanager
 def _open_shelf(services: Services, chain_id: int) -> Iterator[ManifestShelf]:
     """Open what is known of the tasks beyond the chain, which may be nothing."""
@@ -106,4 +126,3 @@ def _add(name: str, summary: str, empty: str, optional: Sequence[str] = ()) -> N
 
 
 _add("rounds", "List the rounds of a task, genesis first.", "no rounds", ROUNDS_OPTIONAL)
-_add("participants", "List the participants of a task.", "no participants yet")

@@ -47,6 +47,7 @@ _SENTENCES = {
     ),
     "claimed": "paid out: {ether}",
     "committed": "round {round}: committed to an update, {gas} gas",
+    "committed_seeds": "committed to secrets with tip {tip}, {gas} gas",
     "concluded": "round {round}: the dispute is over, somebody was silent",
     "decided": "round {round}: the contract decided by update {sequence}, {gas} gas",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
@@ -68,6 +69,7 @@ _SENTENCES = {
     "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
+    "not_selected": "round {round}: not selected, waiting for the next one",
     "omission": (
         "round {round}: the report of {proposer} lacks update {position}, its bond is taken"
     ),
@@ -81,6 +83,7 @@ _SENTENCES = {
     "listed": "round {round}: {updates} {updates:update} listed, {gas} gas",
     "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",
     "resumed": "round {round}: what was sent before the restart is on chain",
+    "revealed": "round {round}: secret revealed, {gas} gas",
     "revoked": "{participants} {participants:participant} revoked for good, {gas} gas",
     "rotated": "{successor} takes the place of {participant}, {gas} gas",
     "selected": "round {round}: part {part} is wrong",

@@ -271,6 +271,22 @@ class Succeed:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitSeeds:
+    """An aggregator commits to secrets, in place of those before."""
+
+    tip: bytes
+    """The hash of the first one that it will reveal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevealSeed:
+    """An aggregator reveals its secret of the current round before it opens."""
+
+    round: int
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Enrol:
     """The registrar enrols addresses in the registry."""
 
@@ -349,6 +365,8 @@ LedgerAction = (
     | CommitUpdate
     | RevealUpdate
     | Succeed
+    | CommitSeeds
+    | RevealSeed
 )
 RegistryAction = (
     Enrol | Revoke | EnrolWithBond | LeaveRegistry | ClaimBond | Rotate | SetEncryptionKey

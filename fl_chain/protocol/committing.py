@@ -83,8 +83,13 @@ class CommittingTask:
         self.check_round(round_number, Action.COMMIT, now)
         if participant not in self.admitted:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
+        self.check_selected(participant, round_number)
         if self.last_round_of.get(participant) == round_number:
             refuse("AlreadyCommitted", f"{participant} has committed in round {round_number}")
+
+    def check_selected(self, participant: str, round_number: int) -> None:
+        """Check that a participant is selected for the current round; see the task."""
+        raise NotImplementedError
 
     def check_has_commitments(self) -> None:
         """Check that this is a task with commitments.

@@ -41,6 +41,19 @@ class ListingTask:
         lists = self.rounds[self.current.round].lists
         return any(listed.aggregator == aggregator for listed in lists)
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Who may submit in the current round: the admitted that are selected."""
+        return frozenset(filter(self.is_selected, self.admitted))
+
+    def is_selected(self, participant: str) -> bool:
+        """Return whether a participant takes part in the current round; see the task."""
+        raise NotImplementedError
+
+    def check_revealed(self, aggregator: str, round_number: int) -> None:
+        """Check that an aggregator has not withheld its secret; see the task."""
+        raise NotImplementedError
+
     def phase(self, now: int) -> Phase:
         """Return the phase of the current round; see the task."""
         raise NotImplementedError
@@ -61,6 +74,7 @@ class ListingTask:
         if not self.has_lists or now > self.list_until:
             refuse("ListsOver", f"round {round_number} takes no lists now")
         self.committee.check_standing(aggregator, round_number)
+        self.check_revealed(aggregator, round_number)
         if self.has_listed(aggregator):
             refuse("AlreadyListed", f"{aggregator} has listed in round {round_number}")
         most = self.parameters.target_updates

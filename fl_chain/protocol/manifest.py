@@ -31,7 +31,10 @@ MANIFEST: Final = "manifest"
 RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
 ADMISSION_MODES: Final = ("coordinator", "open")
-_MAY_BE_ZERO: Final = ("challenge_seconds", "commit_seconds", "list_seconds")
+_MAY_BE_ZERO: Final = (
+    *("challenge_seconds", "commit_seconds", "list_seconds"),
+    *("sample_rate", "seed_seconds"),
+)
 """Round parameters without which a task does without something."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
@@ -67,6 +70,10 @@ class RoundParameters:
     """Time to commit, before updates are revealed; 0 where they are submitted at once."""
     list_seconds: int = 0
     """Time in which aggregators may list updates; 0 if there are no lists."""
+    sample_rate: int = 0
+    """Of 2^32, so many participants are selected for a round on average; 0 if all take part."""
+    seed_seconds: int = 0
+    """Time for the aggregators to reveal their secrets before a round opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,10 @@ class Manifest:
             rounds.list_seconds == 0
             or (len(self.committee.aggregators) + 1) * rounds.target_updates <= MAX_UPDATES,
             f"with lists, (aggregators + 1) * target_updates is at most {MAX_UPDATES}",
+        )
+        _require(
+            (rounds.sample_rate > 0) == (rounds.seed_seconds > 0),
+            "sample_rate and seed_seconds are both above 0, or both 0",
         )
         _require(
             rounds.target_updates <= MAX_UPDATES,

@@ -36,6 +36,7 @@ class Action(StrEnum):
     ABORT = "abort"
     STOP = "stop"
     COMMIT = "commit"
+    REVEAL_SEED = "reveal_seed"
 
 
 TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
@@ -62,6 +63,9 @@ TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
     (Phase.SCHEDULED, Action.STOP): frozenset({Phase.ABORTED}),
     (Phase.COMMITTING, Action.COMMIT): frozenset({Phase.COMMITTING, Phase.COLLECTING}),
     (Phase.COMMITTING, Action.STOP): frozenset({Phase.ABORTED}),
+    (Phase.SCHEDULED, Action.REVEAL_SEED): frozenset(
+        {Phase.SCHEDULED, Phase.COLLECTING, Phase.COMMITTING}
+    ),
 }
 """(phase, action) to the phases that the acted-on round may then be in; all else is refused."""
 
@@ -75,5 +79,6 @@ EXPECTED_PHASE: Final = {
     Action.FINALIZE: Phase.PROPOSED,
     Action.ABORT: Phase.EXPIRED,
     Action.COMMIT: Phase.COMMITTING,
+    Action.REVEAL_SEED: Phase.SCHEDULED,
 }
 """The one phase that an action needs; ``stop`` has several."""

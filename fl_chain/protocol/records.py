@@ -98,8 +98,13 @@ class TaskParameters:
     """Time to commit, before updates are revealed; 0 where they are submitted at once."""
     is_open: Bool
     """Whether anybody may admit enrolled participants; otherwise only the coordinator."""
-    list_seconds: Uint32
+    list_seconds: Uint32 = 0
     """Time in which aggregators may list updates; 0 if there are no lists."""
+    sample_rate: Uint32 = 0
+    """Of 2^32, so many participants are selected for a round on average; 0 if all take part."""
+    seed_seconds: Uint32 = 0
+    """Time for the aggregators to reveal their secrets before a round opens; above 0 exactly if
+    ``sample_rate`` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +196,8 @@ class RoundOpened:
     round: Uint32
     base_round: Uint32
     opens_at: Uint40
-    """Not before the time of the record; later if the task is paused."""
+    """Not before the time of the record; later if the task is paused, or with sampling: then the
+    latest time, since the round opens sooner if all aggregators have revealed their secrets."""
     timestamp: Uint40
 
 
@@ -377,6 +383,28 @@ class ParticipantSucceeded:
     timestamp: Uint40
 
 
+@dataclass(frozen=True, slots=True)
+class SeedsCommitted:
+    """An aggregator committed to secrets, each the hash of the next one that it reveals."""
+
+    INDEXED: ClassVar[int] = 1
+    aggregator: Address
+    tip: Bytes32
+    """The hash of the first of them."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRevealed:
+    """An aggregator revealed its secret of a round, before the round opened."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    aggregator: Address
+    secret: Bytes32
+    timestamp: Uint40
+
+
 LedgerRecord = (
     TaskCreated
     | AggregatorAppointed
@@ -403,6 +431,8 @@ LedgerRecord = (
     | TaskStopped
     | UpdateCommitted
     | ParticipantSucceeded
+    | SeedsCommitted
+    | SeedRevealed
 )
 RegistryRecord = (
     RegistryCreated

@@ -38,6 +38,8 @@ from fl_chain.protocol.records import (
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    SeedRevealed,
+    SeedsCommitted,
     TaskCreated,
     TaskPaused,
     TaskStopped,
@@ -46,10 +48,11 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
     ValueAnswered,
 )
+from fl_chain.protocol.seeding import SeedingTask
 from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
 
-class Task(CommittingTask, ListingTask, DisputingTask):
+class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -195,8 +198,12 @@ class Task(CommittingTask, ListingTask, DisputingTask):
                 self._apply_stopped(record)
             case ParticipantAdmitted() | ParticipantRemoved() | ParticipantSucceeded():
                 self.check_thawed(record.timestamp)
-                self.admissions.apply(record)
+                self._apply_admission(record)
                 self.check_room(len(self.admitted))
+            case SeedsCommitted():
+                self._apply_committed_seeds(record)
+            case SeedRevealed():
+                self._apply_revealed_seed(record)
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
@@ -232,6 +239,8 @@ class Task(CommittingTask, ListingTask, DisputingTask):
         self.check_round(round_number, Action.SUBMIT, now)
         if participant not in self.admitted:
             refuse("NotAdmitted", f"{participant} is not admitted to the task")
+        if not self.parameters.commit_seconds:  # or it was checked before the commitment
+            self.check_selected(participant, round_number)
         self.check_committed(participant)
         has_acted = self.last_round_of.get(participant) == round_number
         if has_acted and not self.has_committed(participant):
@@ -250,6 +259,7 @@ class Task(CommittingTask, ListingTask, DisputingTask):
         self.committee.member(aggregator)
         self.check_round(round_number, Action.PROPOSE, now)
         self.committee.check_standing(aggregator, round_number)
+        self.check_revealed(aggregator, round_number)
         if now < self.turn_at(self.committee.rank(aggregator, round_number)):
             refuse("OutOfTurn", f"the turn of {aggregator} has not come")
 
@@ -330,9 +340,11 @@ class Task(CommittingTask, ListingTask, DisputingTask):
         expected = (self.current.round + 1, self._next_base)
         if not self.due or (record.round, record.base_round) != expected:
             refuse("UnexpectedRound", f"round {record.round} opens out of turn")
-        if record.opens_at != max(record.timestamp, self.current.paused_until):
+        opens_from = self.compute_opening(record.round, record.timestamp)
+        if record.opens_at != max(opens_from, self.current.paused_until):
             refuse("UnexpectedTime", f"round {record.round} cannot open at {record.opens_at}")
         self.due = ()
+        self._begin_seeding(record.timestamp)
         self.rounds[record.round] = RoundHistory(record)
         self.current = CurrentRound(
             record.round,
@@ -374,7 +386,7 @@ class Task(CommittingTask, ListingTask, DisputingTask):
         self.committee.attest(record.proposer, record.round, record.timestamp, result)
         self.rounds[record.round].proposal = record
         if self.has_lists:
-            self.rounds[record.round].members = frozenset(self.admitted)
+            self.rounds[record.round].members = self.members
         self.proposal = Proposal(
             record.round, record.proposer, record.timestamp, 1, 0, record.report_digest
         )
@@ -382,6 +394,7 @@ class Task(CommittingTask, ListingTask, DisputingTask):
     def _apply_attested(self, record: ModelAttested) -> None:
         self.check_round(record.round, Action.ATTEST, record.timestamp)
         self.committee.check_standing(record.aggregator, record.round)
+        self.check_revealed(record.aggregator, record.round)
         result = compute_result(record.round, record.model_digest, record.report_digest)
         self.check_unattested(record.aggregator, record.round, result)
         if self.has_attested(record.aggregator):
@@ -492,7 +505,9 @@ class Task(CommittingTask, ListingTask, DisputingTask):
         is_scheduled = record.timestamp < self.current.opened_at
         self.current = replace(
             self.current,
-            opened_at=record.until if is_scheduled else self.current.opened_at,
+            opened_at=max(record.until, self.seeding.opens_from)
+            if is_scheduled
+            else self.current.opened_at,
             paused_until=record.until,
         )
 

@@ -39,6 +39,7 @@ from fl_chain.roles.liveness import (
 )
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
+from fl_chain.roles.seeds import SeedKeeper
 from fl_chain.storage.store import ContentStore
 
 HEARTBEAT_SECONDS = 2.0
@@ -83,6 +84,7 @@ class AggregatorRole:
         if intake is not None:
             self._lister = Lister(intake, self.follower, store, progress, patience_seconds)
         self.defender = Defender(self.follower, store, progress, patience_seconds)
+        self.seeds = SeedKeeper(self.follower, progress, self._patiently)
         self._gave_up_in = 0
         self._wait_reporter = WaitReporter(progress)
 
@@ -123,7 +125,7 @@ class AggregatorRole:
 
     def _work(self, phase: Phase) -> bool:
         """Do what this phase asks of an aggregator; return whether to look again at once."""
-        if self._deposit():
+        if self._deposit() or self.seeds.work(phase):
             return True
         match phase:
             case Phase.COLLECTING:
@@ -176,7 +178,8 @@ class AggregatorRole:
         committee, task = self.follower.task.committee, self.follower.task
         member = committee.member(self._ledger.sender)
         is_barred = member.barred_in in (task.current.round, FOR_GOOD)
-        return not is_barred and member.bond >= committee.required_bond
+        has_withheld = task.has_withheld(self._ledger.sender, task.current.round)
+        return not is_barred and not has_withheld and member.bond >= committee.required_bond
 
     def _is_my_turn(self) -> bool:
         turn = self._turn_at(self.follower.task.current.round)
@@ -260,7 +263,7 @@ class AggregatorRole:
         self.follower.remember_model(derived.model_digest, values)
 
     def _pause(self) -> float:
-        times: list[float | None] = [compute_due(self.follower)]
+        times: list[float | None] = [compute_due(self.follower), self.seeds.next_at()]
         if self.follower.phase == Phase.AGGREGATING:
             times.append(self._turn_at(self.follower.task.current.round))
         ahead = [time - self.follower.now for time in times if time is not None]

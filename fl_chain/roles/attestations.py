@@ -77,6 +77,7 @@ class Attester:
             task.parameters.quorum > 0
             and member.barred_in not in (task.current.round, FOR_GOOD)
             and member.bond >= task.committee.required_bond
+            and not task.has_withheld(self._ledger.sender, task.current.round)
             and not task.has_attested(self._ledger.sender)
             and proposal is not self._silent_about
         )

@@ -32,6 +32,7 @@ from fl_chain.protocol.records import (
     ParticipantSucceeded,
     ProposalChallenged,
     RoundOpened,
+    SeedsCommitted,
     TaskCreated,
 )
 from fl_chain.storage.ipfs import IpfsStore
@@ -145,10 +146,15 @@ def _read_state(
     """Return the block and what the ledger's views answer there; block -1 if one came between."""
     rounds, participants = [0], dict[str, None]()
     aggregators, accounts = dict[str, None](), dict[str, None]()
+    chains, is_sampled = dict[str, None](), False
     for log in logs:
         with contextlib.suppress(MalformedBlob):  # the checks say which log is none
             record = decode_log(log)
             match record:
+                case TaskCreated():
+                    is_sampled = record.parameters.sample_rate > 0
+                case SeedsCommitted():
+                    chains[record.aggregator] = None
                 case RoundOpened():
                     rounds.append(record.round)
                 case ParticipantAdmitted():
@@ -163,6 +169,7 @@ def _read_state(
                     accounts[record.beneficiary] = None
                 case ProposalChallenged():
                     accounts[record.challenger] = None
+    drawn = participants if is_sampled else {}
     before, parameters, current, proposal, dispute, *views, after = connection.try_batch(
         [
             ("eth_blockNumber", []),
@@ -176,6 +183,9 @@ def _read_state(
             *(_view(address, "listingOf", aggregator) for aggregator in aggregators),
             *(_view(address, "payoutOf", account) for account in accounts),
             _view(address, "committing"),
+            _view(address, "seeding"),
+            *(_view(address, "seedChainOf", aggregator) for aggregator in chains),
+            *(_view(address, "lotOf", participant) for participant in drawn),
             ("eth_blockNumber", []),
         ]
     )
@@ -194,6 +204,9 @@ def _read_state(
         listings=dict(zip(aggregators, answers, strict=False)),
         payouts=dict(zip(accounts, answers, strict=False)),
         committing=next(answers),
+        seeding=next(answers),
+        seed_chains=dict(zip(chains, answers, strict=False)),
+        lots=dict(zip(drawn, answers, strict=False)),
     )
     return read_quantity(before) if before == after else -1, state
 

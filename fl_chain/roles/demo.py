@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -51,6 +52,8 @@ COMMIT_SECONDS = 600
 LIST_SECONDS = 9
 """Time to train and hand in, the start of the processes included; only time ends a collection.
 Whoever is later than that on a busy machine sends its update itself."""
+SAMPLED_COLLECT_SECONDS = 30
+"""Time to submit where fewer may be selected than close a round: people are watching."""
 WATCHER = "watcher"
 """Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
@@ -78,6 +81,8 @@ class DemoOptions:
     """Whether participants commit to their updates before anybody shows one."""
     lists: bool = False
     """Whether the first aggregator lists the updates, and pays for all that come in time."""
+    sample_rate: str = ""
+    """Share of the participants that a round selects on average; empty if all take part."""
 
     @property
     def quorum(self) -> int:
@@ -96,7 +101,16 @@ class DemoOptions:
             windows |= {"list_seconds": LIST_SECONDS, "collect_seconds": LIST_SECONDS + 4}
         if self.cheat:
             windows |= {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
+        if self.sample_rate:
+            windows |= {"collect_seconds": SAMPLED_COLLECT_SECONDS}
         return windows
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """How participants are selected, if they are."""
+        if not self.sample_rate:
+            return {}
+        return {"sample_rate": Decimal(self.sample_rate), "min_updates": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,7 @@ class Demo:
                 "num_rounds": options.num_rounds,
                 "min_updates": options.num_participants,
                 **options.windows,
+                **options.sampling,
             },
         }
         services = self.services

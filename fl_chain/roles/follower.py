@@ -88,7 +88,7 @@ class TaskFollower:
             self.manifest.task_id,
             task.current.round,
             task.parameters.max_weight,
-            frozenset(task.admitted) if task.has_lists else None,
+            task.members if task.has_lists else None,
         )
 
     def refresh(self) -> list[LedgerRecord]:

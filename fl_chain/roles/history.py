@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fl_chain.aggregation.derive import compute_update_bytes
@@ -13,7 +13,7 @@ from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.logs import decode_log
-from fl_chain.protocol.records import TaskCreated, UpdateSubmitted
+from fl_chain.protocol.records import Record, RoundOpened, TaskCreated, UpdateSubmitted
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.state import RoundHistory
 from fl_chain.roles.manifest_shelf import ManifestShelf
@@ -21,8 +21,18 @@ from fl_chain.roles.manifest_shelf import ManifestShelf
 Row = dict[str, Any]
 
 
-def replay(ledger: Ledger) -> tuple[Task, int]:
-    """Return the state of a ledger and the timestamp of the latest block."""
+def replay(
+    ledger: Ledger, before: Callable[[Task, Record], None] | None = None
+) -> tuple[Task, int]:
+    """Return the state of a ledger and the timestamp of the latest block.
+
+    Parameters
+    ----------
+    ledger
+        Read from its first block on.
+    before
+        Called with the state before each record but the first.
+    """
     page = ledger.fetch(0)
     task = None
     for log in page.logs:
@@ -30,6 +40,8 @@ def replay(ledger: Ledger) -> tuple[Task, int]:
         if isinstance(record, TaskCreated):
             task = Task(record)
         elif task is not None:
+            if before is not None:
+                before(task, record)
             task.apply(record)  # type: ignore[arg-type]
     if task is None:
         raise LedgerError(f"the ledger at {ledger.address} has no records")
@@ -62,7 +74,15 @@ def list_tasks(connection: ChainConnection, shelf: ManifestShelf) -> Iterator[Ro
 
 def list_rounds(ledger: Ledger) -> Iterator[Row]:
     """Yield a row per round, genesis first."""
-    task, now = replay(ledger)
+    selected: dict[int, int] = {}
+
+    def count_at_end(task: Task, record: Record) -> None:
+        if task.is_sampled and isinstance(record, RoundOpened):
+            selected[task.current.round] = task.count_selected()
+
+    task, now = replay(ledger, count_at_end)
+    if task.is_sampled and task.seed_of(task.current.round, now) is not None:
+        selected[task.current.round] = task.count_selected()
     yield {
         "round": 0,
         "phase": "FINALIZED",
@@ -75,10 +95,12 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
         "proposer": None,
         "rejected": None,
         "committed": None,
+        "selected": None,
+        "seed": None,
     }
     for number, history in task.rounds.items():
         end = history.finalized or history.aborted
-        proposal = history.proposal
+        proposal, seed = history.proposal, task.seed_of(number, now)
         yield {
             "round": number,
             "phase": task.phase_of(number, now).name,
@@ -91,6 +113,8 @@ def list_rounds(ledger: Ledger) -> Iterator[Row]:
             "proposer": proposal.proposer if proposal else None,
             "rejected": len(history.rejected),
             "committed": len(history.commitments) if task.parameters.commit_seconds else None,
+            "selected": selected.get(number),
+            "seed": seed.hex() if seed else None,
         }
 
 
@@ -125,7 +149,7 @@ def _submissions(
         task.parameters.manifest_digest.hex(),
         history.opened.round,
         task.parameters.max_weight,
-        history.members or frozenset(task.admitted) if task.has_lists else None,
+        history.members or task.members if task.has_lists else None,
     )
     return list_submissions(place, history, {n: data for n, data in found.items() if data})
 
@@ -151,12 +175,20 @@ def _listed_by(history: RoundHistory, sequence: int) -> str | None:
     return None
 
 
-def list_participants(ledger: Ledger) -> Iterator[Row]:
+def list_participants(ledger: Ledger, round_number: int | None = None) -> Iterator[Row]:
     """Yield a row per participant that is or was admitted or has submitted.
 
     What was listed is not counted.
+
+    Parameters
+    ----------
+    ledger
+        The task.
+    round_number
+        Round about which to say who is selected; None for the current one.
     """
-    task, _ = replay(ledger)
+    task, now = replay(ledger)
+    number = task.current.round if round_number is None else round_number
     counts: dict[str, int] = dict.fromkeys(sorted(task.admitted), 0)
     weights: dict[str, int] = {}
     last_rounds: dict[str, int] = {}
@@ -172,4 +204,5 @@ def list_participants(ledger: Ledger) -> Iterator[Row]:
             "updates": updates,
             "last_round": last_rounds.get(participant),
             "last_weight": weights.get(participant),
+            "is_selected": task.was_selected(participant, number, now),
         }

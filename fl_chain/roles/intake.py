@@ -85,6 +85,8 @@ class Intake:
             task = self.follower.task
             if signer not in task.admitted:
                 raise RelayRefused("no admitted participant has signed this")
+            if not task.is_selected(signer):
+                raise RelayRefused(f"{signer} is not selected for round {handover.round}")
             if task.last_round_of.get(signer) == handover.round:
                 raise RelayRefused(f"{signer} has submitted in round {handover.round}")
             most = task.parameters.max_weight
@@ -122,7 +124,8 @@ class Intake:
         with self._lock:
             task = self.follower.task
             rest = task.admitted - self._pending.keys()
-            if all(task.last_round_of.get(one) == self._round for one in rest):
+            left = [one for one in rest if task.last_round_of.get(one) != self._round]
+            if not any(map(task.is_selected, left)):
                 return True
             total, closing = task.current.num_updates + len(self._pending), task.closing_updates
             return closing is not None and total >= closing

@@ -50,7 +50,8 @@ def open_trainer(
             "--partition-id counts from 0",
         )
     expected = manifest.rounds.target_updates
-    if num_partitions != expected:
+    # Where participants are sampled, a round closes with fewer than there are.
+    if num_partitions != expected and not manifest.rounds.sample_rate:
         progress("unusual", {"partitions": num_partitions, "participants": expected})
     split = load_dataset(manifest.recipe.data)
     divider = build_partitioner(partitioner, num_partitions, manifest.recipe.seed, **options)

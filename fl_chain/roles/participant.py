@@ -23,6 +23,7 @@ from fl_chain.protocol.records import (
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    SeedRevealed,
     TaskStopped,
     UpdateCommitted,
 )
@@ -53,9 +54,10 @@ SLOT_SECONDS = 12
 """So much later than its timestamp a block may appear, with commitments of its time."""
 
 ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
+_OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)
 NEWS = (
     *(RoundOpened, RoundFinalized, RoundAborted, TaskStopped),
-    *(ParticipantAdmitted, ParticipantSucceeded, UpdateCommitted),
+    *(ParticipantAdmitted, ParticipantSucceeded, UpdateCommitted, SeedRevealed),
 )
 
 
@@ -107,6 +109,8 @@ class ParticipantRole:
         """Round whose update was recorded; a list says so to those alone who read it."""
         self._lost_in = 0
         """Round whose update was committed to, and is not in the journal."""
+        self._sat_out = 0
+        """Last round that this participant was not selected for."""
 
     def run(self) -> None:
         """Work until the task is over.
@@ -144,6 +148,9 @@ class ParticipantRole:
                 self._patiently(self._ledger.check_funds)
                 self._must_show_funds = False
             self._take_part(round_number)
+        elif self._sits_out():
+            self._sat_out = round_number
+            self._progress("not_selected", {"round": round_number})
         elif not self._patiently(lambda: move_on(self.follower, GRACE_SECONDS, self._progress)):
             self._wait_reporter.report(self.follower)
             self._ledger.wait(self._pause())
@@ -152,6 +159,10 @@ class ParticipantRole:
     def _is_awaited(self) -> bool:
         """Return whether the round has room for something that this participant has not sent."""
         task, sender = self.follower.task, self._ledger.sender
+        if sender in task.admitted and not task.is_selected(sender):
+            return False
+        if sender not in task.admitted and task.is_sampled and self.follower.phase in _OPENING:
+            return True  # the sooner it is admitted, the sooner it can be selected
         match self.follower.phase:
             case Phase.COMMITTING:
                 return not task.has_committed(sender)
@@ -163,6 +174,13 @@ class ParticipantRole:
                 return task.last_round_of.get(sender) != number != self._recorded_in
             case _:
                 return False
+
+    def _sits_out(self) -> bool:
+        """Return whether the round has opened without this participant, which has not said so."""
+        task, sender = self.follower.task, self._ledger.sender
+        is_open = self.follower.phase in (Phase.COMMITTING, Phase.COLLECTING)
+        is_new = is_open and self._sat_out != task.current.round
+        return is_new and sender in task.admitted and not task.is_selected(sender)
 
     def _shows_from(self) -> int:
         """Return when nobody can commit any more, whatever the clocks of chain and participant."""

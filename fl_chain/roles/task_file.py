@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from difflib import get_close_matches
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fl_chain.protocol.manifest import (
     Recipe,
     RoundParameters,
 )
+from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_rules import check_task_rules
 
@@ -48,6 +50,8 @@ _ROUND_DEFAULTS = {
     "collect_seconds": 600,
     "aggregate_seconds": 600,
 }
+_SEED_SECONDS = 60
+"""Default of seed_seconds where participants are sampled."""
 _QUORUM_CHALLENGE_SECONDS = 600
 """Default of challenge_seconds where a quorum decides; elsewhere waiting would change nothing."""
 
@@ -106,7 +110,14 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
     _check_names("", contents, (*_TOP, *_TABLES))
     participants = _accounts("participants", _take_list("participants", contents), resolve)
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
-    target = rounds.setdefault("target_updates", max(1, len(participants)))
+    share = rounds.get("sample_rate", 0)
+    rounds["sample_rate"] = read_sample_rate(share)
+    has_sampling = rounds["sample_rate"] > 0
+    rounds.setdefault("seed_seconds", _SEED_SECONDS if has_sampling else 0)
+    # Where participants are sampled, as many as are selected on average; but lists count for all.
+    counts_selected = has_sampling and not rounds.get("list_seconds")
+    expected = ceil(len(participants) * share) if counts_selected else len(participants)
+    target = rounds.setdefault("target_updates", max(1, expected))
     if isinstance(target, int):
         rounds.setdefault("min_updates", max(1, (target + 1) // 2))
     committee = {"aggregators": [], **_table(contents, "committee")}
@@ -145,6 +156,30 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         admission=task.admission,
     )
     return task
+
+
+def read_sample_rate(share: Any) -> int:
+    """Return the sample rate of the manifest that is nearest to a share of the participants.
+
+    Parameters
+    ----------
+    share
+        Above 0, at most 1; or 0 if everybody takes part in every round.
+
+    Raises
+    ------
+    UsageError
+        No number.
+    InvalidManifest
+        Not from 0 to 1.
+    """
+    hint = "0.5 selects half of the participants for each round, on average"
+    if not isinstance(share, Decimal | int) or type(share) is bool:
+        raise UsageError(f"rounds.sample_rate is {share!r}, expected a number", hint)
+    if not 0 <= share <= 1:
+        raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
+    rate = round(Decimal(share) * WHOLE)
+    return min(max(rate, 1), WHOLE - 1) if share else 0
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

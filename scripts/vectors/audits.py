@@ -14,6 +14,7 @@ from scripts.vectors.evidence import (
     LEAVE_SECONDS,
     MAX_ABS,
     PARTICIPANTS,
+    SEED_SECONDS,
     TENSORS,
     TaskOnRecord,
     spell,
@@ -320,6 +321,55 @@ def make_commitments() -> Any:
     return make_case(about, task.evidence(), [1, 2])
 
 
+def make_sampling() -> Any:
+    """Return rounds in which those take part whom a seed selects."""
+    task, _ = _sampled_rounds(AGGREGATORS[1:])
+    task.now += SEED_SECONDS
+    _submit_selected(task, AGGREGATORS[1:])
+    task.propose()
+    task.finalize()
+    about = (
+        "In round 1 all aggregators reveal their secrets, and it opens at once; in round 2 the"
+        " first one does not. Some of the participants are selected, and submit."
+    )
+    return make_case(about, task.evidence(), [1, 2])
+
+
+def make_not_selected() -> Any:
+    """Return a round with an update of a participant that its seed does not select."""
+    task, selected = _sampled_rounds(AGGREGATORS)
+    task.submit(next(n for n in range(3) if n not in selected), [1, 2])
+    about = "The last record is an update of a participant that is not selected for round 2."
+    checks = tuple(check for check in TASK_CHECKS if check != "ledger_state")
+    return make_case(about, task.evidence(), [1], {("transitions", None): ["FAIL"]}, checks)
+
+
+def _sampled_rounds(revealed: list[str]) -> tuple[TaskOnRecord, list[int]]:
+    """Return a task with one round done and the secrets of the next revealed, and whom it selects.
+
+    The secrets are the first ones that select some participants in both rounds, and not all.
+    """
+    for first in range(60, 250):
+        task = TaskOnRecord(sample_rate=2**31)
+        task.commit_seeds(first)
+        task.reveal_seeds(*AGGREGATORS)
+        if len(task.selected(AGGREGATORS)) not in (1, 2):
+            continue
+        _submit_selected(task, AGGREGATORS)
+        task.propose()
+        task.finalize()
+        task.reveal_seeds(*revealed)
+        selected = task.selected(revealed)
+        if len(selected) in (1, 2):
+            return task, selected
+    raise ValueError("no secrets select some participants in both rounds")
+
+
+def _submit_selected(task: TaskOnRecord, revealed: list[str]) -> None:
+    for number in task.selected(revealed):
+        task.submit(number, [10 * task.round + number, -7 * number - 1])
+
+
 def make_tampered_log() -> Any:
     """Return logs in which a weight was altered."""
     task = TaskOnRecord()
@@ -518,4 +568,6 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/wrong_genesis.json": make_wrong_genesis,
     "audit/missing_manifest.json": make_missing_manifest,
     "audit/commitments.json": make_commitments,
+    "audit/sampling.json": make_sampling,
+    "audit/not_selected.json": make_not_selected,
 }

@@ -23,6 +23,7 @@ BOND = 5 * 10**9
 NOBODY = "0x" + "00" * 20
 PARTICIPANTS = ["0x" + f"{n:02x}" * 20 for n in (10, 11, 12)]
 ENROLMENT_BOND, LEAVE_SECONDS = 7, 60
+SEED_SECONDS = 30
 TENSORS = {"w": [2]}
 MAX_ABS = 20000
 
@@ -32,12 +33,16 @@ Record = tuple[str, dict[str, Any]]
 class TaskOnRecord:
     """One task as it is written down: both contracts' records, and what the store holds."""
 
-    def __init__(self, commit_seconds: int = 0, list_seconds: int = 0) -> None:
+    def __init__(
+        self, commit_seconds: int = 0, list_seconds: int = 0, sample_rate: int = 0
+    ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
         document["encoding"] = document["encoding"] | {"max_abs": MAX_ABS}
         document["rounds"] = document["rounds"] | {"min_updates": 1, "target_updates": 3}
         document["rounds"] |= {"commit_seconds": commit_seconds, "list_seconds": list_seconds}
+        document["rounds"]["sample_rate"] = sample_rate
+        document["rounds"]["seed_seconds"] = SEED_SECONDS if sample_rate else 0
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
         self.task = ref.digest(text).hex()
@@ -99,7 +104,8 @@ class TaskOnRecord:
     def open_round(self) -> None:
         """Open the next round."""
         self.round += 1
-        opening = {"round": self.round, "base_round": self.base_round, "opens_at": self.now}
+        opens_at = self.now + self.rounds["seed_seconds"] * (2 if self.round == 1 else 1)
+        opening = {"round": self.round, "base_round": self.base_round, "opens_at": opens_at}
         self.note(self.ledger, "RoundOpened", **opening)
         self.updates: list[dict[str, Any]] = []
 
@@ -107,6 +113,36 @@ class TaskOnRecord:
     def base(self) -> tuple[str, list[int]]:
         """Digest and values of the model that the round starts from."""
         return self.models[self.base_round]
+
+    def commit_seeds(self, first: int) -> None:
+        """Let every aggregator commit to two secrets; ``first`` is the first byte of the first."""
+        self.secrets = {who: [f"{first + n:02x}" * 32] for n, who in enumerate(AGGREGATORS)}
+        for who, secrets in self.secrets.items():
+            for _ in range(2):
+                secrets.append(ref.keccak(bytes.fromhex(secrets[-1])).hex())
+            self.note(self.ledger, "SeedsCommitted", aggregator=who, tip=secrets.pop())
+
+    def selected(self, revealed: list[str]) -> list[int]:
+        """Return the participants whom the current round selects, after what some revealed."""
+        seed = self.task
+        for number in range(1, self.round + 1):
+            seen = {
+                values["aggregator"]: values["secret"]
+                for event, values in self.ledger
+                if event == "SeedRevealed" and values["round"] == number
+            }
+            seed = ref.seed(seed, number, seen).hex()
+        assert sorted(seen) == sorted(revealed)  # noqa: S101 - or the case is another one
+        rate = self.rounds["sample_rate"]
+        return [n for n, who in enumerate(self.participants) if ref.lot(seed, who) < rate]
+
+    def reveal_seeds(self, *aggregators: str) -> None:
+        """Reveal the secrets of some aggregators; those of the others are not revealed."""
+        for who, secrets in self.secrets.items():
+            if who in aggregators:
+                secret = secrets.pop()
+                revealed = {"round": self.round, "aggregator": who, "secret": secret}
+                self.note(self.ledger, "SeedRevealed", **revealed)
 
     def update(self, number: int, lanes: list[int]) -> bytes:
         """Return the blob that a participant should send in this round."""
@@ -275,7 +311,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(21 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(23 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -336,7 +372,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:21]).hex()
+    return b"".join(ref.abi_words(*created)[1:23]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:
@@ -350,6 +386,11 @@ def _views(records: list[Record]) -> dict[str, Any]:
     committing = [0, 0, 0]
     lists: dict[str, Record] = {}
     committee: dict[str, dict[str, Any]] = {}
+    seeding: dict[str, Any] = {"former": parameters["manifest_digest"], "secrets": {}}
+    seeding |= dict.fromkeys(("committed", "from", "opens"), 0)
+    chains: dict[str, list[Any]] = {}
+    lots: dict[str, tuple[str, int]] = {}
+    period = parameters["seed_seconds"]
     for event, values in records:
         match event:
             case "AggregatorAppointed":
@@ -362,8 +403,28 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 current |= {"round": values["round"], "base": values["base_round"]}
                 current |= {"updates": 0, "opened": values["opens_at"], "closed": 0}
                 models.append(ref.NO_DIGEST)
+                number, begun = values["round"], values["timestamp"]
+                if number > 1:
+                    seed = ref.seed(seeding["former"], number - 1, seeding["secrets"])
+                    seeding |= {"former": seed.hex(), "secrets": {}}
+                begun += period if number == 1 else 0
+                seeding |= {"from": begun, "opens": begun + period}
+            case "SeedsCommitted":
+                seeding["committed"] += 1  # each commits once, before the secrets are fixed
+                chains[values["aggregator"]] = [values["tip"], current["round"], 0]
+                if seeding["committed"] == len(committee):
+                    begun = values["timestamp"]
+                    seeding |= {"from": begun, "opens": begun + period}
+                    current["opened"] = begun + period
+            case "SeedRevealed":
+                seeding["secrets"][values["aggregator"]] = values["secret"]
+                chains[values["aggregator"]][::2] = [values["secret"], values["round"]]
+                if len(seeding["secrets"]) == len(committee):
+                    seeding["opens"] = current["opened"] = values["timestamp"]
             case "ParticipantAdmitted":
                 people.setdefault(values["participant"], [_word(0)] * 4)[0] = _word(1)
+                number = current["round"] + (values["timestamp"] >= seeding["from"])
+                lots[values["participant"]] = values["participant"], number
             case "ParticipantRemoved":
                 people[values["participant"]][0] = _word(0)
             case "ParticipantSucceeded":
@@ -414,6 +475,16 @@ def _views(records: list[Record]) -> dict[str, Any]:
             case "TaskStopped":
                 current |= {"stopped": 1, "closed": values["timestamp"]}
     words = [_word(n) if isinstance(n, int) else n[2:] for n in list(proposal.values())[:5]]
+    secrets = {
+        "seeding": seeding["former"]
+        + ref.mix(current["round"], seeding["secrets"])
+        + "".join(map(_word, (seeding["committed"], len(seeding["secrets"]))))
+        + "".join(map(_word, (seeding["from"], seeding["opens"]))),
+        "seed_chain_of": {
+            who: "".join([chain[0], *map(_word, chain[1:])]) for who, chain in chains.items()
+        },
+        "lot_of": {who: name[2:].rjust(64, "0") + _word(n) for who, (name, n) in lots.items()},
+    }
     return {
         "parameters": _parameter_words(records[0]),
         "current_round": "".join(map(_word, current.values())),
@@ -428,6 +499,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
         "listing_of": {who: _listing(lists.get(who)) for who in committee},
         "payout_of": {},
         "committing": "".join(map(_word, committing)),
+        **(secrets if period else {}),
     }
 
 

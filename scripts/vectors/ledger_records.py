@@ -31,6 +31,8 @@ PARAMETERS = {
     "commit_seconds": 0,
     "is_open": False,
     "list_seconds": 0,
+    "sample_rate": 0,
+    "seed_seconds": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)

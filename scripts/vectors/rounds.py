@@ -125,6 +125,8 @@ def make_history() -> Any:
         "commit_seconds": 0,
         "is_open": True,
         "list_seconds": 0,
+        "sample_rate": 2**32 - 1,
+        "seed_seconds": 2**32 - 1,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -225,6 +227,11 @@ def make_history() -> Any:
             },
         ),
         ("RoundAborted", {"round": 3, "timestamp": 2**40 - 1}),
+        ("SeedsCommitted", {"aggregator": second, "tip": word[27], "timestamp": 2**40 - 1}),
+        (
+            "SeedRevealed",
+            {"round": 3, "aggregator": second, "secret": word[28], "timestamp": 2**40 - 1},
+        ),
         ("TaskStopped", {"timestamp": 2**40 - 1}),
         ("BondWithdrawn", {"aggregator": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
         ("PayoutClaimed", {"account": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
@@ -305,6 +312,7 @@ _NEEDS = {
     "finalize": "PROPOSED",
     "abort": "EXPIRED",
     "commit": "COMMITTING",
+    "reveal_seed": "SCHEDULED",
 }
 """Action to the phase that a refusal names."""
 _ALLOWED = {
@@ -318,6 +326,7 @@ _ALLOWED = {
     ("CHALLENGED", "move"): ["CHALLENGED", "PROPOSED", "AGGREGATING"],
     ("EXPIRED", "abort"): ["ABORTED"],
     ("COMMITTING", "commit"): ["COMMITTING", "COLLECTING"],
+    ("SCHEDULED", "reveal_seed"): ["SCHEDULED", "COLLECTING", "COMMITTING"],
     **{
         (phase, "stop"): ["ABORTED"] for phase in NAMES[1:] if phase not in ("FINALIZED", "ABORTED")
     },

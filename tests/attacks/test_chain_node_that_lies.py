@@ -23,8 +23,10 @@ from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.protocol.actions import (
     Abort,
     ClaimPayout,
+    CommitSeeds,
     LeaveRegistry,
     Pause,
+    RevealSeed,
     Rotate,
     SetEncryptionKey,
     Succeed,
@@ -32,12 +34,16 @@ from fl_chain.protocol.actions import (
 )
 from fl_chain.protocol.logs import WORD_BYTES, Log, decode_log, encode_log
 from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, UpdateSubmitted
+from fl_chain.protocol.sampling import compute_chain
 from fl_chain.roles.defence import Defender
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import ignore_progress
 from tests.world import Federation, Recorded, World, problems, record
 
 CONTRACTS = ("ledger", "registry")
+SEED_SECONDS = 60
+SECRETS = [compute_chain(bytes([index]) * 32, 3) for index in range(3)]
+"""For each aggregator those of three rounds, and their tip."""
 SUCCESSOR = 20
 """Account that is nobody else in a task."""
 
@@ -46,11 +52,17 @@ SUCCESSOR = 20
 def recorded(world: World) -> Recorded:
     """Two rounds, an aborted one between them; a proposal that was overruled; money that moved.
 
-    Participants commit to their updates before.
+    Participants commit to their updates before. Seeds select all of them.
     """
     committee = {"aggregators": 3, "quorum": 2, "bond_gwei": 1}
-    federation = world.federation(2, **committee, num_rounds=2, min_updates=1, commit_seconds=600)
+    sampling = {"sample_rate": 1, "seed_seconds": SEED_SECONDS}
+    federation = world.federation(
+        2, **committee, **sampling, num_rounds=2, min_updates=1, commit_seconds=600
+    )
     federation.deposit_bonds()
+    for account, secrets in zip(federation.aggregators, SECRETS, strict=True):
+        federation.ledger(account).send(CommitSeeds(secrets[-1]))
+    open_round(federation, 1, 0, 1, 2)
     federation.submit_honestly()
     derived = federation.derive()
     federation.propose(b"no model", derived.report)
@@ -58,10 +70,12 @@ def recorded(world: World) -> Recorded:
         federation.attest(federation.sign(aggregator, derived.model, derived.report))
     world.advance_clock(federation.task.parameters.aggregate_seconds + 1)
     finish_round(federation, derived)
+    open_round(federation, 2, 1, 2)
     coordinator = federation.ledger(federation.coordinator)
     coordinator.send(Pause(0))
     world.advance_clock(federation.task.parameters.collect_seconds + 1)
     coordinator.send(Abort(2))
+    open_round(federation, 3, 1, 2)
     federation.submit_honestly()
     world.advance_clock(federation.task.parameters.aggregate_seconds * 2)
     finish_round(federation, federation.derive(), is_disputed=True)
@@ -71,6 +85,14 @@ def recorded(world: World) -> Recorded:
     richer.send(ClaimPayout())
     change_keys(federation)
     return record(federation)
+
+
+def open_round(federation: Federation, number: int, *aggregators: int) -> None:
+    """Reveal the secrets of some aggregators, and let the time for others pass."""
+    for who in aggregators:
+        action = RevealSeed(number, SECRETS[who][-1 - number])
+        federation.ledger(federation.aggregators[who]).send(action)
+    federation.world.advance_clock(SEED_SECONDS)
 
 
 def change_keys(federation: Federation) -> None:

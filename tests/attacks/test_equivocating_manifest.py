@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ from tests.world import Federation, World, problems
 
 @pytest.fixture(scope="module")
 def honest(world: World) -> Federation:
-    return world.federation(num_rounds=1, aggregators=4, quorum=3, bond_gwei=5)
+    committee = {"aggregators": 4, "quorum": 3, "bond_gwei": 5}
+    rounds = {"num_rounds": 1, "min_updates": 2, "sample_rate": Decimal("0.5"), "seed_seconds": 9}
+    return world.federation(**committee, **rounds)
 
 
 def genesis_of(manifest: Manifest, value: int = 0) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,20 @@ def test_who_is_not_admitted_does_not_count_whoever_listed_it(world: World) -> N
     for who in gone:
         federation.ledger(federation.coordinator).send(Remove(who))
     assert aggregate(federation) == [(0, "not_admitted"), (2, "not_admitted")]
+
+
+def test_who_is_not_selected_does_not_count_whoever_listed_it(world: World) -> None:
+    number = 20
+    federation = world.federation(
+        number, aggregators=2, sample_rate=Decimal("0.5"), seed_seconds=60, **LISTS
+    )
+    # No aggregator commits to secrets, so the seed follows from the manifest.
+    world.advance_clock(121)
+    members = federation.task.members
+    unselected = [who for who in range(number) if federation.address_of(who) not in members]
+    assert 0 < len(unselected) < number
+    federation.list_updates(0, *participants_in(federation, *range(number)))
+    assert aggregate(federation) == [(who, "not_admitted") for who in unselected]
 
 
 def test_the_first_update_of_a_participant_that_is_there_counts(federation: Federation) -> None:

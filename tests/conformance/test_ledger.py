@@ -26,6 +26,7 @@ from fl_chain.protocol.actions import (
     Admit,
     Attest,
     ClaimPayout,
+    CommitSeeds,
     CommitUpdate,
     DepositBond,
     Enrol,
@@ -37,6 +38,7 @@ from fl_chain.protocol.actions import (
     ProveEquivocation,
     RegistryAction,
     Remove,
+    RevealSeed,
     RevealUpdate,
     Revoke,
     Rotate,
@@ -79,6 +81,13 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.sampling import (
+    compute_chain,
+    compute_contribution,
+    compute_seed,
+    compute_tip,
+    is_drawn,
+)
 from tests.world import World, make_account
 
 COORDINATOR, AGGREGATOR, ALICE, BOB, STRANGER, SECOND, THIRD = range(7)
@@ -337,6 +346,77 @@ def test_updates_are_listed_by_an_aggregator(deploy: Deploy) -> None:
     assert submitted.sequence == 2
     made.advance_clock(51)
     assert made.refused(AGGREGATOR, action) == "ListsOver"
+
+
+def test_secrets_of_the_aggregators_select_who_takes_part(deploy: Deploy) -> None:
+    made = deploy(sample_rate=2**31, seed_seconds=600)
+    made.deposit_bonds()
+    made.act(COORDINATOR, Admit((made.addresses[ALICE], made.addresses[BOB])))
+    chains = {who: compute_chain(bytes([who]) * 32, 3) for who in COMMITTEE}
+    assert made.refused(ALICE, CommitSeeds(DIGEST)) == "NotAggregator"
+    for who in COMMITTEE:
+        made.act(who, CommitSeeds(chains[who][-1]))
+    assert made.refused(AGGREGATOR, CommitSeeds(DIGEST)) == "SeedsFixed"
+    for who in COMMITTEE:
+        assert made.refused(ALICE, SubmitUpdate(1, DIGEST, DIGEST, 5)) == "UnexpectedPhase"
+        assert made.refused(who, RevealSeed(1, chains[who][-3])) == "WrongSecret"
+        made.act(who, RevealSeed(1, chains[who][-2]))
+    assert made.refused(AGGREGATOR, RevealSeed(1, chains[AGGREGATOR][-3])) == "UnexpectedPhase"
+    task = made.task()
+    assert task.phase(task.last_timestamp) == Phase.COLLECTING
+    mix = bytes(32)
+    for who in COMMITTEE:
+        word = compute_contribution(1, made.addresses[who], chains[who][-2])
+        mix = bytes(a ^ b for a, b in zip(mix, word, strict=True))
+    seed = compute_seed(DIGEST, 1, mix)
+    assert task.seed_of(1, task.last_timestamp) == seed
+    for who in (ALICE, BOB):
+        update = SubmitUpdate(1, DIGEST, DIGEST, 5)
+        assert task.is_selected(made.addresses[who]) == is_drawn(seed, made.addresses[who], 2**31)
+        if task.is_selected(made.addresses[who]):
+            made.act(who, update)
+        else:
+            assert made.refused(who, update) == "NotSelected"
+
+
+def test_an_aggregator_that_withholds_its_secret_does_not_act(deploy: Deploy) -> None:
+    made = deploy(sample_rate=2**32 - 1, seed_seconds=600)
+    made.deposit_bonds()
+    made.act(COORDINATOR, Admit((made.addresses[ALICE], made.addresses[BOB])))
+    for who in COMMITTEE:
+        made.act(who, CommitSeeds(compute_tip(bytes([who]) * 32)))
+    for who in COMMITTEE[1:]:
+        made.act(who, RevealSeed(1, bytes([who]) * 32))
+    made.advance_clock(601)
+    made.submit(ALICE)
+    made.submit(BOB)
+    action = Propose(1, DIGEST, DIGEST, DIGEST, DIGEST)
+    assert made.refused(AGGREGATOR, action) == "SeedWithheld"
+    made.advance_clock(AGGREGATE + 1)
+    made.propose(who=COMMITTEE[1])
+    assert made.refused(STRANGER, made.attest(AGGREGATOR)) == "SeedWithheld"
+    made.act(STRANGER, made.attest(COMMITTEE[2]))
+    assert made.task().committee.bond_of(made.addresses[AGGREGATOR]) == 0
+
+
+def test_in_a_task_without_sampling_there_are_no_secrets(task: Deployment) -> None:
+    assert task.refused(AGGREGATOR, CommitSeeds(DIGEST)) == "NoSampling"
+    assert task.refused(AGGREGATOR, RevealSeed(1, DIGEST)) == "NoSampling"
+
+
+def test_what_is_derived_from_a_key_is_the_same_again_and_nobody_elses(task: Deployment) -> None:
+    secrets = [
+        task.open_ledger(who).derive_secret(purpose, number)
+        for who, purpose, number in (
+            *((AGGREGATOR, "seed chain", 0), (AGGREGATOR, "seed chain", 1)),
+            *((COMMITTEE[1], "seed chain", 0), (AGGREGATOR, "another", 0)),
+        )
+    ]
+    assert len(set(secrets)) == 4
+    assert {len(secret) for secret in secrets} == {32}
+    assert task.open_ledger(AGGREGATOR).derive_secret("seed chain", 0) == secrets[0]
+    with pytest.raises(UsageError):
+        task.open_ledger(None).derive_secret("seed chain", 0)
 
 
 def test_in_a_task_without_commitments_none_is_taken(task: Deployment) -> None:

@@ -115,7 +115,9 @@ abstract contract LedgerTest is Assertions {
             fractionShift: 9,
             commitSeconds: 0,
             isOpen: false,
-            listSeconds: 0
+            listSeconds: 0,
+            sampleRate: 0,
+            seedSeconds: 0
         });
     }
 

@@ -163,6 +163,18 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         _loses(target);
     }
 
+    function test_An_Entry_Of_Somebody_Whom_The_Seed_Does_Not_Select_Is_Nobodys() public {
+        uint32 target = includedOf(true);
+        _freshSampled(target, false);
+        _loses(target);
+        _freshSampled(target, true);
+        begin(seed, DIRECT + LISTED, POSITION);
+        descend(POSITION, target);
+        expectFailed(Fault.FALSE_CHALLENGE);
+        decide(target);
+        checkFailed();
+    }
+
     function test_An_Entry_With_An_Impossible_Weight_Is_Nobodys_Though_Signed() public {
         _losesThoughSigned(3, 0);
         _fresh();
@@ -372,11 +384,36 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
 
     /// A task in its first second.
     function _fresh() private {
-        vm.warp(START);
+        _create(disputable());
+    }
+
+    /// One in which participants are selected: those with a record of their own and, or not, that of a listed one.
+    function _freshSampled(uint256 target, bool isSelected) private {
         ILedgerTypes.TaskParameters memory p = disputable();
+        (p.sampleRate, p.seedSeconds) = (2 ** 31, 5);
+        bool isSo = false;
+        for (uint256 i = 0; !isSo; ++i) {
+            p.manifestDigest = keccak256(abi.encode(i));
+            isSo = isDrawn(p.manifestDigest, signer(target)) == isSelected;
+            for (uint256 k = 0; k < DIRECT; ++k) {
+                isSo = isSo && isDrawn(p.manifestDigest, participant(k));
+            }
+        }
+        _create(p);
+        vm.warp(ledger.currentRound().openedAt);
+    }
+
+    function _create(ILedgerTypes.TaskParameters memory p) private {
+        vm.warp(START);
         p.listSeconds = 50;
         ledger = createDisputable(p);
         ledger.admit(signers(DIRECT + LISTED));
         lie.isTold = false;
+    }
+
+    /// Whether the seed of the first round selects half of the people and this one, if nobody reveals a secret.
+    function isDrawn(bytes32 manifestDigest, address who) private pure returns (bool) {
+        bytes32 firstSeed = keccak256(abi.encode(manifestDigest, uint32(1), bytes32(0)));
+        return uint256(keccak256(abi.encode(firstSeed, who))) >> 224 < 2 ** 31;
     }
 }

@@ -5,6 +5,7 @@ import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {ISampling} from "../../contracts/interfaces/ISampling.sol";
 import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -21,8 +22,13 @@ contract RoundLedgerPhasesTest is CommitTest {
     /// Key of the aggregator that attests.
     uint256 private constant KEY = 77;
 
+    uint32 private constant SEED = 30;
+    bytes32 private constant SECRET = keccak256("secret");
+
     /// Whether participants of the task at hand commit before they submit.
     bool private _commits;
+    /// Whether they are selected by a seed: all of them.
+    bool private _samples;
 
     function committee() internal pure override returns (address[] memory members) {
         members = new address[](2);
@@ -54,7 +60,7 @@ contract RoundLedgerPhasesTest is CommitTest {
     function test_Every_Action_In_Every_Phase_Is_Allowed_Or_Refused_As_The_Table_Says() public {
         string memory json = vm.readFile(TRANSITIONS);
         uint256 count = vm.parseJsonUint(json, ".count");
-        eq(count, 9 * 10);
+        eq(count, 9 * 11);
         for (uint256 i = 0; i < count; ++i) {
             _checkCell(json, string.concat(".cells[", vm.toString(i), "]"));
         }
@@ -148,9 +154,16 @@ contract RoundLedgerPhasesTest is CommitTest {
         vm.warp(START);
         ILedgerTypes.TaskParameters memory p = _disputable();
         if (commits) p.commitSeconds = COMMIT;
+        _samples = action == keccak256("reveal_seed");
+        if (_samples) (p.sampleRate, p.seedSeconds) = (type(uint32).max, SEED);
         ledger = create(p);
         _deposit(AGGREGATOR);
         _deposit(vm.addr(KEY));
+        _waitForOpening();
+        if (_samples && from == Phase.SCHEDULED) {
+            vm.prank(AGGREGATOR);
+            ledger.commitSeeds(keccak256(abi.encode(SECRET)));
+        }
         if (from == Phase.CHALLENGED) {
             enter(Phase.PROPOSED);
             _challenge();
@@ -292,6 +305,9 @@ contract RoundLedgerPhasesTest is CommitTest {
             call = abi.encodeCall(IRoundLedger.finalize, (number));
         } else if (action == keccak256("abort")) {
             call = abi.encodeCall(IRoundLedger.abort, (number));
+        } else if (action == keccak256("reveal_seed")) {
+            sender = AGGREGATOR;
+            call = abi.encodeCall(ISampling.revealSeed, (number, SECRET));
         } else {
             ok(action == keccak256("stop"), "the action is known");
             sender = address(this);
@@ -302,6 +318,12 @@ contract RoundLedgerPhasesTest is CommitTest {
     }
 
     function enter(Phase target) internal override {
+        if (_samples && !_commits && target == Phase.FINALIZED) {
+            finishRound();
+            _waitForOpening();
+            finishRound();
+            return;
+        }
         if (!_commits) return super.enter(target);
         if (target == Phase.COMMITTING) {
             commit(0);
@@ -316,6 +338,7 @@ contract RoundLedgerPhasesTest is CommitTest {
             vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         } else if (target == Phase.FINALIZED) {
             for (uint256 i = 0; i < NUM_ROUNDS; ++i) {
+                _waitForOpening();
                 enter(Phase.PROPOSED);
                 finalize();
             }
@@ -331,6 +354,11 @@ contract RoundLedgerPhasesTest is CommitTest {
             ledger.abort(round());
         }
         eq(phase(), target);
+    }
+
+    /// A task with seeds opens its rounds a while after the record that begins them.
+    function _waitForOpening() private {
+        if (openedAt() > vm.getBlockTimestamp()) vm.warp(openedAt());
     }
 
     /// Three commit, so many of them reveal, the one of whom `enter` is silent last.

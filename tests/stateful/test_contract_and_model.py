@@ -49,6 +49,7 @@ from fl_chain.protocol.actions import (
     Attest,
     Challenge,
     ClaimPayout,
+    CommitSeeds,
     CommitUpdate,
     ConcludeDispute,
     DecideListedUpdate,
@@ -65,6 +66,7 @@ from fl_chain.protocol.actions import (
     ProveOmission,
     RegistryAction,
     Remove,
+    RevealSeed,
     RevealUpdate,
     Revoke,
     Rotate,
@@ -105,6 +107,8 @@ from fl_chain.protocol.records import (
     UpdatesListed,
     UpdateSubmitted,
 )
+from fl_chain.protocol.sampling import NO_MIX, compute_chain
+from fl_chain.protocol.seeding import Lot, SeedChain
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
 from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.liveness import compute_due
@@ -137,7 +141,7 @@ MOVES = ["right"] * 8 + [
     *("wrong stage", "wrong sum", "stray"),
 ]
 # Now, or at a second around a deadline.
-moments = st.sampled_from([None] * 8 + [(which, off) for which in range(8) for off in (-1, 0, 1)])
+moments = st.sampled_from([None] * 8 + [(which, off) for which in range(10) for off in (-1, 0, 1)])
 
 
 class ContractAndModel(RuleBasedStateMachine):
@@ -151,6 +155,8 @@ class ContractAndModel(RuleBasedStateMachine):
         self.paid_in = 0
         self.chosen: dict[int, tuple[bytes, bytes, int]] = {}
         """Participant to digest, CID digest and weight of the update that it committed to last."""
+        self.secrets: dict[int, Any] = {}
+        """Aggregator to the secrets that it committed to last, and their tip."""
 
     @initialize(
         counts=st.tuples(st.integers(1, 9), st.integers(1, 3), st.integers(0, 2)),
@@ -162,6 +168,9 @@ class ContractAndModel(RuleBasedStateMachine):
         commit_seconds=st.sampled_from([0, 0, 0, 1, 9, 20]),
         is_open=st.sampled_from([False, False, True]),
         list_seconds=st.sampled_from([0, 0, 1, 5, 19]),
+        sampling=st.sampled_from(
+            [(0, 0)] * 4 + [(2**31, 1), (2**31, 5), (3 * 2**30, 9), (2**32 - 1, 5)]
+        ),
     )
     def create(
         self,
@@ -174,6 +183,7 @@ class ContractAndModel(RuleBasedStateMachine):
         commit_seconds: int,
         is_open: bool,
         list_seconds: int,
+        sampling: tuple[int, int],
     ) -> None:
         num_rounds, minimum, spare = counts
         list_seconds = 0 if commit_seconds else min(list_seconds, windows[0] - 1)
@@ -210,6 +220,7 @@ class ContractAndModel(RuleBasedStateMachine):
             commit_seconds,
             is_open,
             list_seconds,
+            *sampling,
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
@@ -255,6 +266,8 @@ class ContractAndModel(RuleBasedStateMachine):
             current.closed_at + parameters.challenge_seconds,
             self.task.commit_until,
             self.task.list_until,
+            self.task.seeding.reveals_from,
+            self.task.seeding.opens_from,
         ]
         self.now = max(self.now, deadlines[which] + offset)
 
@@ -398,6 +411,7 @@ class ContractAndModel(RuleBasedStateMachine):
         number = self.task.current.round
         match self.task.phase(self.now):
             case Phase.SCHEDULED:
+                self.seed_in_time()
                 self.pass_time_to((0, offset))
             case Phase.COMMITTING:
                 for actor in PARTICIPANTS:
@@ -427,8 +441,62 @@ class ContractAndModel(RuleBasedStateMachine):
             case Phase.EXPIRED:
                 self.act(STRANGER, Abort(number))
 
+    def seed_in_time(self) -> None:
+        """Let the aggregators of a round that is scheduled commit and reveal, if they have to."""
+        members = self.task.committee.members
+        if not self.task.is_sampled:
+            return
+        if not self.task.is_fixed(self.now):
+            for actor in AGGREGATORS:
+                if PEOPLE[actor] in members:
+                    self.commit_anew(actor)
+        self.pass_time_to((7, 0))
+        for actor in AGGREGATORS:
+            self.reveal_next(actor, self.task.current.round)
+
+    def commit_anew(self, actor: int) -> None:
+        number = len(self.records)
+        words = compute_chain(bytes([actor]) * 16 + number.to_bytes(16), 6)
+        if self.act(actor, CommitSeeds(words[-1])):
+            self.secrets[actor] = words
+
+    def reveal_next(self, actor: int, number: int, offset: int = 1) -> None:
+        """Reveal the word before the tip, or one at another distance from it."""
+        words = self.secrets.get(actor, [WORD[2], WORD[3]])
+        chain = self.task.seed_chains.get(PEOPLE[actor], SeedChain())
+        place = words.index(chain.tip) if chain.tip in words else 0
+        self.act(actor, RevealSeed(number, words[max(0, place - offset)]))
+
+    @rule(
+        moment=moments,
+        actors=st.lists(aggregators, min_size=1, max_size=3),
+        is_zero=st.sampled_from([False] * 9 + [True]),
+    )
+    def some_commit_seeds(
+        self, moment: tuple[int, int] | None, actors: list[int], is_zero: bool
+    ) -> None:
+        self.pass_time_to(moment)
+        for actor in actors:
+            if is_zero:
+                self.act(actor, CommitSeeds(NO_MIX))
+            else:
+                self.commit_anew(actor)
+
+    @rule(
+        moment=moments,
+        actors=st.lists(aggregators, min_size=1, max_size=3),
+        lag=lags,
+        offset=st.sampled_from([1] * 8 + [0, 2]),
+    )
+    def some_reveal_seeds(
+        self, moment: tuple[int, int] | None, actors: list[int], lag: int, offset: int
+    ) -> None:
+        self.pass_time_to(moment)
+        for actor in actors:
+            self.reveal_next(actor, self.number(lag), offset)
+
     def reach_a_proposal(self, model: bytes) -> None:
-        for _ in range(6):
+        for _ in range(7):
             if self.task.phase(self.now) != Phase.PROPOSED:
                 self.do_what_is_due(0, model)
 
@@ -774,14 +842,17 @@ class ContractAndModel(RuleBasedStateMachine):
         numbers = [*range(task.current.round + 2), 2**32 - 1]
         members = task.committee.members
         calls: list[tuple[Any, ...]] = [("historyHash",), ("currentRound",)]
-        calls += [("proposal",), ("dispute",), ("committing",)]
+        calls += [("proposal",), ("dispute",), ("committing",), ("seeding",)]
         calls += [("participantOf", PEOPLE[index]) for index in PARTICIPANTS]
         calls += [("aggregatorOf", person) for person in members]
         calls += [("payoutOf", person) for person in PEOPLE]
         calls += [("participantOf", person) for person in PEOPLE]
         calls += [("listingOf", person) for person in members]
+        calls += [("seedChainOf", person) for person in PEOPLE]
+        calls += [("lotOf", person) for person in PEOPLE]
+        calls += [("seedOf", number) for number in numbers]
         calls += [("phaseOf", number) for number in numbers]
-        history, current, proposal, dispute, committing, *others = self.views(calls)
+        history, current, proposal, dispute, committing, seeding, *others = self.views(calls)
         assert history == compute_history_hash(self.chain.chain_id, self.ledger, self.records)
         types = ["uint32"] * 4 + ["uint40"] * 3 + ["bool"]
         assert decode(types, current) == astuple(task.current)
@@ -789,6 +860,7 @@ class ContractAndModel(RuleBasedStateMachine):
         assert encode(types, list(astuple(task.proposal))) == proposal
         assert b"".join(encode_words(task.dispute)) == dispute
         assert b"".join(encode_words(task.committing)) == committing
+        assert b"".join(encode_words(task.seeding)) == seeding
         for index in PARTICIPANTS:
             words = decode(["bool", "uint32", "uint32", "bytes32"], others.pop(0))
             assert words == (PEOPLE[index] in task.admitted, *self.last_sign_of(PEOPLE[index]))
@@ -803,6 +875,15 @@ class ContractAndModel(RuleBasedStateMachine):
             assert last_round == task.last_round_of.get(person, 0)
         for person in members:
             assert decode(["uint32", "bytes32"], others.pop(0)) == self.last_list_of(person)
+        for person in PEOPLE:
+            chain = task.seed_chains.get(person, SeedChain())
+            assert b"".join(encode_words(chain)) == others.pop(0)
+        for person in PEOPLE:
+            lot = task.lots.get(person, Lot("0x" + "00" * 20, 0))
+            assert b"".join(encode_words(lot)) == others.pop(0)
+        for number in numbers:
+            seed = task.seed_of(number, self.now) if number == task.current.round else None
+            assert (seed or bytes(32)) == others.pop(0)
         assert [Phase(int.from_bytes(phase)) for phase in others] == [
             task.phase_of(number, self.now) for number in numbers
         ]
@@ -935,7 +1016,7 @@ class ContractAndModel(RuleBasedStateMachine):
 
     def deploy(self, code: bytes) -> Any:
         sender = PEOPLE[COORDINATOR]
-        return self.send({"from": sender, "data": "0x" + code.hex(), "gas": hex(8_000_000)})
+        return self.send({"from": sender, "data": "0x" + code.hex(), "gas": hex(12_000_000)})
 
     def send(self, transaction: dict[str, str]) -> Any:
         """Mine one transaction at the present time and return its receipt."""

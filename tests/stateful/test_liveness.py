@@ -25,6 +25,7 @@ from fl_chain.protocol.actions import (
     AnswerHeader,
     Attest,
     Challenge,
+    CommitSeeds,
     CommitUpdate,
     ConcludeDispute,
     DepositBond,
@@ -33,6 +34,7 @@ from fl_chain.protocol.actions import (
     LedgerAction,
     ListUpdates,
     Propose,
+    RevealSeed,
     RevealUpdate,
     SubmitUpdate,
 )
@@ -41,11 +43,12 @@ from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import Question, TaskParameters
+from fl_chain.protocol.sampling import compute_chain
 from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
 
 NUM_PARTICIPANTS, NUM_AGGREGATORS, MIN_UPDATES, NUM_ROUNDS = 4, 3, 2, 6
-COMMIT, COLLECT, AGGREGATE, CHALLENGE, BOND = 40, 50, 20, 10, 7
+COMMIT, COLLECT, AGGREGATE, CHALLENGE, BOND, SEED = 40, 50, 20, 10, 7, 15
 KEYS = [Account.from_key((2**220 + index).to_bytes(32)) for index in range(10)]
 PEOPLE = [str(key.address).lower() for key in KEYS]
 COORDINATOR, STRANGER, CHALLENGER = 0, 8, 9
@@ -53,11 +56,17 @@ AGGREGATORS = range(1, 1 + NUM_AGGREGATORS)
 PARTICIPANTS = range(4, 4 + NUM_PARTICIPANTS)
 CONTENTS = Contents()
 WORD = [bytes([number]) * 32 for number in range(8)]
+SECRETS = {index: compute_chain(bytes([index]) * 32, 3 * NUM_ROUNDS + 2) for index in AGGREGATORS}
+"""Aggregator to its secrets, more than there are rounds, and their tip."""
 NEVER = 10**6
 # The longest that a round can take: everybody waits to the last second, and every aggregator
 # proposes, is challenged, does not answer, and is rejected.
 LONGEST_ROUND = (
-    COMMIT + COLLECT + 1 + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
+    2 * SEED
+    + COMMIT
+    + COLLECT
+    + 1
+    + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
 )
 
 silences = st.sampled_from([0, 0, 30, 55, 80, 140, 300, NEVER, NEVER, NEVER])
@@ -72,6 +81,7 @@ class Task:
         silent_from: dict[int, int],
         challenges: int,
         extra_seconds: tuple[int, int],
+        withholding: set[int] | None,
     ) -> None:
         commit_seconds, list_seconds = extra_seconds
         self.now = 1_700_000_000
@@ -79,6 +89,7 @@ class Task:
         self.started_at = {1: self.now}
         self.silent_from = silent_from
         self.challenges = challenges
+        self.withholding = withholding or set()
         parameters = TaskParameters(
             "0x" + "ee" * 20,
             *WORD[1:3],
@@ -99,6 +110,7 @@ class Task:
             commit_seconds,
             False,
             list_seconds,
+            *((0, 0) if withholding is None else (2**32 - 1, SEED)),
         )
         registry = MemoryRegistry(PEOPLE[COORDINATOR], clock=lambda: float(self.now))
         registry.carry_out(
@@ -162,6 +174,8 @@ class Task:
 
     def aggregate(self, who: int, phase: Phase, number: int) -> bool:
         report = CONTENTS.report(self.state.current.num_updates, "right")
+        if phase == Phase.SCHEDULED:
+            return self.seed(who, number)
         if phase == Phase.AGGREGATING:
             return self.act(who, Propose(number, CONTENTS.model, WORD[5], report, WORD[6]))
         if phase == Phase.CHALLENGED and self.state.dispute.stage == Stage.ASKED:
@@ -174,6 +188,16 @@ class Task:
             return self.act(who, Attest(number, CONTENTS.model, report, (signature,)))
         return False
 
+    def seed(self, who: int, number: int) -> bool:
+        """Commit if there is time for that, and reveal unless one is to withhold."""
+        chain = self.state.seed_chains.get(PEOPLE[who])
+        words = SECRETS[who]
+        if chain is None:
+            return self.act(who, CommitSeeds(words[-1]))
+        if who in self.withholding:
+            return False
+        return self.act(who, RevealSeed(number, words[words.index(chain.tip) - 1]))
+
     def pass_time(self) -> None:
         """Let time pass to the next second at which somebody may do something."""
         phase, state = self.state.phase(self.now), self.state
@@ -181,6 +205,7 @@ class Task:
         assert due is not None
         turns = [state.turn_at(rank) for rank in range(NUM_AGGREGATORS)]
         ahead = [due, *(turn for turn in turns if phase == Phase.AGGREGATING)]
+        ahead += [state.seeding.reveals_from] if phase == Phase.SCHEDULED else []
         self.now = min([moment for moment in ahead if moment > self.now], default=self.now)
         number = state.current.round
         for action in (Finalize(number), ConcludeDispute(number), Abort(number)):
@@ -194,12 +219,17 @@ class Task:
     silent=st.fixed_dictionaries(dict.fromkeys((*AGGREGATORS, *PARTICIPANTS), silences)),
     challenges=st.integers(0, 5),
     extra_seconds=st.sampled_from([(0, 0), (COMMIT, 0), (0, COLLECT // 2)]),
+    withholding=st.none() | st.sets(st.sampled_from(AGGREGATORS)),
 )
 def test_every_round_ends_whoever_is_silent(
-    quorum: int, silent: dict[int, int], challenges: int, extra_seconds: tuple[int, int]
+    quorum: int,
+    silent: dict[int, int],
+    challenges: int,
+    extra_seconds: tuple[int, int],
+    withholding: set[int] | None,
 ) -> None:
     """Times to commit, and to list, go with the task; most have neither."""
-    task = Task(quorum, silent, challenges, extra_seconds)
+    task = Task(quorum, silent, challenges, extra_seconds, withholding)
     for _ in range(2000):
         if task.state.is_over or task.state.current.round > 3 * NUM_ROUNDS:
             break
@@ -209,7 +239,7 @@ def test_every_round_ends_whoever_is_silent(
         assert task.now - task.started_at[number] <= LONGEST_ROUND
     else:
         raise AssertionError("the task goes round in circles")
-    working = {who for who, moment in silent.items() if moment == NEVER}
+    working = {who for who, moment in silent.items() if moment == NEVER} - task.withholding
     if len(working & set(PARTICIPANTS)) >= MIN_UPDATES and working & set(AGGREGATORS):
         assert task.state.current.num_finalized == NUM_ROUNDS
     for number in range(1, task.state.current.round):

@@ -21,6 +21,7 @@ from fl_chain.protocol import disputing as disputing_module
 from fl_chain.protocol import listing as listing_module
 from fl_chain.protocol import registry as registry_module
 from fl_chain.protocol import round as round_module
+from fl_chain.protocol import seeding as seeding_module
 
 CLASSES = {
     name: value
@@ -127,6 +128,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         disputing_module,
         listing_module,
         admissions_module,
+        seeding_module,
     )
     sources = "".join(map(inspect.getsource, modules))
     for node in ast.walk(ast.parse(sources)):

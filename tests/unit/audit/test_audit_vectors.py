@@ -5,7 +5,9 @@ The evidence of each audit is in memory: no chain node, no IPFS node, no torch.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -22,14 +24,19 @@ from fl_chain.protocol.round import Task
 from tests import golden
 from tests import reference as ref
 
+REPLAY_FILES = (
+    "round/replay.json",
+    "round/replay_commitments.json",
+    "round/replay_lists.json",
+    "round/replay_seeds.json",
+)
 AUDITS = {
     path.stem: golden.load(f"audit/{path.name}")
     for path in sorted((golden.CHECKOUT / "tests/vectors/audit").glob("*.json"))
 }
 REPLAYS = [
     case | {"created": replays["created"]}
-    for kind in ("replay", "replay_commitments", "replay_lists")
-    for replays in [golden.load(f"round/{kind}.json")]
+    for replays in map(golden.load, REPLAY_FILES)
     for case in replays["cases"]
 ]
 REFUSED = golden.load("history/refused.json")["refused"]
@@ -85,8 +92,15 @@ def store_of(case: dict[str, Any]) -> Callable[[Cid, int], bytes]:
 
 def state_of(views: dict[str, Any]) -> LedgerState:
     accounts = [
-        {who: bytes.fromhex(words) for who, words in views[name].items()}
-        for name in ("participant_of", "aggregator_of", "payout_of", "listing_of")
+        {who: bytes.fromhex(words) for who, words in views.get(name, {}).items()}
+        for name in (
+            "participant_of",
+            "aggregator_of",
+            "payout_of",
+            "listing_of",
+            "seed_chain_of",
+            "lot_of",
+        )
     ]
     return LedgerState(
         parameters=bytes.fromhex(views["parameters"]),
@@ -99,6 +113,9 @@ def state_of(views: dict[str, Any]) -> LedgerState:
         payouts=accounts[2],
         listings=accounts[3],
         committing=bytes.fromhex(views["committing"]),
+        seeding=bytes.fromhex(views.get("seeding", "")),
+        seed_chains=accounts[4],
+        lots=accounts[5],
     )
 
 
@@ -137,6 +154,13 @@ def test_every_check_passes_in_one_audit_and_not_in_another() -> None:
     passing = {entry["check"] for entry in listed if entry["verdict"] == Verdict.PASS}
     assert passing == checks - {"base_model"}, "which is silent when it passes"
     assert checks == {entry["check"] for entry in listed if entry["verdict"] != Verdict.PASS}
+
+
+def test_the_example_of_a_finding_in_the_specification_is_what_the_audit_finds() -> None:
+    specification = (golden.CHECKOUT / "docs/spec.md").read_text("utf-8")
+    example = specification.partition("```json\n")[2].partition("}\n")[0]
+    (wrong,) = (f for f in audit(AUDITS["wrong_model"]) if f.verdict != Verdict.PASS)
+    assert json.loads(example + "}") == asdict(wrong)
 
 
 def records_of(case: dict[str, Any]) -> list[Record]:

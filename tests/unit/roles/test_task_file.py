@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,36 @@ def test_terms_of_enrolment_are_for_a_registry_that_is_deployed() -> None:
     assert (task.admission, parse_task({"recipe": RECIPE}).admission) == ("open", "coordinator")
     with pytest.raises(UsageError, match="registry names one that exists"):
         parse_task({"recipe": RECIPE, "registry": ALICE, "enrolment": terms})
+
+
+@pytest.mark.parametrize(
+    ("share", "rate"),
+    [
+        (Decimal("0.5"), 2**31),
+        (Decimal("0.1"), 429496730),
+        (Decimal("1e-20"), 1),
+        (Decimal("1"), 2**32 - 1),
+        (1, 2**32 - 1),
+        (0, 0),
+    ],
+)
+def test_a_share_of_the_participants_becomes_the_nearest_sample_rate(
+    share: Decimal | int, rate: int
+) -> None:
+    participants = [f"0x{number:040x}" for number in range(1, 11)]
+    rounds = {"sample_rate": share}
+    task = parse_task({"recipe": dict(RECIPE), "participants": participants, "rounds": rounds})
+    assert task.rounds.sample_rate == rate
+    assert (task.rounds.seed_seconds > 0) == (rate > 0)
+    # A round closes with as many as it selects on average.
+    assert task.rounds.target_updates == (10 if share == 0 else max(1, math.ceil(10 * share)))
+    listed = {"recipe": dict(RECIPE), "participants": participants}
+    listed |= {"rounds": {"sample_rate": share, "list_seconds": 9}}
+    # Where there are lists, no more may be admitted than that.
+    assert parse_task(listed).rounds.target_updates == 10
+
+
+@pytest.mark.parametrize("share", ["half", True, ["0.5"]])
+def test_a_share_of_the_participants_is_a_number(share: Any) -> None:
+    with pytest.raises(UsageError, match=r"rounds\.sample_rate"):
+        parse_task({"recipe": dict(RECIPE), "rounds": {"sample_rate": share}})
