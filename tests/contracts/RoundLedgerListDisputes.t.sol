@@ -319,6 +319,15 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         _refuseWith(target, record, moveOver(until));
     }
 
+    function test_Admissions_Are_Frozen_While_A_Model_Is_Disputed() public {
+        begin(seed, DIRECT + LISTED, POSITION);
+        ask(Question.VALUE, POSITION);
+        bytes memory reason =
+            abi.encodeWithSelector(ILedgerTypes.AdmissionsFrozen.selector, uint32(1), Phase.CHALLENGED);
+        vm.expectRevert(reason);
+        ledger.admit(one(participant(CROWD)));
+    }
+
     function test_A_Listed_Update_Without_A_Status_Is_An_Omission() public {
         submitBlobs(DIRECT + LISTED);
         vm.warp(collectUntil() + 1);
