@@ -17,7 +17,7 @@ contract RoundLedgerListAdmissionsTest is LedgerTest, Signing, Acceptances {
     function setUp() public override {
         super.setUp();
         registry.enrol(signers(3));
-        open(40);
+        open(1);
     }
 
     function test_Admissions_Are_Frozen_While_A_Model_Depends_On_Them() public {

@@ -108,11 +108,17 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         }
     }
 
-    function test_A_Lie_About_A_Weight_Loses() public {
+    function test_A_Claim_About_A_Listed_Update_Loses_By_One_In_Either_Direction() public {
         uint32 target = includedOf(true);
         (uint256 weight, int256 sum) = truth(target, POSITION);
-        tell(target, weight + 1, sum);
-        _loses(target);
+        for (uint256 kind = 0; kind < 4; ++kind) {
+            _fresh();
+            if (kind == 0) tell(target, weight - 1, sum);
+            if (kind == 1) tell(target, weight + 1, sum);
+            if (kind == 2) tell(target, weight, sum - 1);
+            if (kind == 3) tell(target, weight, sum + 1);
+            _loses(target);
+        }
     }
 
     function test_An_Excluded_Update_Of_A_List_Contributes_Nothing() public {
@@ -139,6 +145,12 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         uint32 target = includedOf(true);
         flaw = Flaw(true, false, target, 0, bytes32(uint256(uint160(signer(0)))));
         _loses(target);
+        for (uint256 i = 0; i < 2; ++i) {
+            _fresh();
+            // The addresses right below and above the signer's.
+            flaw.word = bytes32(uint256(uint160(signer(target))) + 2 * i - 1);
+            _loses(target);
+        }
     }
 
     function test_An_Entry_With_Dirty_Bytes_Before_The_Participant_Is_Nobodys() public {
@@ -149,11 +161,12 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
 
     function test_An_Entry_With_Something_Behind_It_Is_Nobodys() public {
         uint32 target = includedOf(true);
-        flaw = Flaw(true, false, target, 7, bytes32(uint256(1)));
-        _loses(target);
-        _fresh();
-        flaw.wordAt = 6;
-        _loses(target);
+        for (uint256 i = 0; i < 4; ++i) {
+            _fresh();
+            // The last byte of a word, or the first.
+            flaw = Flaw(true, false, target, 6 + i / 2, bytes32(uint256(1) << (i % 2 == 0 ? 0 : 255)));
+            _loses(target);
+        }
     }
 
     function test_An_Entry_Of_Somebody_Who_Is_Not_Admitted_Is_Nobodys() public {
@@ -176,8 +189,11 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
     }
 
     function test_An_Entry_With_An_Impossible_Weight_Is_Nobodys_Though_Signed() public {
+        uint32 target = includedOf(true);
+        tell(target, 0, 0);
         _losesThoughSigned(3, 0);
         _fresh();
+        tell(target, MAX_WEIGHT + 1, int256(uint256(MAX_WEIGHT + 1)) * laneOf(target, POSITION));
         _losesThoughSigned(3, MAX_WEIGHT + 1);
     }
 
@@ -221,6 +237,25 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         if (isTold) expectRejected(Fault.WRONG_MODEL);
         else expectFailed(Fault.FALSE_CHALLENGE);
         ledger.decideListedUpdate(1, nothing, none, status, none);
+    }
+
+    function test_Admissions_Are_Frozen_During_A_Dispute() public {
+        uint32 target = includedOf(true);
+        begin(seed, DIRECT + LISTED, POSITION);
+        ask(Question.VALUE, POSITION);
+        address revoked = signer(target);
+        registry.revoke(one(revoked));
+        bytes memory frozen = abi.encodeWithSelector(ILedgerTypes.AdmissionsFrozen.selector, 1, Phase.CHALLENGED);
+        vm.expectRevert(frozen);
+        ledger.remove(revoked);
+        vm.expectRevert(frozen);
+        ledger.admit(one(revoked));
+        vm.expectRevert(frozen);
+        ledger.succeed(revoked);
+        answerValue(POSITION);
+        selectPart(target);
+        decide(target);
+        checkFailed();
     }
 
     // What decides must be what is on record.
@@ -317,15 +352,6 @@ contract RoundLedgerListDisputesTest is DisputeTest, Signing {
         uint40 until = ledger.dispute().until;
         vm.warp(until + 1);
         _refuseWith(target, record, moveOver(until));
-    }
-
-    function test_Admissions_Are_Frozen_While_A_Model_Is_Disputed() public {
-        begin(seed, DIRECT + LISTED, POSITION);
-        ask(Question.VALUE, POSITION);
-        bytes memory reason =
-            abi.encodeWithSelector(ILedgerTypes.AdmissionsFrozen.selector, uint32(1), Phase.CHALLENGED);
-        vm.expectRevert(reason);
-        ledger.admit(one(participant(CROWD)));
     }
 
     function test_A_Listed_Update_Without_A_Status_Is_An_Omission() public {

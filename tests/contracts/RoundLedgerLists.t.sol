@@ -175,9 +175,27 @@ contract RoundLedgerListsTest is CommitteeTest, Signing {
         ILedgerTypes.TaskParameters memory p = withLists();
         p.listSeconds = COLLECT - 1;
         eq(new RoundLedger(p, committee()).parameters(), p);
+        p.listSeconds = COLLECT;
+        expectOutOfRange(p, "listSeconds", COLLECT);
         vm.assume(listSeconds >= COLLECT);
         p.listSeconds = listSeconds;
         expectOutOfRange(p, "listSeconds", listSeconds);
+    }
+
+    function test_One_Second_Is_Time_For_Lists() public {
+        ILedgerTypes.TaskParameters memory p = withLists();
+        p.listSeconds = 1;
+        open(p);
+        vm.warp(START + 1);
+        listAs(0, TARGET);
+        vm.warp(START + 2);
+        refuse(1, 1, abi.encodeWithSelector(ILedgerTypes.ListsOver.selector, START + 1));
+        submitFirst(8);
+        eq(phase(), Phase.COLLECTING);
+        p.commitSeconds = 1;
+        expectOutOfRange(p, "listSeconds", 1);
+        (p.commitSeconds, p.targetUpdates) = (0, 2 ** 22 + 1);
+        expectOutOfRange(p, "targetUpdates", 2 ** 22 + 1);
     }
 
     function test_There_Are_No_Lists_Of_Commitments() public {

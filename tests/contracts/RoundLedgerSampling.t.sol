@@ -53,6 +53,29 @@ contract RoundLedgerSamplingTest is SeedTest {
         eq(ledger.currentRound().numUpdates, 2);
     }
 
+    function test_With_The_Smallest_Rate_Nobody_Gets_In_By_Any_Door() public {
+        // One in 2^32 would.
+        ILedgerTypes.TaskParameters memory p = sampled(1);
+        p.commitSeconds = 30;
+        ledger = create(p);
+        waitForOpening();
+        bytes memory reason = notSelected(1);
+        vm.prank(participant(1));
+        vm.expectRevert(reason);
+        ledger.commitUpdate(1, keccak256("commitment"));
+        vm.warp(START);
+        ledger = create(sampled(1));
+        ledger.admit(one(vm.addr(KEY)));
+        waitForOpening();
+        _refuseSubmission(0);
+        SignedUpdate[] memory updates = new SignedUpdate[](1);
+        updates[0] = _signed();
+        vm.expectRevert(abi.encodeWithSelector(ILedgerTypes.NotSelected.selector, 1, vm.addr(KEY)));
+        ledger.submitBatch(1, updates);
+        _succeed(0, SUCCESSOR);
+        eq(ledger.lotOf(vm.addr(SUCCESSOR)).name, participant(0));
+    }
+
     function test_Of_The_Others_None_Commits() public {
         ILedgerTypes.TaskParameters memory p = sampled(HALF);
         p.commitSeconds = 30;

@@ -25,6 +25,7 @@ contract RoundLedgerSeedsTest is SeedTest {
         vm.warp(START + 2 * SEED);
         eq(phase(), Phase.COLLECTING);
         eq(ledger.seedOf(1), seedAfter(keccak256("manifest"), 1, 0));
+        eq(ledger.seedOf(2), bytes32(0));
     }
 
     function test_A_Round_Opens_At_Once_When_All_Have_Revealed() public {
@@ -131,6 +132,18 @@ contract RoundLedgerSeedsTest is SeedTest {
         ledger.revealSeed(1, tipOf(0));
         ledger.stop();
         _refuseTip(0, tipOf(0), refusal(ILedgerTypes.TaskOver.selector, 1, uint8(Phase.ABORTED)));
+    }
+
+    function test_Who_Commits_Last_And_Late_Closes_No_Round_That_Is_Open() public {
+        commitAs(0, tipOf(0));
+        commitAs(1, tipOf(1));
+        waitForOpening();
+        uint40 opened = openedAt();
+        vm.warp(opened + 1);
+        commitAs(2, tipOf(2));
+        eq(ledger.seeding().numCommitted, 3);
+        eq(openedAt(), opened);
+        eq(phase(), Phase.COLLECTING);
     }
 
     function test_A_Task_Without_A_Sample_Rate_Takes_No_Secrets() public {
@@ -251,7 +264,13 @@ contract RoundLedgerSeedsTest is SeedTest {
     }
 
     function test_Who_Withholds_Lists_No_Updates() public {
-        ILedgerTypes.TaskParameters memory p = sampled(HALF);
+        _withholdAndList(HALF);
+        vm.warp(START);
+        _withholdAndList(1); // the smallest rate
+    }
+
+    function _withholdAndList(uint32 rate) private {
+        ILedgerTypes.TaskParameters memory p = sampled(rate);
         (p.listSeconds, p.targetUpdates) = (5, uint32(NUM_PARTICIPANTS));
         ledger = create(p);
         for (uint256 i = 0; i < 3; ++i) {
