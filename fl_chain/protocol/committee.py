@@ -92,11 +92,20 @@ class Committee:
             NotAggregator, AggregatorBarred or BondTooLow.
         """
         member = self.member(address)
-        if member.barred_in in (round_number, FOR_GOOD):
+        if self._is_barred(member, round_number):
             refuse("AggregatorBarred", f"{address} committed a fault in round {round_number}")
         if member.bond < self.required_bond:
             refuse("BondTooLow", f"{address} has a bond of {member.bond} wei")
         return member
+
+    def has_standing(self, address: str, round_number: int) -> bool:
+        """Return whether :meth:`check_standing` would let an aggregator act in a round."""
+        member = self.member(address)
+        return not self._is_barred(member, round_number) and member.bond >= self.required_bond
+
+    @staticmethod
+    def _is_barred(member: Aggregator, round_number: int) -> bool:
+        return member.barred_in in (round_number, FOR_GOOD)
 
     def attest(self, address: str, round_number: int, now: int, result: bytes) -> None:
         """Remember what an aggregator attested to."""

@@ -21,7 +21,6 @@ from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError, ValueOutOfRange
 from fl_chain.protocol.actions import DepositBond, Propose
 from fl_chain.protocol.cid import Cid
-from fl_chain.protocol.committee import FOR_GOOD
 from fl_chain.protocol.phases import Phase
 from fl_chain.roles.attestations import Attester
 from fl_chain.roles.defence import Defender
@@ -175,11 +174,9 @@ class AggregatorRole:
         return 0 if member.barred_in else max(0, committee.required_bond - member.bond)
 
     def _has_standing(self) -> bool:
-        committee, task = self.follower.task.committee, self.follower.task
-        member = committee.member(self._ledger.sender)
-        is_barred = member.barred_in in (task.current.round, FOR_GOOD)
-        has_withheld = task.has_withheld(self._ledger.sender, task.current.round)
-        return not is_barred and not has_withheld and member.bond >= committee.required_bond
+        task, sender = self.follower.task, self._ledger.sender
+        number = task.current.round
+        return task.committee.has_standing(sender, number) and not task.has_withheld(sender, number)
 
     def _is_my_turn(self) -> bool:
         turn = self._turn_at(self.follower.task.current.round)

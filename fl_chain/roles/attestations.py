@@ -13,7 +13,6 @@ from fl_chain.errors import ProtocolError, StoreError, TransactionRejected, Valu
 from fl_chain.protocol.actions import Attest
 from fl_chain.protocol.attestation import compute_result
 from fl_chain.protocol.cid import cid_from_digest
-from fl_chain.protocol.committee import FOR_GOOD
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import (
     BondSlashed,
@@ -70,15 +69,14 @@ class Attester:
 
     def is_wanted(self) -> bool:
         """Return whether an attestation to the standing proposal would count."""
-        task = self._follower.task
-        member = task.committee.member(self._ledger.sender)
-        proposal = task.rounds[task.current.round].proposal
+        task, sender = self._follower.task, self._ledger.sender
+        number = task.current.round
+        proposal = task.rounds[number].proposal
         return (
             task.parameters.quorum > 0
-            and member.barred_in not in (task.current.round, FOR_GOOD)
-            and member.bond >= task.committee.required_bond
-            and not task.has_withheld(self._ledger.sender, task.current.round)
-            and not task.has_attested(self._ledger.sender)
+            and task.committee.has_standing(sender, number)
+            and not task.has_withheld(sender, number)
+            and not task.has_attested(sender)
             and proposal is not self._silent_about
         )
 

@@ -11,7 +11,6 @@ from typing import Any
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import CommitSeeds, RevealSeed
-from fl_chain.protocol.committee import FOR_GOOD
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.sampling import compute_chain
 from fl_chain.protocol.seeding import SeedChain
@@ -72,7 +71,9 @@ class SeedKeeper:
         task, number = self._follower.task, self._follower.task.current.round
         chain = task.seed_chains.get(self._ledger.sender, SeedChain())
         secret = self._find_secret()
-        if secret is None or chain.revealed_in == number or not self._has_standing(number):
+        if secret is None or chain.revealed_in == number:
+            return False
+        if not task.committee.has_standing(self._ledger.sender, number):
             return False
         if self._follower.now < self._reveals_from():
             return False
@@ -98,12 +99,6 @@ class SeedKeeper:
                 raise
             return None
         return gas
-
-    def _has_standing(self, round_number: int) -> bool:
-        committee = self._follower.task.committee
-        member = committee.member(self._ledger.sender)
-        is_barred = member.barred_in in (round_number, FOR_GOOD)
-        return not is_barred and member.bond >= committee.required_bond
 
     def _find_secret(self) -> bytes | None:
         """Return the secret that the tip on record is the hash of; None if there is none here."""
