@@ -20,7 +20,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 PURE_LAYERS = ("errors", "protocol", "aggregation", "audit")
 """Each may import itself and those before it."""
-EDGES = ("training", "storage", "chain", "relay")
+EDGES = ("training", "storage", "chain", "relay", "index")
 FACES = ("cli", "web")
 HELPERS = ("npm", "process")
 """Modules about this machine, which only edges and roles use."""

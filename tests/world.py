@@ -34,6 +34,7 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.ledger import Receipt
+from fl_chain.index.index import HistoryIndex
 from fl_chain.protocol.actions import (
     Attest,
     Challenge,
@@ -65,7 +66,10 @@ from fl_chain.roles.challenger import ChallengerRole
 from fl_chain.roles.cheats import make_aggregator
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.indexing import update_index
+from fl_chain.roles.manifest_shelf import ManifestShelf
 from fl_chain.roles.task_file import parse_task
+from fl_chain.roles.task_history import TaskHistory
 from fl_chain.storage.embedded_node import start_node
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.store import ContentStore
@@ -185,6 +189,13 @@ class Federation:
     def address(self) -> str:
         """Address of the ledger."""
         return self.created.ledger
+
+    def history(self, shelf: ManifestShelf | None = None) -> TaskHistory:
+        """Return the task's history as it is now, from an index in memory."""
+        connection = self.world.connection
+        index = HistoryIndex(None, connection.chain_id, self.address)
+        update_index(index, connection)
+        return TaskHistory(index, connection, shelf or ManifestShelf(None, connection.chain_id))
 
     def ledger(self, account: LocalAccount | None = None) -> EthereumLedger:
         """Open the task, for writing if there is an account."""

@@ -21,6 +21,10 @@ _PIECE_BYTES = 2**16
 _MOST_DIGITS = 66
 
 
+class AnswerTooLarge(RequestException):
+    """An answer goes on beyond MAX_ANSWER_BYTES."""
+
+
 class CappedAdapter(HTTPAdapter):
     """Reads an answer to its end at once, but never more than MAX_ANSWER_BYTES."""
 
@@ -32,7 +36,7 @@ class CappedAdapter(HTTPAdapter):
             size += len(piece)
             if size > MAX_ANSWER_BYTES:
                 answer.close()
-                raise RequestException(f"the answer exceeds {MAX_ANSWER_BYTES} bytes")
+                raise AnswerTooLarge(f"the answer exceeds {MAX_ANSWER_BYTES} bytes")
             pieces.append(piece)
         answer._content = b"".join(pieces)
         return answer

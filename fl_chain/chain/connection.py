@@ -15,6 +15,7 @@ from requests.exceptions import RequestException
 from web3 import HTTPProvider
 
 from fl_chain.chain.answers import (
+    AnswerTooLarge,
     CappedAdapter,
     read_bytes,
     read_field,
@@ -118,6 +119,8 @@ class ChainConnection:
                 else:
                     requests: Any = list(calls)
                     answers = self._provider.make_batch_request(requests)
+        except AnswerTooLarge as error:
+            raise RpcError(f"{self.rpc_url}: {error}") from None
         except (RequestException, OSError, ValueError) as error:
             raise ChainUnreachable(
                 f"no chain node answers at {self.rpc_url}: {_reason(error)}", _HINT

@@ -8,24 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fl_chain.cli.output import print_rows
+from fl_chain.cli.index_bar import index_bar
+from fl_chain.cli.output import print_details, print_line, print_rows
+from fl_chain.cli.selection import make_selection, participant_option, selection_options
 from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
 
 if TYPE_CHECKING:
     from fl_chain.roles.manifest_shelf import ManifestShelf
     from fl_chain.roles.services import Services
+    from fl_chain.roles.task_history import TaskHistory
 
 LOOK_SECONDS = 2.0
 """How long an IPFS node may look for a manifest: a table does without it before people do."""
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
 ROUNDS_OPTIONAL = ("committed", "seed", "selected", "proposer", "report", "base_round", "rejected")
 PARTICIPANTS_OPTIONAL = ("selected",)
-UPDATES_OPTIONAL = ("cid_digest", "cid", "listed_by", "reason")
+UPDATES_OPTIONAL = ("transaction", "cid_digest", "cid", "listed_by", "reason")
+MODELS_OPTIONAL = ("report", "cid", "base_round", "proposed_at")
+DISPUTES_OPTIONAL = ("transaction", "moves", "ended_at", "wei", "position")
 
 
 @click.group()
 def history() -> None:
-    """Query the on-chain history: tables for people, one JSON object a line for machines."""
+    """Query the on-chain history: tables for people, one JSON object a line for machines.
+
+    What was read once is kept in an index below the state directory, so that only what is new is
+    read the next time. It can be deleted at any time.
+
+    \b
+    fl-chain history rounds --task 0x... --round 3-7
+    fl-chain history updates --task 0x... --participant alice --since 2026-11-01
+    fl-chain history round 3 --task 0x...
+    fl-chain history disputes --task 0x... --json
+    """
 
 
 @history.command("tasks")
@@ -40,32 +55,10 @@ def tasks(settings: Settings, rpc: str | None, ipfs: str | None, as_json: bool) 
     services = settings.services(rpc, ipfs)
     connection = services.connect()
     with _open_shelf(services, connection.chain_id) as shelf:
-        rows: Iterable[dict[str, Any]] = list_tasks(connection, shelf)
+        rows: Iterable[dict[str, Any]] = list_tasks(connection, shelf, settings.state)
         if not as_json:
             rows = summarize_tasks(list(rows))
         print_rows(rows, as_json, "no tasks on this chain", TASKS_OPTIONAL)
-
-
-@history.command("updates")
-@task_option
-@rpc_option
-@ipfs_option
-@json_option
-@click.pass_obj
-def updates(
-    settings: Settings, task: str, rpc: str | None, ipfs: str | None, as_json: bool
-) -> None:
-    """List every update of a task that is on record, by itself or in a list.
-
-    The CIDs take the manifest from IPFS; without it, that column stays empty. So does what is known
-    of a listed update if the list cannot be had.
-    """
-    from fl_chain.roles.history import list_updates
-
-    services = settings.services(rpc, ipfs)
-    ledger = services.open_ledger(task)
-    with _open_shelf(services, ledger.chain_id) as shelf:
-        print_rows(list_updates(ledger, shelf), as_json, "no updates yet", UPDATES_OPTIONAL)
 
 
 @history.command("participants")
@@ -81,10 +74,60 @@ def participants(
 
     Where participants are sampled, "selected" is about the current round, or the one of --round.
     """
-    from fl_chain.roles.history import list_participants
+    from fl_chain.roles.history_updates import list_participants
 
-    rows = list_participants(settings.services(rpc).open_ledger(task), round_number)
-    print_rows(rows, as_json, "no participants yet", PARTICIPANTS_OPTIONAL)
+    with open_task_history(settings, task, rpc, None) as found:
+        rows = list_participants(found, round_number)
+        print_rows(rows, as_json, "no participants yet", PARTICIPANTS_OPTIONAL)
+
+
+@history.command("round")
+@click.argument("number", type=click.IntRange(0))
+@task_option
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def one_round(
+    settings: Settings, number: int, task: str, rpc: str | None, ipfs: str | None, as_json: bool
+) -> None:
+    """Show round NUMBER: its updates, its disputes, and every record of it in order."""
+    from fl_chain.roles.history_details import describe_round
+
+    with open_task_history(settings, task, rpc, ipfs) as found:
+        row = describe_round(found, number)
+        _print_details(row, as_json)
+
+
+@history.command("participant")
+@click.argument("participant")
+@task_option
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def one_participant(
+    settings: Settings,
+    participant: str,
+    task: str,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> None:
+    """Show PARTICIPANT, an address or the name of a key: its admission and its updates."""
+    from fl_chain.roles.history_details import describe_participant
+
+    address = settings.services(rpc, ipfs).resolve_address(participant)
+    with open_task_history(settings, task, rpc, ipfs) as found:
+        _print_details(describe_participant(found, address), as_json)
+
+
+def _print_details(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_line(row)
+    else:
+        optional = (*UPDATES_OPTIONAL, *DISPUTES_OPTIONAL)
+        print_details(row, optional)
 
 
 @contextmanager
@@ -95,6 +138,23 @@ def _open_shelf(services: Services, chain_id: int) -> Iterator[ManifestShelf]:
     store = services.open_store_if_any(LOOK_SECONDS)
     with store or nullcontext():
         yield ManifestShelf(store, chain_id)
+
+
+@contextmanager
+def open_task_history(
+    settings: Settings, task: str, rpc: str | None, ipfs: str | None
+) -> Iterator[TaskHistory]:
+    """Open the history of a task, brought up to date."""
+    from fl_chain.roles.task_history import open_history
+
+    services = settings.services(rpc, ipfs)
+    ledger = services.open_ledger(task)
+    with _open_shelf(services, ledger.chain_id) as shelf, index_bar() as on_window:
+        found = open_history(settings.state, ledger.connection, task, shelf, on_window)
+        try:
+            yield found
+        finally:
+            found.index.close()
 
 
 def summarize_tasks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,17 +172,65 @@ def summarize_tasks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _add(name: str, summary: str, empty: str, optional: Sequence[str] = ()) -> None:
-    @history.command(name, help=summary)
-    @task_option
-    @rpc_option
-    @json_option
-    @click.pass_obj
-    def command(settings: Settings, task: str, rpc: str | None, as_json: bool) -> None:
-        from fl_chain.roles import history as rows
+def _add(
+    name: str,
+    module: str,
+    summary: str,
+    empty: str,
+    optional: Sequence[str],
+    *,
+    has_participant: bool = False,
+) -> None:
+    def command(
+        settings: Settings,
+        task: str,
+        rounds: tuple[int, int] | None,
+        since: int | None,
+        until: int | None,
+        rpc: str | None,
+        ipfs: str | None,
+        as_json: bool,
+        participant: str | None = None,
+    ) -> None:
+        import importlib
 
-        list_rows: Callable[[Any], Iterator[dict[str, Any]]] = getattr(rows, f"list_{name}")
-        print_rows(list_rows(settings.services(rpc).open_ledger(task)), as_json, empty, optional)
+        roles = importlib.import_module(f"fl_chain.roles.{module}")
+        list_rows: Callable[..., Iterator[dict[str, Any]]] = getattr(roles, f"list_{name}")
+        services = settings.services(rpc, ipfs)
+        selection = make_selection(services, rounds, since, until, participant)
+        with open_task_history(settings, task, rpc, ipfs) as found:
+            print_rows(list_rows(found, selection), as_json, empty, optional)
+
+    decorated: Any = click.pass_obj(command)
+    for option in (json_option, ipfs_option, rpc_option):
+        decorated = option(decorated)
+    if has_participant:
+        decorated = participant_option(decorated)
+    history.command(name, help=summary)(task_option(selection_options(decorated)))
 
 
-_add("rounds", "List the rounds of a task, genesis first.", "no rounds", ROUNDS_OPTIONAL)
+_add("rounds", "history", "List the rounds of a task, genesis first.", "no rounds", ROUNDS_OPTIONAL)
+_add(
+    "updates",
+    "history_updates",
+    "List every update of a task that is on record, by itself or in a list.\n\n"
+    "The CIDs take the manifest from IPFS; without it, that column stays empty. So does what is"
+    " known of a listed update if the list cannot be had.",
+    "no updates",
+    UPDATES_OPTIONAL,
+    has_participant=True,
+)
+_add(
+    "models",
+    "history",
+    "List every model that was proposed, genesis first, and what became of it.",
+    "no models",
+    MODELS_OPTIONAL,
+)
+_add(
+    "disputes",
+    "history_disputes",
+    "List every challenge and every bond that was taken.",
+    "no disputes",
+    DISPUTES_OPTIONAL,
+)

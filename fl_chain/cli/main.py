@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Run the main job on this machine, and audit it.",
     "devnet": "Start and stop a local chain and IPFS nodes.",
     "history": "Query the on-chain history.",
+    "lineage": "Show which updates led to a model.",
     "key": "Make and list keys.",
     "model": "Export models.",
     "participant": "Take part in a task.",

@@ -155,6 +155,25 @@ def print_rows(
         terminal.print(Text(line), soft_wrap=True)
 
 
+def print_details(row: dict[str, Any], optional: Sequence[str] = ()) -> None:
+    """Print one thing: its facts, one a line, and below them a table of each kind of part."""
+    terminal = console()
+    facts = {name: value for name, value in row.items() if not isinstance(value, list)}
+    widest = max(len(_heading(name)) for name in facts)
+    for name, value in facts.items():
+        if value is not None:
+            line = Text(_heading(name).ljust(widest), style="bold")
+            terminal.print(
+                line.append(_GAP + _cell(name, value, _WHOLE), "not bold"), soft_wrap=True
+            )
+    for name, parts in row.items():
+        if isinstance(parts, list) and parts:
+            click.echo(f"\n{_heading(name)}:")
+            known = [entry for entry in parts[0] if all(entry in part for part in parts)]
+            rows = [{entry: part[entry] for entry in known} for part in parts]
+            print_rows(rows, False, "", optional)
+
+
 def format_table(
     rows: Sequence[dict[str, Any]], width: int | None, optional: Sequence[str] = ()
 ) -> list[str]:

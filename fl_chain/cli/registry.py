@@ -48,7 +48,7 @@ class Place:
         return self.services.open_registry(self.services.resolve_address(address), account or None)
 
     def _registry_of(self, task: str) -> str:
-        from fl_chain.roles.history import replay
+        from fl_chain.roles.replay import replay
 
         ledger = self.services.open_ledger(self.services.resolve_address(task))
         return replay(ledger)[0].parameters.registry

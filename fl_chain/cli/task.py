@@ -98,7 +98,7 @@ def admit(
     fl-chain task admit alice bob --task 0x... --key coordinator
     """
     from fl_chain.roles.coordinator import admit_participants
-    from fl_chain.roles.history import replay
+    from fl_chain.roles.replay import replay
 
     services = settings.services(rpc)
     addresses = tuple(map(services.resolve_address, participants))

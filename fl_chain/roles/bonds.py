@@ -10,8 +10,8 @@ from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import ClaimPayout, WithdrawBond
 from fl_chain.roles.equivocation import Inbox
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.history import replay
 from fl_chain.roles.progress import Progress
+from fl_chain.roles.replay import replay
 from fl_chain.roles.statements import read_statement
 from fl_chain.storage.memory import MemoryStore
 

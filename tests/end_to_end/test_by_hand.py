@@ -17,7 +17,7 @@ from fl_chain.protocol.actions import SubmitUpdate
 from fl_chain.protocol.cid import RAW, Cid
 from fl_chain.protocol.records import RoundOpened, UpdateSubmitted
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.history import replay
+from fl_chain.roles.replay import replay
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.training.models import build_model
 from tests.end_to_end.commands import TIMEOUT_SECONDS, Site

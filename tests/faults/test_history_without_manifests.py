@@ -14,7 +14,8 @@ from fl_chain.cli import history
 from fl_chain.cli.main import run
 from fl_chain.errors import BlobUnavailable
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
-from fl_chain.roles.history import list_tasks, list_updates
+from fl_chain.roles.history import list_tasks
+from fl_chain.roles.history_updates import list_updates
 from fl_chain.roles.manifest_shelf import ManifestShelf
 from tests.ipfs_fixtures import NodeStarter
 from tests.world import Federation, World
@@ -114,28 +115,30 @@ def test_a_node_without_the_manifest_leaves_the_columns_empty(
 
 
 def test_a_manifest_that_does_not_verify_names_nothing(
-    federation: Federation, world: World
+    federation: Federation, world: World, tmp_path: Path
 ) -> None:
     cid = manifest_cid(federation)
     proper = world.store.get(cid, max_bytes=10**6)
     connection, chain_id = world.connection, world.connection.chain_id
     for data, chain in ((proper.replace(b"miniature", b"something"), chain_id), (proper, 1)):
         shelf = ManifestShelf(Counting({cid: data}), chain)
-        named = {row["task"]: row["name"] for row in list_tasks(connection, shelf)}
+        named = {row["task"]: row["name"] for row in list_tasks(connection, shelf, tmp_path)}
         assert named[federation.address] is None
-        assert [row["cid"] for row in list_updates(federation.ledger(), shelf)] == [None] * 3
+        assert [row["cid"] for row in list_updates(federation.history(shelf))] == [None] * 3
 
 
-def test_a_manifest_is_fetched_once_for_a_task(federation: Federation, world: World) -> None:
+def test_a_manifest_is_fetched_once_for_a_task(
+    federation: Federation, world: World, tmp_path: Path
+) -> None:
     cid = manifest_cid(federation)
     blobs = {cid: world.store.get(cid, max_bytes=10**6)}
     asked = Counting(blobs)
     shelf = ManifestShelf(asked, world.connection.chain_id)
-    names = [row["name"] for row in list_tasks(world.connection, shelf)]
+    names = [row["name"] for row in list_tasks(world.connection, shelf, tmp_path)]
     assert names.count("miniature") == asked.asked.count(cid) == 1
     assert len(asked.asked) == len(names)
     asked.asked.clear()
-    assert all(row["cid"] for row in list_updates(federation.ledger(), shelf))
+    assert all(row["cid"] for row in list_updates(federation.history(shelf)))
     assert asked.asked == [cid]
 
 
@@ -149,7 +152,7 @@ def test_listed_updates_are_in_the_history_as_far_as_their_lists_can_be_had(
     federation.list_updates(1, federation.entry(0), forged)
     federation.list_updates(0, federation.entry(0), pin=False)
     shelf = ManifestShelf(world.store, world.connection.chain_id)
-    rows = list(list_updates(federation.ledger(), shelf))
+    rows = list(list_updates(federation.history(shelf)))
     assert [(row["sequence"], row["participant"], row["reason"]) for row in rows] == [
         (0, federation.address_of(2), None),
         (1, federation.address_of(0), None),

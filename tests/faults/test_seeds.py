@@ -18,7 +18,8 @@ from fl_chain.protocol.sampling import is_drawn
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
 from fl_chain.roles import seeds
 from fl_chain.roles.aggregator import AggregatorRole
-from fl_chain.roles.history import list_participants, list_rounds
+from fl_chain.roles.history import list_rounds
+from fl_chain.roles.history_updates import list_participants
 from fl_chain.roles.relay import RelayRole
 from tests.faults.test_commitments import Told, aggregate, note_in
 from tests.faults.test_roles import in_background, participant
@@ -78,11 +79,11 @@ def test_those_who_are_selected_train_and_the_others_wait_and_say_so(
                 is_selected = task.was_selected(address, number, federation.follower.now)
                 assert is_selected == (event == "submitted")
     assert len(records_of(federation, SeedRevealed)) == len(task.rounds)
-    genesis, *rounds = list_rounds(federation.ledger())
+    genesis, *rounds = list_rounds(federation.history())
     assert (genesis["seed"], genesis["selected"]) == (None, None)
     for row in rounds:
         number = row["round"]
-        listed = list(list_participants(federation.ledger(), number))
+        listed = list(list_participants(federation.history(), number))
         drawn = {who["participant"] for who in listed if who["is_selected"]}
         assert row["selected"] == len(drawn)
         assert {u.participant for u in task.rounds[number].updates} <= drawn

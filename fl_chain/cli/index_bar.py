@@ -1,0 +1,35 @@
+"""How far an index has come, for who waits for it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+_PATIENCE_SECONDS = 1.0
+"""What takes longer shows how far it has come."""
+
+
+@contextmanager
+def index_bar() -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far an index has come, as long as it takes more than a moment."""
+    with Progress(
+        TextColumn("reading the chain"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bars:
+        bar = bars.add_task("", total=None, visible=False)
+        started = time.monotonic()
+
+        def advance(block: int, latest: int) -> None:
+            is_slow = time.monotonic() - started > _PATIENCE_SECONDS
+            bars.update(bar, completed=block, total=latest, visible=is_slow and block < latest)
+
+        yield advance
