@@ -21,8 +21,10 @@ from eth_account import Account
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from fl_chain.chain.audit_register import sign_audit  # noqa: E402
 from fl_chain.chain.connection import ChainConnection  # noqa: E402
 from fl_chain.chain.contracts import (  # noqa: E402
+    AUDIT_REGISTER,
     LEDGER,
     encode_action,
     encode_creation,
@@ -45,6 +47,7 @@ from fl_chain.protocol.actions import (  # noqa: E402
     LedgerAction,
     ListUpdates,
     Propose,
+    RecordAudit,
     RegistryAction,
     Remove,
     RevealSeed,
@@ -62,10 +65,13 @@ from fl_chain.protocol.attestation import (  # noqa: E402
     compute_signing_hash,
     compute_succession,
 )
+from fl_chain.protocol.audit_statement import Audit  # noqa: E402
 from fl_chain.protocol.commitment import compute_commitment  # noqa: E402
 from fl_chain.protocol.records import TaskParameters  # noqa: E402
 from fl_chain.protocol.sampling import compute_chain  # noqa: E402
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message  # noqa: E402
+
+Action = LedgerAction | RegistryAction | RecordAudit
 
 SNAPSHOT = ROOT / "contracts" / "gas-snapshot.json"
 START = 2_000_000_000
@@ -111,7 +117,7 @@ class Chain:
             raise RuntimeError(f"a scripted transaction was refused: {transaction}")
         return receipt
 
-    def act(self, sender: str, contract: str, action: LedgerAction | RegistryAction) -> int:
+    def act(self, sender: str, contract: str, action: Action) -> int:
         """Carry out an action and return its gas."""
         self.now += 1
         wei = action.wei if isinstance(action, DepositBond | EnrolWithBond) else 0
@@ -246,6 +252,7 @@ def measure(connection: ChainConnection) -> Measurement:
     _measure_identities(chain, registry, ledger, gas)
     sampled = replace(parameters, sample_rate=2**32 - 1, seed_seconds=SEED_SECONDS)
     _measure_sampling(chain, str(deploy(sampled)["contractAddress"]), committee, gas)
+    _measure_audits(chain, ledger, gas)
     return result
 
 
@@ -290,6 +297,19 @@ def _measure_identities(chain: Chain, registry: str, ledger: str, gas: dict[str,
     rotation = Rotate(*keys, sign_hash(successor, signed))
     gas["rotate a key"] = chain.act(second, registry, rotation)
     gas["succeed a participant"] = chain.act(anybody, ledger, Succeed(second))
+
+
+def _measure_audits(chain: Chain, ledger: str, gas: dict[str, int]) -> None:
+    """Measure what it costs to put on record what an auditor signed."""
+    anybody = chain.accounts[2].lower()
+    receipt = chain.send(anybody, encode_creation(AUDIT_REGISTER))
+    gas["deploy the audit register"] = int(receipt["gasUsed"], 16)
+    register, auditor = str(receipt["contractAddress"]), Account.from_key(b"\xf4" * 32)
+    for num_records in (2**16, 2**16 + 1):
+        audit = Audit(ledger.lower(), num_records, WORD, 1, WORD, WORD)
+        signed = sign_audit(auditor, chain.connection.chain_id, audit)
+        action = RecordAudit(signed.auditor, signed.audit, signed.signature)
+        gas["record an audit"] = chain.act(anybody, register, action)
 
 
 def measure_on_new_chain() -> Measurement:

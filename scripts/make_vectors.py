@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.vectors import (  # noqa: E402
+    audit_statements,
     audits,
     blobs,
     commitments,
@@ -58,6 +59,7 @@ MAKERS = {
     "seed/seed.json": seeds.make_seeds,
     "registry/replay.json": registries.make_replay,
     "registry/succession.json": registries.make_succession,
+    "audit_statement/audit_statement.json": audit_statements.make_statements,
     **audits.MAKERS,
     **list_audits.MAKERS,
 }

@@ -480,6 +480,20 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
         1,
         (("participant", "address"), ("key", "bytes32"), ("timestamp", "uint40")),
     ),
+    "RegisterCreated": (0, (("timestamp", "uint40"),)),
+    "AuditRecorded": (
+        2,
+        (
+            ("ledger", "address"),
+            ("auditor", "address"),
+            ("num_records", "uint32"),
+            ("history_hash", "bytes32"),
+            ("verdict", "uint8"),
+            ("findings_digest", "bytes32"),
+            ("findings_cid_digest", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
 }
 
 
@@ -614,6 +628,23 @@ def succession_hash(participant: str, successor: str) -> bytes:
     """Hash the struct of a succession, hashStruct(message)."""
     kind = keccak(b"Succession(address participant,address successor)")
     return keccak(kind + abi_word("address", participant) + abi_word("address", successor))
+
+
+def audit_hash(audit: dict[str, Any]) -> bytes:
+    """Hash the struct of an audit, hashStruct(message)."""
+    kind = (
+        b"Audit(address ledger,uint32 numRecords,bytes32 historyHash,uint8 verdict,"
+        b"bytes32 findingsDigest,bytes32 findingsCidDigest)"
+    )
+    return keccak(
+        keccak(kind)
+        + abi_word("address", audit["ledger"])
+        + abi_word("uint32", audit["num_records"])
+        + abi_word("bytes32", audit["history_hash"])
+        + abi_word("uint8", audit["verdict"])
+        + abi_word("bytes32", audit["findings_digest"])
+        + abi_word("bytes32", audit["findings_cid_digest"])
+    )
 
 
 def signing_hash(chain_id: int, ledger: str, result: bytes) -> bytes:

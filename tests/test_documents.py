@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 
 from fl_chain import errors
 from fl_chain.audit.findings import EXIT_CODES
-from fl_chain.chain.contracts import LEDGER, REGISTRY, load_artifact
+from fl_chain.chain.contracts import AUDIT_REGISTER, LEDGER, REGISTRY, load_artifact
 from fl_chain.cli.main import EXIT_AUDIT_NOT_RUN, EXIT_INTERRUPTED
 from fl_chain.protocol import constants
 from fl_chain.protocol.blob import decode_blob
@@ -31,7 +31,12 @@ from fl_chain.protocol.logs import (
 )
 from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.phases import TRANSITIONS, Phase
-from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, RoundOpened
+from fl_chain.protocol.records import (
+    AUDIT_RECORDS,
+    LEDGER_RECORDS,
+    REGISTRY_RECORDS,
+    RoundOpened,
+)
 from fl_chain.protocol.report import ExclusionReason, decode_report
 from fl_chain.protocol.update_list import decode_update_list
 from fl_chain.storage.ipfs import _DAMAGED
@@ -122,7 +127,7 @@ def test_signatures_and_topics_are_those_of_the_records() -> None:
     listed = [(r["Event"], r["Signature"], int(r["Indexed"]), r["Topic 0"]) for r in rows]
     assert listed == [
         (kind.__name__, signature_of(kind), kind.INDEXED, topic_of(kind).hex())
-        for kind in (*LEDGER_RECORDS, *REGISTRY_RECORDS)
+        for kind in (*LEDGER_RECORDS, *REGISTRY_RECORDS, *AUDIT_RECORDS)
     ]
 
 
@@ -137,7 +142,7 @@ def test_builds_are_the_artifacts() -> None:
     headings = ("Creation code, bytes", "Digest (5.1)", "Runtime code, bytes")
     rows = table(SPEC, "Contract", *headings, "Digest, immutables zeroed")
     offsets = dict(re.findall(r"^- `(\w+)`: ([\d,\s]+)$", SPEC, re.MULTILINE))
-    for row, contract in zip(rows, (LEDGER, REGISTRY), strict=True):
+    for row, contract in zip(rows, (LEDGER, REGISTRY, AUDIT_REGISTER), strict=True):
         artifact = load_artifact(contract)
         creation = bytes.fromhex(artifact["bytecode"][2:])
         runtime = bytearray.fromhex(artifact["deployedBytecode"][2:])
@@ -151,15 +156,18 @@ def test_builds_are_the_artifacts() -> None:
             str(len(runtime)),
             compute_digest(bytes(runtime)).hex(),
         ]
-        listed = [[int(offset), 32] for offset in re.findall(r"\d+", offsets[contract])]
+        listed = [[int(offset), 32] for offset in re.findall(r"\d+", offsets.get(contract, ""))]
         assert listed == artifact["immutableReferences"]
 
 
 def test_the_history_hash_is_read_where_the_specification_says() -> None:
     assert f"`0x{keccak(b'historyHash()')[:4].hex()}`" in SPEC
-    slots = re.search(r"slot (\d+) of a ledger, slot (\d+) of a registry", SPEC)
+    slots = re.search(
+        r"slot (\d+) of a ledger, slot (\d+) of a registry or an audit register", SPEC
+    )
     assert slots is not None
-    for contract, slot in zip((LEDGER, REGISTRY), slots.groups(), strict=True):
+    places = (*slots.groups(), slots[2])
+    for contract, slot in zip((LEDGER, REGISTRY, AUDIT_REGISTER), places, strict=True):
         stored = {label.lstrip("_"): place for label, *place in load_artifact(contract)["storage"]}
         assert stored["historyHash"] == [int(slot), 0]
 

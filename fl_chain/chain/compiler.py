@@ -18,7 +18,7 @@ from fl_chain.errors import ToolchainError
 from fl_chain.npm import node_executable
 
 COMPILER_VERSION = "0.8.37"
-CONTRACTS = ("ParticipantRegistry", "RoundLedger")
+CONTRACTS = ("AuditRegister", "ParticipantRegistry", "RoundLedger")
 """The contracts whose artifacts ship with the package."""
 
 SETTINGS: dict[str, Any] = {

@@ -17,11 +17,12 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
-from fl_chain.protocol.actions import LedgerAction, RegistryAction
+from fl_chain.protocol.actions import LedgerAction, RecordAudit, RegistryAction
 from fl_chain.protocol.records import TaskParameters
 
 LEDGER = "RoundLedger"
 REGISTRY = "ParticipantRegistry"
+AUDIT_REGISTER = "AuditRegister"
 
 
 @cache
@@ -59,7 +60,7 @@ def encode_creation(
     return code + encode(types, [words, list(aggregators)])
 
 
-def encode_action(action: LedgerAction | RegistryAction) -> bytes:
+def encode_action(action: LedgerAction | RegistryAction | RecordAudit) -> bytes:
     """Return the input of the transaction that carries out an action."""
     kind = type(action).__name__
     entry = _functions()[kind[0].lower() + kind[1:]]
@@ -70,7 +71,7 @@ def encode_action(action: LedgerAction | RegistryAction) -> bytes:
 
 
 def encode_view(function: str, *arguments: Any) -> bytes:
-    """Return the input of a call to a view function of either contract."""
+    """Return the input of a call to a view function of any of the contracts."""
     entry = _functions()[function]
     types = [_type_of(argument) for argument in entry["inputs"]]
     return _selector(entry) + encode(types, arguments)
@@ -132,7 +133,7 @@ def _selector(entry: dict[str, Any]) -> bytes:
 def _entries(kind: str) -> list[dict[str, Any]]:
     return [
         entry
-        for contract in (LEDGER, REGISTRY)
+        for contract in (LEDGER, REGISTRY, AUDIT_REGISTER)
         for entry in load_artifact(contract)["abi"]
         if entry["type"] == kind
     ]

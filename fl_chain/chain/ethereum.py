@@ -210,11 +210,11 @@ class Deployer:
         leave_seconds
             Time between leaving and claiming a bond, 0 to 2^32 - 1.
         """
-        return self._deploy(encode_registry_creation(enrolment_bond, leave_seconds))
+        return self._sender.deploy(encode_registry_creation(enrolment_bond, leave_seconds))
 
     def deploy_ledger(self, parameters: TaskParameters, aggregators: Sequence[str]) -> str:
         """Deploy a RoundLedger and return its address."""
-        return self._deploy(encode_creation(LEDGER, parameters, aggregators))
+        return self._sender.deploy(encode_creation(LEDGER, parameters, aggregators))
 
     def are_enrolled(self, registry: str, participants: Sequence[str]) -> list[bool]:
         """Return for each participant whether a registry lists it."""
@@ -236,13 +236,6 @@ class Deployer:
     def send(self, contract: str, action: LedgerAction | RegistryAction) -> Receipt:
         """Carry out an action on either contract."""
         return self._sender.send(contract, encode_action(action))
-
-    def _deploy(self, creation: bytes) -> str:
-        receipt = self._sender.send(None, creation)
-        answer = self.connection.call(
-            "eth_getTransactionReceipt", "0x" + receipt.transaction_hash.hex()
-        )
-        return "0x" + read_bytes(read_field(answer, "contractAddress")).hex()
 
 
 def transfer(connection: ChainConnection, account: LocalAccount, to: str, wei: int) -> Receipt:

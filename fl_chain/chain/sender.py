@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
-from fl_chain.chain.answers import read_field, read_quantity
+from fl_chain.chain.answers import read_bytes, read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import decode_error
 from fl_chain.chain.ether import format_ether
@@ -60,6 +60,10 @@ _HINTS = {
     "SeedsFixed": "commit once the round is open: what is committed then counts from the next on",
     "SeedsNotFixed": "wait until all aggregators have committed, or until their time is over",
     "WrongSecret": "fl-chain aggregator run keeps the secrets, and commits anew by itself",
+    "NotSigned": "the statement was altered, or is of another chain",
+    "AlreadyRecorded": "nothing to do: fl-chain audit list shows it",
+    "UnknownVerdict": "make the statement with: fl-chain audit run --sign",
+    "IncompleteAudit": "make the statement with: fl-chain audit run --sign",
     "NoSampling": "in this task everybody takes part in every round",
 }
 _KNOWN = ("already known", "already imported", "known transaction")
@@ -123,6 +127,14 @@ class TransactionSender:
             with contextlib.suppress(_NonceUsed):
                 return self._send_once(to, data, wei)
         return self._send_once(to, data, wei)
+
+    def deploy(self, creation: bytes) -> str:
+        """Deploy a contract and return its address."""
+        receipt = self.send(None, creation)
+        answer = self._connection.call(
+            "eth_getTransactionReceipt", "0x" + receipt.transaction_hash.hex()
+        )
+        return "0x" + read_bytes(read_field(answer, "contractAddress")).hex()
 
     def sign(self, signing_hash: bytes) -> Signature:
         """Sign 32 bytes that are no transaction."""

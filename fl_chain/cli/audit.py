@@ -8,6 +8,8 @@ import click
 from rich.text import Text
 
 from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdict
+from fl_chain.cli.audit_availability import availability
+from fl_chain.cli.audit_statements import list_, record, show
 from fl_chain.cli.output import console, format_finding, print_line, terminal_width
 from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
 
@@ -84,3 +86,7 @@ def run(
         listed = ", ".join(f"{n} {v.value.lower()}" for v, n in counts.items())
         terminal.print(f"\n[{_STYLES[verdict]}]{verdict}[/]  {len(findings)} checks: {listed}")
     return EXIT_CODES[verdict]
+
+
+for command in (availability, list_, record, show):
+    audit.add_command(command)

@@ -38,6 +38,7 @@ _SENTENCES = {
     "aborted": "round {round} aborted: its deadline had passed",
     "admitted": "{participants} {participants:participant} admitted",
     "answered": "round {round}: challenge answered ({stage}), {gas} gas",
+    "audit_recorded": "audit of {auditor} recorded in register {register}, {gas} gas",
     "attested": (
         "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
     ),
@@ -79,6 +80,7 @@ _SENTENCES = {
     "proposed": (
         "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
     ),
+    "register_deployed": "no audit register yet: {register} deployed",
     "rejected": "round {round}: the proposal of {proposer} is rejected, and its bond taken",
     "listed": "round {round}: {updates} {updates:update} listed, {gas} gas",
     "relayed": "round {round}: {updates} {updates:update} handed in, {gas} gas",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl_chain.protocol.attestation import Attestation, Signature
+from fl_chain.protocol.audit_statement import Audit
 from fl_chain.protocol.opening import Opening
 from fl_chain.protocol.records import Question
 from fl_chain.protocol.signed_update import SignedUpdate
@@ -334,6 +335,15 @@ class SetEncryptionKey:
 
     key: bytes
     """An X25519 public key."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAudit:
+    """Anybody hands in what an auditor signed about a task."""
+
+    auditor: str
+    audit: Audit
+    signature: Signature
 
 
 LedgerAction = (

@@ -1,6 +1,6 @@
 """Logs: how records are written, decoded and hashed.
 
-One rule for every event of both contracts, since all arguments are of static ABI types:
+One rule for every event of all contracts, since all arguments are of static ABI types:
 
 * record hash = keccak256(topic 0, then every argument as one 32-byte ABI word, in order);
 * history hash = keccak256(previous history hash, record hash), from
@@ -21,6 +21,7 @@ from eth_hash.auto import keccak
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.parts import MOST_PARTS
 from fl_chain.protocol.records import (
+    AUDIT_RECORDS,
     LEDGER_RECORDS,
     REGISTRY_RECORDS,
     Record,
@@ -77,7 +78,7 @@ def _abi_types(kind: type[Any]) -> list[Any]:
 
 
 _SCHEMAS: dict[type[Any], _Schema] = {
-    kind: _describe(kind) for kind in (*LEDGER_RECORDS, *REGISTRY_RECORDS)
+    kind: _describe(kind) for kind in (*LEDGER_RECORDS, *REGISTRY_RECORDS, *AUDIT_RECORDS)
 }
 _KINDS_BY_TOPIC: dict[bytes, type[Any]] = {schema.topic: kind for kind, schema in _SCHEMAS.items()}
 

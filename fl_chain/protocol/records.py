@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
 
+from fl_chain.protocol.audit_records import AuditRecorded, RegisterCreated
 from fl_chain.protocol.registry_records import (
     EncryptionKeySet,
     EnrolmentBondClaimed,
@@ -444,7 +445,9 @@ RegistryRecord = (
     | ParticipantRotated
     | EncryptionKeySet
 )
-Record = LedgerRecord | RegistryRecord
+AuditRecord = RegisterCreated | AuditRecorded
+Record = LedgerRecord | RegistryRecord | AuditRecord
 
 LEDGER_RECORDS: tuple[type[Any], ...] = LedgerRecord.__args__
 REGISTRY_RECORDS: tuple[type[Any], ...] = RegistryRecord.__args__
+AUDIT_RECORDS: tuple[type[Any], ...] = AuditRecord.__args__

@@ -11,9 +11,9 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import ipfshttpclient
@@ -124,6 +124,27 @@ class IpfsStore:
                 "a block of it may be missing; see the node's log",
             ) from error
 
+    @property
+    def address(self) -> str:
+        """The node's API, multiaddr."""
+        return self._api_multiaddr
+
+    def keeps(self, cid: Cid, *, max_bytes: int) -> bool:
+        """Return whether the node itself has all of a blob, unharmed, without asking other nodes.
+
+        Raises
+        ------
+        StoreUnreachable
+            Nobody answers.
+        """
+        try:
+            self._download(cid, max_bytes, {"offline": "true"})
+        except (BlobUnavailable, BlobCorrupt, *_BROKEN_STREAM):
+            return False
+        except BlobTooLarge:
+            return True  # it has what the CID names, which is more than it should be
+        return True
+
     def version(self) -> str:
         """Return name and version of the node's software.
 
@@ -194,8 +215,10 @@ class IpfsStore:
                 self._clients.add(client)
         return client
 
-    def _download(self, cid: Cid, max_bytes: int) -> bytes:
-        options = {"length": str(max_bytes + 1), "timeout": f"{self._timeout_seconds:g}s"}
+    def _download(
+        self, cid: Cid, max_bytes: int, more: Mapping[str, str] = MappingProxyType({})
+    ) -> bytes:
+        options = {"length": str(max_bytes + 1), "timeout": f"{self._timeout_seconds:g}s", **more}
         deadline = time.monotonic() + self._timeout_seconds + _GRACE_SECONDS
         hasher = CidHasher()
         pieces: list[bytes] = []

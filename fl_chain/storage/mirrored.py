@@ -21,17 +21,17 @@ class MirroredStore:
     """
 
     def __init__(self, stores: Sequence[IpfsStore]) -> None:
-        self._stores = stores
+        self.stores = stores
 
     def put(self, data: bytes) -> Cid:
         """Store a blob at every node; see `ContentStore.put`."""
-        cids = [store.put(data) for store in self._stores]
+        cids = [store.put(data) for store in self.stores]
         return cids[0]
 
     def get(self, cid: Cid, *, max_bytes: int) -> bytes:
         """Fetch a blob from every node and verify each copy; see `ContentStore.get`."""
         data, missing = None, None
-        for store in self._stores:
+        for store in self.stores:
             try:
                 data = store.get(cid, max_bytes=max_bytes)
             except BlobUnavailable as error:
@@ -42,7 +42,7 @@ class MirroredStore:
 
     def version(self) -> str:
         """Return the nodes' versions; raise StoreUnreachable if one does not answer."""
-        return ", ".join(store.version() for store in self._stores)
+        return ", ".join(store.version() for store in self.stores)
 
     def __enter__(self) -> Self:
         return self
@@ -53,5 +53,5 @@ class MirroredStore:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for store in self._stores:
+        for store in self.stores:
             store.close()

@@ -258,10 +258,20 @@ def make_history() -> Any:
         ("ParticipantLeft", {"participant": dave, "timestamp": start + 7}),
         ("EnrolmentBondClaimed", {"participant": dave, **bond, "timestamp": 2**40 - 1}),
     ]
+    audit_records: list[tuple[str, dict[str, Any]]] = [
+        ("RegisterCreated", {"timestamp": start}),
+        (
+            "AuditRecorded",
+            {"ledger": ledger, "auditor": carol, "num_records": 2**32 - 1}
+            | {"history_hash": word[254], "verdict": 3, "findings_digest": word[253]}
+            | {"findings_cid_digest": word[252], "timestamp": 2**40 - 1},
+        ),
+    ]
     return {
         "histories": [
             _history("a ledger", 31337, ledger, ledger_records),
             _history("a registry", 31337, registry, registry_records),
+            _history("an audit register", 31337, "0x" + "ad" * 20, audit_records),
             _history("a ledger on another chain", 1, ledger, ledger_records[:2]),
             _history("a contract without records", 2**63, ledger, []),
         ]

@@ -21,10 +21,15 @@ from fl_chain.protocol.logs import (
     encode_log,
     topic_of,
 )
-from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, TaskParameters
+from fl_chain.protocol.records import (
+    AUDIT_RECORDS,
+    LEDGER_RECORDS,
+    REGISTRY_RECORDS,
+    TaskParameters,
+)
 from tests import reference as ref
 
-KINDS = [*LEDGER_RECORDS, *REGISTRY_RECORDS]
+KINDS = [*LEDGER_RECORDS, *REGISTRY_RECORDS, *AUDIT_RECORDS]
 VALUES = {
     "address": st.binary(min_size=20, max_size=20).map(lambda data: "0x" + data.hex()),
     "bytes32": st.binary(min_size=32, max_size=32),

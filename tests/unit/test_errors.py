@@ -12,7 +12,13 @@ from eth_abi import encode
 from eth_hash.auto import keccak
 
 from fl_chain import errors
-from fl_chain.chain.contracts import LEDGER, REGISTRY, decode_error, load_artifact
+from fl_chain.chain.contracts import (
+    AUDIT_REGISTER,
+    LEDGER,
+    REGISTRY,
+    decode_error,
+    load_artifact,
+)
 from fl_chain.protocol import admissions as admissions_module
 from fl_chain.protocol import committee as committee_module
 from fl_chain.protocol import committing as committing_module
@@ -85,7 +91,7 @@ def test_every_error_says_what_happened_and_what_to_do(name: str) -> None:
     assert str(CLASSES[name]("it broke")) == "it broke"
 
 
-@pytest.mark.parametrize("contract", [LEDGER, REGISTRY])
+@pytest.mark.parametrize("contract", [LEDGER, REGISTRY, AUDIT_REGISTER])
 def test_every_custom_error_is_understood_with_its_values(contract: str) -> None:
     for name, entry in _contract_errors(contract).items():
         types = [argument["type"] for argument in entry["inputs"]]
@@ -104,7 +110,7 @@ def test_an_error_of_another_contract_is_not_understood() -> None:
     assert decode_error(b"\x08\xc3\x79\xa0" + bytes(96)) == ("", {})
 
 
-def test_both_contracts_mean_the_same_by_the_same_error() -> None:
+def test_contracts_mean_the_same_by_the_same_error() -> None:
     ledger, registry = _contract_errors(LEDGER), _contract_errors(REGISTRY)
     shared = set(ledger) & set(registry)
     assert shared == {
@@ -116,6 +122,7 @@ def test_both_contracts_mean_the_same_by_the_same_error() -> None:
     }
     for name in shared:
         assert ledger[name]["inputs"] == registry[name]["inputs"]
+    assert not set(_contract_errors(AUDIT_REGISTER)) & {*ledger, *registry}
 
 
 def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:

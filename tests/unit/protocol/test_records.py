@@ -23,7 +23,12 @@ from fl_chain.protocol.logs import (
     signature_of,
     topic_of,
 )
-from fl_chain.protocol.records import LEDGER_RECORDS, REGISTRY_RECORDS, TaskParameters
+from fl_chain.protocol.records import (
+    AUDIT_RECORDS,
+    LEDGER_RECORDS,
+    REGISTRY_RECORDS,
+    TaskParameters,
+)
 from tests import golden
 from tests import reference as ref
 
@@ -86,7 +91,9 @@ def test_logs_decode_to_their_records_and_back(event: str) -> None:
     assert data.hex() == entry["data"]
 
 
-@pytest.mark.parametrize("kind", [*LEDGER_RECORDS, *REGISTRY_RECORDS], ids=lambda k: k.__name__)
+@pytest.mark.parametrize(
+    "kind", [*LEDGER_RECORDS, *REGISTRY_RECORDS, *AUDIT_RECORDS], ids=lambda k: k.__name__
+)
 def test_records_have_the_signatures_of_the_interfaces(kind: type[Any]) -> None:
     assert signature_of(kind) == ref.abi_signature(kind.__name__)
     assert topic_of(kind) == keccak(signature_of(kind).encode())
@@ -96,7 +103,11 @@ def test_records_have_the_signatures_of_the_interfaces(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize(
     ("contract", "kinds"),
-    [("RoundLedger", LEDGER_RECORDS), ("ParticipantRegistry", REGISTRY_RECORDS)],
+    [
+        ("RoundLedger", LEDGER_RECORDS),
+        ("ParticipantRegistry", REGISTRY_RECORDS),
+        ("AuditRegister", AUDIT_RECORDS),
+    ],
 )
 def test_every_event_of_a_contract_has_a_record_and_no_record_lacks_its_event(
     contract: str, kinds: tuple[type[Any], ...]
