@@ -39,7 +39,7 @@ CREATE TABLE updates (
 ) STRICT;
 CREATE INDEX records_of_round ON records (round, kind);
 CREATE INDEX records_of_kind ON records (kind, round);
-CREATE INDEX updates_of_round ON updates (round, sequence);
+CREATE INDEX updates_of_round ON updates (round, sequence, weight);
 CREATE INDEX updates_of_participant ON updates (participant, round, weight);
 CREATE INDEX updates_of_digest ON updates (digest);
 """
