@@ -28,7 +28,7 @@ HELPERS = ("npm", "process")
 PURE_LIBRARIES = {
     *("__future__", "base64", "binascii", "collections", "dataclasses", "enum", "functools"),
     *("hashlib", "itertools", "json", "math", "re", "struct", "typing"),
-    *("numpy", "eth_hash", "eth_keys", "eth_utils"),
+    *("numpy", "eth_hash", "eth_keys", "eth_utils", "rlp", "trie"),
 }
 FORBIDDEN_LIBRARIES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
 MAX_LINES = 600

@@ -198,7 +198,11 @@ def test_checks_have_the_names_of_the_findings() -> None:
         for row in rows
         for name in [row["Check"]]
     }
-    code = "".join(path.read_text("utf-8") for path in (CHECKOUT / "fl_chain/audit").glob("*.py"))
+    sources = [
+        *(CHECKOUT / "fl_chain/audit").glob("*.py"),
+        *(CHECKOUT / f"fl_chain/roles/{name}.py" for name in ("evidence_verify", "anchoring")),
+    ]
+    code = "".join(path.read_text("utf-8") for path in sources)
     found = set(re.findall(r'\bcheck(?:, round_number)? = "(\w+)"', code))
     found |= set(re.findall(r'\b(?:passed|failed|from_store_error)\(\s*"(\w+)"', code))
     for suffix in re.findall(r'\bcheck = f"{name}_(\w+)"', code):

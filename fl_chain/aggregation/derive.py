@@ -66,6 +66,15 @@ def compute_update_bytes(manifest: Manifest) -> int:
     return compute_blob_bytes(BlobHeader(UPDATE, manifest.task_id, manifest.layout))
 
 
+def compute_fetch_bytes(update_bytes: int) -> int:
+    """Return the cap to fetch an update of a size under.
+
+    It is larger than the update, so that oversized content is read whole and its CID verified: a
+    store could otherwise have any update left out by sending too much.
+    """
+    return 2 * update_bytes + 2 * LEAF_CHUNK_BYTES
+
+
 def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
     """Return the integers of a model's blob.
 
@@ -117,12 +126,8 @@ class RoundAggregation:
 
     @property
     def fetch_bytes(self) -> int:
-        """Cap to fetch an update under.
-
-        It is larger than the update, so that oversized content is read whole and its CID verified:
-        a store could otherwise have any update left out by sending too much.
-        """
-        return 2 * self.update_bytes + 2 * LEAF_CHUNK_BYTES
+        """Cap to fetch an update under."""
+        return compute_fetch_bytes(self.update_bytes)
 
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
         """Add one update, or exclude it; return the reason if it was excluded."""

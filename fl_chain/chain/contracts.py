@@ -33,6 +33,11 @@ def load_artifact(contract: str) -> dict[str, Any]:
     return artifact
 
 
+def encode_build(contract: str) -> bytes:
+    """Return the artifact of a contract as the file of an evidence bundle."""
+    return json.dumps(load_artifact(contract), indent=1, sort_keys=True).encode() + b"\n"
+
+
 def encode_registry_creation(enrolment_bond: int = 0, leave_seconds: int = 0) -> bytes:
     """Return the input of the transaction that deploys a registry.
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-from rich.text import Text
 
-from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdict
+from fl_chain.audit.findings import EXIT_CODES, Finding, compute_verdict
 from fl_chain.cli.audit_availability import availability
 from fl_chain.cli.audit_statements import list_, record, show
-from fl_chain.cli.output import console, format_finding, print_line, terminal_width
+from fl_chain.cli.findings import print_finding, print_verdict
+from fl_chain.cli.output import print_line
 from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
-
-_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDABLE: "yellow"}
 
 
 @click.group()
@@ -53,39 +51,18 @@ def run(
     """
     from fl_chain.roles.auditor import audit_task
 
-    terminal, width = console(), terminal_width()
-
-    def show(finding: Finding) -> None:
+    def show_finding(finding: Finding) -> None:
         if as_json:
             print_line(asdict(finding))
-            return
-        place = f"round {finding.round}" if finding.round is not None else "task"
-        style = _STYLES[finding.verdict]
-        head, *more = format_finding(
-            f"{finding.verdict:<11}  {place:<9} {finding.check:<17}",
-            finding.detail,
-            finding.expected,
-            finding.actual,
-            width,
-        )
-        line = Text(head)
-        line.stylize(style, 0, len(finding.verdict))
-        terminal.print(line, soft_wrap=True)
-        for text in more:
-            terminal.print(Text(text), soft_wrap=True)
+        else:
+            print_finding(finding)
 
     services = settings.services(rpc)
     connection = services.connect()
     with services.open_stores(ipfs) as store:
-        findings = audit_task(connection, task, store, only_round, show)
-    verdict = compute_verdict(findings)
-    counts = {v: sum(f.verdict == v for f in findings) for v in Verdict}
-    if as_json:
-        print_line({"verdict": verdict, **{v.value.lower(): n for v, n in counts.items()}})
-    else:
-        listed = ", ".join(f"{n} {v.value.lower()}" for v, n in counts.items())
-        terminal.print(f"\n[{_STYLES[verdict]}]{verdict}[/]  {len(findings)} checks: {listed}")
-    return EXIT_CODES[verdict]
+        findings = audit_task(connection, task, store, only_round, show_finding)
+    print_verdict(findings, as_json)
+    return EXIT_CODES[compute_verdict(findings)]
 
 
 for command in (availability, list_, record, show):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 _PATIENCE_SECONDS = 1.0
 """What takes longer shows how far it has come."""
@@ -31,5 +31,26 @@ def index_bar() -> Iterator[Callable[[int, int], None]]:
         def advance(block: int, latest: int) -> None:
             is_slow = time.monotonic() - started > _PATIENCE_SECONDS
             bars.update(bar, completed=block, total=latest, visible=is_slow and block < latest)
+
+        yield advance
+
+
+@contextmanager
+def step_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show on a terminal how far each of several kinds of work has come."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bars:
+        known: dict[str, TaskID] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = bars.add_task(what, total=total)
+            bars.update(known[what], completed=done, total=total)
 
         yield advance

@@ -20,6 +20,7 @@ COMMANDS = {
     "challenge": "Watch aggregators, and let the contract decide.",
     "demo": "Run the main job on this machine, and audit it.",
     "devnet": "Start and stop a local chain and IPFS nodes.",
+    "evidence": "Keep what an audit needs, and audit it without any server.",
     "history": "Query the on-chain history.",
     "lineage": "Show which updates led to a model.",
     "key": "Make and list keys.",
@@ -34,6 +35,8 @@ COMMANDS = {
 EXIT_INTERRUPTED = 130
 _NOUN = f"{__name__}.noun"
 EXIT_AUDIT_NOT_RUN = 3
+_AUDITS = ("audit", "evidence")
+"""Nouns whose exit codes 1 and 2 are verdicts."""
 
 
 class _Nouns(click.Group):
@@ -128,7 +131,7 @@ def run(arguments: list[str]) -> int:
 
 def _exit_code(meta: dict[str, object], code: int) -> int:
     """Return the exit code of a command that did not come to its end."""
-    return EXIT_AUDIT_NOT_RUN if meta.get(_NOUN) == "audit" else code
+    return EXIT_AUDIT_NOT_RUN if meta.get(_NOUN) in _AUDITS else code
 
 
 def _complain(error: FlChainError) -> None:

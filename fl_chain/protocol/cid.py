@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,8 @@ MAX_LINKS: Final = 1024
 
 DIGEST_BYTES: Final = 32
 
+_LINKS_FIELD: Final = 2  # of a dag-pb node
+_HASH_FIELD: Final = 1  # of a link
 _PREFIX_BYTES: Final = 4  # version 1, codec, hash function, digest length; one byte each
 
 
@@ -183,6 +185,51 @@ def compute_cid(data: bytes | bytearray | memoryview | Iterable[bytes]) -> Cid:
     return hasher.cid()
 
 
+def split_blocks(data: bytes) -> Iterator[tuple[Cid, bytes]]:
+    r"""Yield the blocks of a blob by the import profile: its leaves, then the nodes above.
+
+    The root comes last.
+
+    Examples
+    --------
+    >>> [(str(cid)[:12], block) for cid, block in split_blocks(b"hello world\n")]
+    [('bafkreifjjci', b'hello world\n')]
+    """
+    level: list[_Subtree] = []
+    for start in range(0, max(len(data), 1), LEAF_CHUNK_BYTES):
+        leaf = data[start : start + LEAF_CHUNK_BYTES]
+        cid = Cid(RAW, hashlib.sha256(leaf).digest())
+        level.append(_Subtree(cid, len(leaf), len(leaf)))
+        yield cid, leaf
+    while len(level) > 1:
+        groups = [level[i : i + MAX_LINKS] for i in range(0, len(level), MAX_LINKS)]
+        level = []
+        for children in groups:
+            subtree, block = _join_block(children)
+            level.append(subtree)
+            yield subtree.cid, block
+
+
+def list_links(block: bytes) -> list[Cid]:
+    """Return what a dag-pb node of the import profile links to, in order.
+
+    Raises
+    ------
+    MalformedBlob
+        No dag-pb, more links than a node has, or links with other hashes.
+    """
+    links = [value for number, value in _iterate_fields(block) if number == _LINKS_FIELD]
+    if len(links) > MAX_LINKS:
+        raise MalformedBlob(f"a node has at most {MAX_LINKS} links, not {len(links)}")
+    cids = []
+    for link in links:
+        names = [value for number, value in _iterate_fields(link) if number == _HASH_FIELD]
+        if len(names) != 1 or names[0][:1] != b"\x01" or names[0][2:4] != b"\x12\x20":
+            raise MalformedBlob("a link of a node names no content by its sha2-256")
+        cids.append(Cid(names[0][1], names[0][_PREFIX_BYTES:]))
+    return cids
+
+
 def cid_from_digest(digest: bytes, size_bytes: int) -> Cid:
     """Rebuild the CID of a blob whose digest and size are on record.
 
@@ -200,6 +247,10 @@ def cid_from_digest(digest: bytes, size_bytes: int) -> Cid:
 
 
 def _join(children: list[_Subtree]) -> _Subtree:
+    return _join_block(children)[0]
+
+
+def _join_block(children: list[_Subtree]) -> tuple[_Subtree, bytes]:
     """Build the dag-pb node above some subtrees."""
     file_bytes = sum(child.file_bytes for child in children)
     links = b"".join(
@@ -218,11 +269,41 @@ def _join(children: list[_Subtree]) -> _Subtree:
     )
     # dag-pb writes the links before the data, although their field number is higher.
     block = links + _bytes_field(1, unixfs)
-    return _Subtree(
+    subtree = _Subtree(
         cid=Cid(DAG_PB, hashlib.sha256(block).digest()),
         dag_bytes=len(block) + sum(child.dag_bytes for child in children),
         file_bytes=file_bytes,
     )
+    return subtree, block
+
+
+def _iterate_fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of a protobuf message's byte fields; integers are passed over."""
+    position = 0
+    while position < len(message):
+        key, position = _read_varint(message, position)
+        value, position = _read_varint(message, position)
+        match key & 7:
+            case 0:
+                continue
+            case 2 if position + value <= len(message):
+                yield key >> 3, message[position : position + value]
+                position += value
+            case _:
+                raise MalformedBlob("a node is no dag-pb")
+
+
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return an integer and where it ends."""
+    value = 0
+    for shift in range(0, 63, 7):
+        if position >= len(data):
+            break
+        value |= (data[position] & 0x7F) << shift
+        position += 1
+        if not data[position - 1] & 0x80:
+            return value, position
+    raise MalformedBlob("a node is no dag-pb")
 
 
 def _varint(value: int) -> bytes:

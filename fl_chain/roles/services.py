@@ -142,6 +142,11 @@ class Services:
         return devnet
 
 
+def connect(rpc: str) -> ChainConnection:
+    """Connect to a chain node, whatever chain it serves."""
+    return ChainConnection(rpc)
+
+
 def read_password(path: Path) -> str:
     """Return the first line of a password file."""
     return keys.read_password(path)

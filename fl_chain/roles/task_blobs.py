@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.derive import compute_fetch_bytes, compute_update_bytes
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.records import ModelProposed, UpdatesListed
@@ -60,7 +60,7 @@ def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:
                     number,
                     update["sequence"],
                     cid_from_digest(digest, update_bytes),
-                    update_bytes,
+                    compute_fetch_bytes(update_bytes),
                     update["participant"],
                     update["submitted_at"],
                 )
