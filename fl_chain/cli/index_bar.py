@@ -17,35 +17,27 @@ _PATIENCE_SECONDS = 1.0
 @contextmanager
 def index_bar() -> Iterator[Callable[[int, int], None]]:
     """Show on a terminal how far an index has come, as long as it takes more than a moment."""
-    with Progress(
-        TextColumn("reading the chain"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bars:
-        bar = bars.add_task("", total=None, visible=False)
-        started = time.monotonic()
+    bars = _make_bars("reading the chain")
+    bar = bars.add_task("", total=None)
+    started = time.monotonic()
 
-        def advance(block: int, latest: int) -> None:
-            is_slow = time.monotonic() - started > _PATIENCE_SECONDS
-            bars.update(bar, completed=block, total=latest, visible=is_slow and block < latest)
+    def advance(block: int, latest: int) -> None:
+        if block < latest and time.monotonic() - started > _PATIENCE_SECONDS:
+            bars.start()
+        bars.update(bar, completed=block, total=latest)
+        if block >= latest:
+            bars.stop()
 
+    try:
         yield advance
+    finally:
+        bars.stop()
 
 
 @contextmanager
 def step_bars() -> Iterator[Callable[[str, int, int], None]]:
     """Show on a terminal how far each of several kinds of work has come."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bars:
+    with _make_bars("{task.description}") as bars:
         known: dict[str, TaskID] = {}
 
         def advance(what: str, done: int, total: int) -> None:
@@ -54,3 +46,14 @@ def step_bars() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(known[what], completed=done, total=total)
 
         yield advance
+
+
+def _make_bars(text: str) -> Progress:
+    return Progress(
+        TextColumn(text),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )

@@ -282,7 +282,8 @@ def _lay_out(rows: Sequence[dict[str, Any]], names: Sequence[str], brevity: _Bre
         cells = [_heading(name), *(_cell(name, row[name], brevity) for row in rows)]
         widest = max(map(len, cells))
         is_number = all(isinstance(row[name], int | None) for row in rows)
-        is_right = is_number and not name.endswith("_at") and not name.startswith("is_")
+        is_time = name.endswith("_at") or name == "timestamp"
+        is_right = is_number and not is_time and not name.startswith("is_")
         columns.append([cell.rjust(widest) if is_right else cell.ljust(widest) for cell in cells])
     return [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
 
@@ -295,7 +296,7 @@ def _heading(name: str) -> str:
 def _cell(name: str, value: Any, brevity: _Brevity) -> str:
     if value is None:
         return "-"
-    if name.endswith("_at"):
+    if name.endswith("_at") or name == "timestamp":
         form = "%H:%M:%SZ" if brevity.has_short_times else "%Y-%m-%d %H:%M:%SZ"
         return time.strftime(form, time.gmtime(value))
     if isinstance(value, bool):

@@ -75,7 +75,7 @@ def describe_record(item: IndexedRecord) -> Row:
     """Return a record and where on the chain it stands, as text and numbers."""
     return {
         "record": type(item.record).__name__,
-        "position": item.position,
+        "number": item.position,
         "block": item.block,
         "transaction": "0x" + item.transaction.hex(),
         **{entry.name: _plain(getattr(item.record, entry.name)) for entry in fields(item.record)},

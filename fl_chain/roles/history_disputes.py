@@ -36,7 +36,7 @@ def list_disputes(history: TaskHistory, selection: Selection = EVERYTHING) -> It
     challenger lost its deposit, ``overtaken`` if a quorum or the end of the task came first, and
     ``open``. Of a bond: ``bond taken``.
     """
-    rows = [row for row in _walk(history) if selection.covers(row["round"], row["at"])]
+    rows = [row for row in _walk(history) if selection.covers(row["round"], row["began_at"])]
     yield from rows
 
 
@@ -53,7 +53,7 @@ def _walk(history: TaskHistory) -> list[Row]:
             case ProposalChallenged() as challenged:
                 challenge = {
                     "round": number,
-                    "at": challenged.timestamp,
+                    "began_at": challenged.timestamp,
                     "accused": proposer,
                     "accuser": challenged.challenger,
                     "about": Question(challenged.question).name.lower(),
@@ -85,7 +85,7 @@ def _walk(history: TaskHistory) -> list[Row]:
                 rows.append(
                     {
                         "round": number,
-                        "at": slashed.timestamp,
+                        "began_at": slashed.timestamp,
                         "accused": slashed.aggregator,
                         "accuser": slashed.beneficiary if has_accuser else None,
                         "about": None,

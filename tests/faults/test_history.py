@@ -169,7 +169,7 @@ def test_disputes_say_who_accused_whom_of_what_and_who_lost(
     assert challenge["accuser"] not in (first, second)
     assert (challenge["moves"], challenge["outcome"]) == (2, "failed")
     assert (challenge["fault"], challenge["wei"]) == ("false_challenge", 10**9)
-    assert challenge["ended_at"] >= challenge["at"]
+    assert challenge["ended_at"] >= challenge["began_at"]
 
 
 def test_a_round_is_shown_with_all_that_is_on_record_about_it(ask: Ask) -> None:
