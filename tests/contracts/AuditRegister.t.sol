@@ -159,6 +159,8 @@ contract AuditRegisterTest is Assertions {
         register.recordAudit(vm.addr(KEY), one, signed(one));
         Vm.Log[] memory logs = vm.getRecordedLogs();
         eq(logs.length, 3);
+        eq(logs[0].topics.length, 1);
+        eq(logs[0].topics[0], IAuditRegister.RegisterCreated.selector);
         bytes32 history = keccak256(abi.encode(block.chainid, address(register)));
         for (uint256 i = 0; i < logs.length; ++i) {
             bytes memory record;
