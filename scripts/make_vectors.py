@@ -45,6 +45,7 @@ MAKERS = {
     "report/report.json": reports.make_report,
     "fixed_point/fixed_point.json": numbers.make_fixed_point,
     "aggregate/round.json": rounds.make_aggregate,
+    "aggregate/measured_round.json": rounds.make_measured_aggregate,
     "aggregate/steps.json": numbers.make_steps,
     "history/history.json": rounds.make_history,
     "history/refused.json": replays.make_refused_logs,

@@ -99,16 +99,33 @@ def root_of(sides: str, chunk: bytes, path: Sequence[bytes]) -> bytes:
 # ------------------------------------------------------------------- blob: safetensors, canonical
 
 
-def model_metadata(task: str) -> dict[str, str]:
+def model_metadata(task: str, is_measured: bool = False) -> dict[str, str]:
     """Return the metadata of every model of a task."""
-    return {"format": FORMAT, "kind": "model", "task": task}
+    metadata = {"format": FORMAT, "kind": "model", "task": task}
+    return metadata | {"measurements": "claimed"} if is_measured else metadata
+
+
+MEASURED = (
+    *("train_examples", "train_milliseconds", "train_loss_millionths"),
+    *("base_examples", "base_correct", "base_loss_millionths"),
+    *("energy_millijoules", "energy_source"),
+)
+LONGEST_MEASUREMENT = dict.fromkeys(MEASURED, 4294967295) | {
+    "energy_millijoules": 2**39 - 1,
+    "energy_source": "estimated",
+}
 
 
 def update_metadata(
-    task: str, round_number: int, base_model: str, participant: str
+    task: str,
+    round_number: int,
+    base_model: str,
+    participant: str,
+    measurement: dict[str, Any] | None = None,
 ) -> dict[str, str]:
     """Return the metadata of an update."""
-    return {
+    said = {key: str(value) for key, value in (measurement or {}).items()}
+    return said | {
         "base_model": base_model,
         "format": FORMAT,
         "kind": "update",
@@ -130,10 +147,11 @@ def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict
     return header
 
 
-def header_bytes(tensors: dict[str, list[int]]) -> int:
-    """Return how many bytes stand before the data of every update and model of a layout."""
-    update = update_metadata("0" * 64, 4294967295, "0" * 64, "0x" + "0" * 40)
-    model = model_metadata("0" * 64)
+def header_bytes(tensors: dict[str, list[int]], is_measured: bool = False) -> int:
+    """Return how many bytes stand before the data of every update and model of a task."""
+    said = LONGEST_MEASUREMENT if is_measured else None
+    update = update_metadata("0" * 64, 4294967295, "0" * 64, "0x" + "0" * 40, said)
+    model = model_metadata("0" * 64, is_measured)
     return max(
         chunked_bytes(rfc8785.dumps(blob_header(metadata, tensors))) for metadata in (update, model)
     )
@@ -159,7 +177,41 @@ def blob(metadata: dict[str, str], tensors: dict[str, list[int]], values: Sequen
     width = LANE_NAMES[metadata["kind"]][1]
     header = rfc8785.dumps(blob_header(metadata, tensors))
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    return join_parts(*blob_parts(header, data, header_bytes(tensors)))
+    return join_parts(*blob_parts(header, data, header_bytes(tensors, says_measured(metadata))))
+
+
+def says_measured(metadata: dict[str, str]) -> bool:
+    """Return whether the header belongs to a task with measurements."""
+    return "measurements" in metadata or "train_examples" in metadata
+
+
+def totals(measurements: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Return what a report says about the measurements of the included updates."""
+
+    def column(key: str) -> list[int]:
+        return [said[key] for said in measurements]
+
+    def mean(key: str, examples: str) -> int:
+        total = sum(column(examples))
+        weighted = sum(a * b for a, b in zip(column(key), column(examples), strict=True))
+        return round(Fraction(weighted, total)) if total else 0  # ties to even
+
+    def energy(source: str) -> int:
+        told = [said for said in measurements if said["energy_source"] == source]
+        return sum(said["energy_millijoules"] for said in told)
+
+    return {
+        "train_examples": sum(column("train_examples")),
+        "train_milliseconds": sum(column("train_milliseconds")),
+        "train_milliseconds_max": max(column("train_milliseconds")),
+        "train_loss_millionths": mean("train_loss_millionths", "train_examples"),
+        "base_examples": sum(column("base_examples")),
+        "base_correct": sum(column("base_correct")),
+        "base_loss_millionths": mean("base_loss_millionths", "base_examples"),
+        "energy_updates": sum(said["energy_source"] != "none" for said in measurements),
+        "measured_millijoules": energy("measured"),
+        "estimated_millijoules": energy("estimated"),
+    }
 
 
 # ----------------------------------------------------------------- report: safetensors, canonical
@@ -173,10 +225,16 @@ STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASO
 
 
 def report_metadata(
-    task: str, round_number: int, base_model: str, model: str, total_weight: int
+    task: str,
+    round_number: int,
+    base_model: str,
+    model: str,
+    total_weight: int,
+    totals_of: dict[str, int] | None = None,
 ) -> dict[str, str]:
     """Return the metadata of a report."""
-    return {
+    said = {key: str(value) for key, value in (totals_of or {}).items()}
+    return said | {
         "base_model": base_model,
         "format": FORMAT,
         "kind": "report",

@@ -55,6 +55,7 @@ from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.measurement import EnergySource, Measurement
 from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted
 from fl_chain.protocol.report import compute_report_bytes, decode_report, encode_report
 from fl_chain.protocol.round import Task
@@ -81,6 +82,8 @@ CHALLENGER = 30
 CREW_SECONDS = 20.0
 """Longest wait for what running aggregators should do at once."""
 ETHER = 10**18
+SAID = Measurement(100, 900, 2_302_585, 50, 11, 2_302_585, 12_000, EnergySource.ESTIMATED)
+"""What every update that a test makes itself says of its work."""
 SALT = b"\x5a" * 32
 """Of every commitment that a test makes itself."""
 
@@ -220,6 +223,7 @@ class Federation:
             task.current.round,
             task.base_digest.hex(),
             self.address_of(participant),
+            SAID if self.manifest.measurements else None,
         )
         return replace(proper, **changes)
 

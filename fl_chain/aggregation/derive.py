@@ -5,7 +5,7 @@ Aggregator and auditor run this same function; it holds one update and the runni
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from fl_chain.protocol.blob import (
 from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.measurement import Measurement, MeasurementSum
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
 
@@ -43,27 +44,37 @@ class DerivedRound:
 
 def model_header(manifest: Manifest) -> BlobHeader:
     """Return the header that every model of a task must have, genesis included."""
-    return BlobHeader(MODEL, manifest.task_id, manifest.layout)
+    return BlobHeader(MODEL, manifest.task_id, manifest.layout, is_measured=manifest.measurements)
 
 
 def update_header(
-    manifest: Manifest, round_number: int, base_model: str, participant: str
+    manifest: Manifest,
+    round_number: int,
+    base_model: str,
+    participant: str,
+    measurement: Measurement | None = None,
 ) -> BlobHeader:
-    """Return the header that a participant's update of a round must have."""
-    return BlobHeader(
-        UPDATE, manifest.task_id, manifest.layout, round_number, base_model, participant
-    )
+    """Return the header that a participant's update of a round must have.
+
+    What an update must have besides in a task with measurements, ``measurement``, is the
+    participant's to say.
+    """
+    place = UPDATE, manifest.task_id, manifest.layout, round_number, base_model, participant
+    return BlobHeader(*place, manifest.measurements, measurement)
 
 
 def compute_blob_bytes(header: BlobHeader) -> int:
     """Return the exact size of a blob of this kind and layout: the cap to fetch it under."""
     _, dtype = DTYPES[header.kind]
-    return compute_header_bytes(header.layout) + dtype.itemsize * count_values(header.layout)
+    header_bytes = compute_header_bytes(header.layout, header.is_measured)
+    return header_bytes + dtype.itemsize * count_values(header.layout)
 
 
 def compute_update_bytes(manifest: Manifest) -> int:
     """Return the exact size of every update of a task; the codec of its CID follows from it."""
-    return compute_blob_bytes(BlobHeader(UPDATE, manifest.task_id, manifest.layout))
+    return compute_blob_bytes(
+        BlobHeader(UPDATE, manifest.task_id, manifest.layout, is_measured=manifest.measurements)
+    )
 
 
 def compute_fetch_bytes(update_bytes: int) -> int:
@@ -110,6 +121,7 @@ class RoundAggregation:
         self.round_number = round_number
         self.base_model = base_model
         self._total = WeightedSum(count_values(manifest.layout), manifest.encoding.max_abs)
+        self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
         self._seen: set[str] = set()
         """Participants of whom an update was available."""
@@ -134,11 +146,14 @@ class RoundAggregation:
         if self.exclude_duplicate(record):
             return ExclusionReason.DUPLICATE
         self._seen.add(record.participant)
-        lanes = self._examine(record, data)
-        if isinstance(lanes, ExclusionReason):
-            self.exclude(record.sequence, lanes)
-            return lanes
+        examined = self._examine(record, data)
+        if isinstance(examined, ExclusionReason):
+            self.exclude(record.sequence, examined)
+            return examined
+        lanes, measurement = examined
         self._total.add(lanes, record.weight)
+        if measurement is not None:
+            self._measured.add(measurement)
         self._statuses[record.sequence] = INCLUDED
         return None
 
@@ -180,6 +195,7 @@ class RoundAggregation:
 
     def report_on(self, model_digest: bytes) -> bytes:
         """Return the canonical bytes of the report that goes with a model of this round."""
+        totals = self._measured.compute_totals() if self.manifest.measurements else None
         return encode_report(
             RoundReport(
                 task=self.manifest.task_id,
@@ -188,11 +204,14 @@ class RoundAggregation:
                 model=model_digest.hex(),
                 total_weight=self._total.weight,
                 statuses=bytes(status for _, status in sorted(self._statuses.items())),
+                totals=totals,
             )
         )
 
-    def _examine(self, record: UpdateSubmitted, data: bytes) -> NDArray[np.int16] | ExclusionReason:
-        """Return the lanes of a valid update, or the first rule that it breaks."""
+    def _examine(
+        self, record: UpdateSubmitted, data: bytes
+    ) -> tuple[NDArray[np.int16], Measurement | None] | ExclusionReason:
+        """Return lanes and measurement of a valid update, or the first rule that it breaks."""
         expected = update_header(
             self.manifest, self.round_number, self.base_model, record.participant
         )
@@ -204,10 +223,10 @@ class RoundAggregation:
             header, lanes = decode_blob(data)
         except MalformedBlob:
             return ExclusionReason.MALFORMED
-        if header != expected:
+        if replace(header, measurement=None) != expected:
             return ExclusionReason.MISBOUND
         # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
         max_abs = self.manifest.encoding.max_abs
         if lanes.size and (int(lanes.min()) < -max_abs or int(lanes.max()) > max_abs):
             return ExclusionReason.OUT_OF_RANGE
-        return lanes
+        return lanes, header.measurement

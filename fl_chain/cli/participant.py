@@ -18,6 +18,7 @@ from fl_chain.cli.settings import (
 )
 
 PARTITIONERS = ("iid", "dirichlet", "shard")
+METERS = ("cpu-time", "codecarbon", "none")
 
 
 @click.group()
@@ -37,6 +38,13 @@ def participant() -> None:
 @click.option(
     "--relay", metavar="URL", help="Hand updates to this relay, which pays.  [default: send them]"
 )
+@click.option(
+    "--energy",
+    type=click.Choice(METERS),
+    default=METERS[0],
+    show_default=True,
+    help="Where the energy in measurements comes from; codecarbon is the extra [energy].",
+)
 @patience_option
 @rpc_option
 @ipfs_option
@@ -52,6 +60,7 @@ def run(
     partitioner: str,
     alpha: float | None,
     relay: str | None,
+    energy: str,
     patience: float,
     rpc: str | None,
     ipfs: str | None,
@@ -67,6 +76,7 @@ def run(
     fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7400
     """
     from fl_chain.roles.join import open_trainer
+    from fl_chain.roles.local_work import open_meter
     from fl_chain.roles.participant import ParticipantRole
 
     progress = print_progress(as_json)
@@ -90,6 +100,7 @@ def run(
             trainer,
             journal,
             relay=relay or "",
+            meter=open_meter(energy),
             progress=progress,
             patience_seconds=patience,
         )

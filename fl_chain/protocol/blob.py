@@ -42,12 +42,16 @@ from fl_chain.protocol.header import (
     parse_decimal,
     unframe_header,
 )
+from fl_chain.protocol.measurement import LONGEST_MEASUREMENT, Measurement, parse_measurement
 
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 """Tensor names with shapes, sorted by name."""
 
 UPDATE: Final = "update"
 MODEL: Final = "model"
+MEASUREMENTS: Final = "measurements"
+CLAIMED: Final = "claimed"
+"""What the metadata of a model says of measurements if updates carry them; otherwise nothing."""
 
 DTYPES: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
     UPDATE: ("I16", np.dtype("<i2")),
@@ -72,6 +76,10 @@ class BlobHeader:
     """Digest of the model that an update starts from, 64 hexadecimal digits; empty for a model."""
     participant: str = ""
     """Address of an update's sender, 0x and 40 lower-case digits; empty for a model."""
+    is_measured: bool = False
+    """Whether the updates of the task carry measurements; models say so, as it fixes the size."""
+    measurement: Measurement | None = None
+    """What the sender says of its work, exactly in an update of a task with measurements."""
 
 
 def count_values(layout: Layout) -> int:
@@ -80,12 +88,19 @@ def count_values(layout: Layout) -> int:
 
 
 @functools.lru_cache(maxsize=16)  # a task has one layout, and asks for it with every blob
-def compute_header_bytes(layout: Layout) -> int:
-    """Return the size of the header of every update and every model of a layout.
+def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
+    """Return the size of the header of every update and every model of a task.
 
     It is that of the longest header that any of them needs, whatever its round: the size in bytes,
     length prefix and padding included, a multiple of 1,024. Value i of a blob therefore begins at
-    byte ``compute_header_bytes(layout) + width * i``, with a width of 2 in updates and 4 in models.
+    byte ``header_bytes + width * i``, with a width of 2 in updates and 4 in models.
+
+    Parameters
+    ----------
+    layout
+        Tensors of the task.
+    is_measured
+        Whether its updates carry measurements, for which there must be room.
 
     Examples
     --------
@@ -94,8 +109,12 @@ def compute_header_bytes(layout: Layout) -> int:
     """
     digest = "0" * 64
     longest = (
-        BlobHeader(UPDATE, digest, layout, 2**32 - 1, digest, "0x" + "0" * 40),
-        BlobHeader(MODEL, digest, layout),
+        BlobHeader(
+            *(UPDATE, digest, layout, 2**32 - 1, digest, "0x" + "0" * 40),
+            is_measured,
+            LONGEST_MEASUREMENT if is_measured else None,
+        ),
+        BlobHeader(MODEL, digest, layout, is_measured=is_measured),
     )
     return fit_header(max(len(_encode_entries(header)) for header in longest))
 
@@ -106,9 +125,11 @@ def encode_header(header: BlobHeader) -> bytes:
     Raises
     ------
     MalformedBlob
-        A model that names a round, a base model or a participant.
+        A model that names a round, a base model or a participant, or has a measurement; an update
+        without one in a task with measurements, or with one in another, or an impossible one.
     """
-    return frame_header(_encode_entries(header), compute_header_bytes(header.layout))
+    size = compute_header_bytes(header.layout, header.is_measured)
+    return frame_header(_encode_entries(header), size)
 
 
 def encode_blob(header: BlobHeader, values: NDArray[Any]) -> bytes:
@@ -157,7 +178,7 @@ def decode_blob(data: bytes) -> tuple[BlobHeader, NDArray[Any]]:
     return header, np.frombuffer(data, dtype, offset=header_bytes)
 
 
-def check_layout(layout: Layout) -> None:
+def check_layout(layout: Layout, is_measured: bool = False) -> None:
     """Check that blobs of this layout exist.
 
     Raises
@@ -182,7 +203,7 @@ def check_layout(layout: Layout) -> None:
             raise MalformedBlob(f"tensor {name} has an impossible shape")
     if count_values(layout) * 4 > MAX_BLOB_BYTES:
         raise MalformedBlob(f"a layout holds at most {MAX_BLOB_BYTES // 4} values")
-    if compute_header_bytes(layout) > MAX_HEADER_BYTES:
+    if compute_header_bytes(layout, is_measured) > MAX_HEADER_BYTES:
         raise MalformedBlob(f"the header of this layout exceeds {MAX_HEADER_BYTES} bytes")
 
 
@@ -200,14 +221,17 @@ def _encode_entries(header: BlobHeader) -> bytes:
 def _metadata(header: BlobHeader) -> dict[str, str]:
     metadata = {"format": FORMAT, "kind": header.kind, "task": header.task}
     if header.kind == UPDATE:
+        if header.is_measured != (header.measurement is not None):
+            raise MalformedBlob("an update has a measurement exactly in a task with measurements")
         return metadata | {
             "base_model": header.base_model,
             "participant": header.participant,
             "round": str(header.round),
+            **(header.measurement.to_metadata() if header.measurement else {}),
         }
-    if header.round or header.base_model or header.participant:
-        raise MalformedBlob("a model names no round, base model or participant")
-    return metadata
+    if header.round or header.base_model or header.participant or header.measurement:
+        raise MalformedBlob("a model names no round, base model, participant or measurement")
+    return metadata | ({MEASUREMENTS: CLAIMED} if header.is_measured else {})
 
 
 def _parse_header(entries: Any) -> BlobHeader:
@@ -228,7 +252,11 @@ def _parse_header(entries: Any) -> BlobHeader:
             )
             parse_digest(header.base_model)
             parse_address(header.participant)
+            measurement = parse_measurement(metadata)
+            header = replace(header, is_measured=measurement is not None, measurement=measurement)
+        else:
+            header = replace(header, is_measured=MEASUREMENTS in metadata)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("header lacks a field or has one of the wrong kind") from None
-    check_layout(layout)
+    check_layout(layout, header.is_measured)
     return header

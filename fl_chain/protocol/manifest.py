@@ -125,13 +125,15 @@ class Manifest:
     privacy: str = "open"
     admission: str = "coordinator"
     """``coordinator`` if only the coordinator admits participants, ``open`` if anybody does."""
+    measurements: bool = False
+    """Whether every update carries a measurement, and every report their totals."""
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
         try:
-            check_layout(self.layout)
+            check_layout(self.layout, self.measurements)
             for aggregator in self.committee.aggregators:
                 parse_address(aggregator)
         except MalformedBlob as error:
@@ -252,6 +254,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "format": FORMAT,
             "kind": MANIFEST,
             "layout": [{"name": name, "shape": list(shape)} for name, shape in manifest.layout],
+            "measurements": manifest.measurements,
             "name": manifest.name,
             "privacy": manifest.privacy,
             "recipe": recipe,
@@ -293,6 +296,7 @@ def decode_manifest(data: bytes) -> Manifest:
             rule=_typed(value["rule"], str),
             privacy=_typed(value["privacy"], str),
             admission=_typed(value["admission"], str),
+            measurements=_typed(value["measurements"], bool),
         )
         canonical = encode_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError):
@@ -319,7 +323,7 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         **_plain(manifest.rounds),
         quorum=committee.quorum,
         bond=committee.bond_gwei * WEI_PER_GWEI,
-        header_chunks=compute_header_bytes(manifest.layout) // CHUNK_BYTES,
+        header_chunks=compute_header_bytes(manifest.layout, manifest.measurements) // CHUNK_BYTES,
         num_values=count_values(manifest.layout),
         fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits,
         is_open=manifest.admission == "open",

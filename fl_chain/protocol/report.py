@@ -20,11 +20,12 @@ from fl_chain.protocol.canonical_json import MAX_INTEGER, encode_json
 from fl_chain.protocol.constants import CHUNK_BYTES, FORMAT, MAX_UPDATES
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import frame_header, parse_decimal, unframe_header
+from fl_chain.protocol.measurement import MeasuredTotals, parse_totals
 
 REPORT: Final = "report"
 
 REPORT_HEADER_BYTES: Final = CHUNK_BYTES
-"""Size of every report's header: the longest JSON has less than 500."""
+"""Size of every report's header: the longest JSON has less than 1000."""
 
 INCLUDED: Final = 0
 """Status of an update in the sum; the others have that of their reason."""
@@ -83,6 +84,8 @@ class RoundReport:
     """Sum of the included updates' weights, 0 to 2^53 - 1."""
     statuses: bytes
     """Byte i is the status, 0 to 9, of the update with sequence number i; 1 to 2^24 of them."""
+    totals: MeasuredTotals | None = None
+    """What the included updates say of their work, exactly in a task with measurements."""
 
     @property
     def included(self) -> tuple[int, ...]:
@@ -126,6 +129,7 @@ def encode_report(report: RoundReport) -> bytes:
         "round": str(report.round),
         "task": report.task,
         "total_weight": str(report.total_weight),
+        **(report.totals.to_metadata() if report.totals else {}),
     }
     status = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
     text = encode_json({"__metadata__": metadata, "status": status})
@@ -155,6 +159,7 @@ def decode_report(data: bytes) -> RoundReport:
             model=metadata["model"],
             total_weight=parse_decimal(metadata["total_weight"], MAX_INTEGER + 1),
             statuses=data[REPORT_HEADER_BYTES:],
+            totals=parse_totals(metadata),
         )
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("report lacks a field or has one of the wrong kind") from None

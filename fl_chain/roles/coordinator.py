@@ -129,6 +129,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         rule=task_file.rule,
         privacy=task_file.privacy,
         admission=task_file.admission,
+        measurements=task_file.measurements,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), values)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import torch
 
 from fl_chain.chain.ledger import Ledger
@@ -18,6 +19,10 @@ from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import build_partitioner
 from fl_chain.training.trainer import LocalSgd
+
+MAX_EVALUATED: Final = 1000
+"""A base model is evaluated on so many of a participant's own examples at most: in every round,
+and its loss and accuracy over all participants hardly gain by more."""
 
 
 def open_trainer(
@@ -76,10 +81,12 @@ def build_trainer(manifest: Manifest, dataset: Any) -> LocalSgd:
         learning_rate = float(recipe.learning_rate)
     except ValueError:
         raise InvalidManifest(f"learning_rate {recipe.learning_rate!r} is no number") from None
+    evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
     return LocalSgd(
         module,
         dataset,
         num_epochs=recipe.num_epochs,
         batch_size=recipe.batch_size,
         learning_rate=learning_rate,
+        evaluation_dataset=evaluated,
     )

@@ -38,10 +38,12 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
+from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.storage.store import ContentStore
+from fl_chain.training.energy import EnergyMeter, SilentMeter
 from fl_chain.training.trainer import Trainer
 
 GRACE_SECONDS = 15
@@ -77,6 +79,8 @@ class ParticipantRole:
     relay
         URL of a relay that hands the updates in and pays for them; empty if the participant does
         both.
+    meter
+        Measures the energy of the training, where the task asks for measurements.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class ParticipantRole:
         journal: Journal,
         *,
         relay: str = "",
+        meter: EnergyMeter | None = None,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
     ) -> None:
@@ -95,6 +100,7 @@ class ParticipantRole:
         self._store = store
         self._trainer = trainer
         self._journal = journal
+        self._meter = meter or SilentMeter()
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._wait_reporter = WaitReporter(progress)
@@ -284,8 +290,15 @@ class ParticipantRole:
             parameters = unflatten(
                 decode_model(model, encoding.model_fraction_bits), manifest.layout
             )
-        with timed(values, "train_seconds"):
-            result = self._trainer.train(parameters, seed=self._seed(round_number))
+        seed = self._seed(round_number)
+        measurement = None
+        if manifest.measurements:
+            result, measurement = train_and_measure(
+                self._trainer, parameters, seed, self._meter, values
+            )
+        else:
+            with timed(values, "train_seconds"):
+                result = self._trainer.train(parameters, seed=seed)
         with timed(values, "encode_seconds"):
             words = None
             if encoding.rounding == "stochastic":
@@ -298,7 +311,8 @@ class ParticipantRole:
                 encoding.max_abs,
                 words,
             )
-            header = update_header(manifest, round_number, base_model, self._ledger.sender)
+            sender = self._ledger.sender
+            header = update_header(manifest, round_number, base_model, sender, measurement)
             blob = encode_blob(header, lanes)
             weight = min(result.num_examples, task.parameters.max_weight)
             salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""

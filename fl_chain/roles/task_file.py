@@ -33,7 +33,7 @@ class EnrolmentTerms:
     """Time between leaving and claiming the bond."""
 
 
-_TOP = ("name", "participants", "registry", "rule", "privacy", "admission")
+_TOP = ("name", "participants", "registry", "rule", "privacy", "admission", "measurements")
 _TABLES = {
     "committee": CommitteeParameters,
     "rounds": RoundParameters,
@@ -72,6 +72,7 @@ class TaskFile:
     recipe: Recipe
     encoding: Encoding
     admission: str
+    measurements: bool
     enrolment: EnrolmentTerms
 
 
@@ -143,6 +144,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         recipe=_build("recipe", _table(contents, "recipe")),
         encoding=_build("encoding", _table(contents, "encoding")),
         admission=_take(contents, "admission", "coordinator"),
+        measurements=_take_choice(contents, "measurements", default=True),
         enrolment=enrolment,
     )
     check_task_rules(
@@ -154,6 +156,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         recipe=task.recipe,
         encoding=task.encoding,
         admission=task.admission,
+        measurements=task.measurements,
     )
     return task
 
@@ -240,6 +243,13 @@ def _take(contents: dict[str, Any], name: str, default: str) -> str:
     value = contents.get(name, default)
     if not isinstance(value, str):
         raise UsageError(f"{name} is {value!r}, expected text")
+    return value
+
+
+def _take_choice(contents: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = contents.get(name, default)
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} is {value!r}, expected true or false")
     return value
 
 

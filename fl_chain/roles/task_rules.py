@@ -41,6 +41,7 @@ def check_task_rules(
     recipe: Recipe,
     encoding: Encoding,
     admission: str,
+    measurements: bool,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
 
@@ -62,6 +63,7 @@ def check_task_rules(
             rule=rule,
             privacy=privacy,
             admission=admission,
+            measurements=measurements,
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")

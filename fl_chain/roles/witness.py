@@ -97,7 +97,8 @@ class Witness:
     def fetch_lanes(self, record: UpdateSubmitted) -> NDArray[np.int16]:
         """Return the lanes of an update, whatever else it says."""
         data = self._fetch_update(record)
-        header_bytes = compute_header_bytes(self._follower.manifest.layout)
+        manifest = self._follower.manifest
+        header_bytes = compute_header_bytes(manifest.layout, manifest.measurements)
         return np.frombuffer(data, LANE, offset=header_bytes)
 
     def list_contributions(self, position: int, statuses: bytes) -> list[Contribution]:

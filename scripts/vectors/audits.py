@@ -115,6 +115,19 @@ def make_overruled_model() -> Any:
     return make_case(about, task.evidence(), [1, 2])
 
 
+def make_measurements() -> Any:
+    """Return rounds whose reports have totals, the second with others than the updates say."""
+    task = TaskOnRecord(is_measured=True)
+    task.submit_all()
+    task.propose()
+    task.finalize()
+    task.submit_all()
+    task.propose(base_correct=3)
+    task.finalize()
+    about = "Updates carry measurements; the report of round 2 says another sum of one of them."
+    return make_case(about, task.evidence(), [1, 2], {("aggregate", 2): ["FAIL"]})
+
+
 def make_one_round() -> Any:
     """Return the audit of one round alone, whose base model nobody has."""
     task = TaskOnRecord()
@@ -541,6 +554,7 @@ def make_missing_manifest() -> Any:
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
+    "audit/measurements.json": make_measurements,
     "audit/honest.json": make_honest,
     "audit/wrong_model.json": make_wrong_model,
     "audit/overruled_model.json": make_overruled_model,

@@ -8,6 +8,7 @@ from typing import Any
 
 import rfc8785
 
+from scripts.vectors.measurements import LEAST, MOST, REFUSED, measurement_of
 from tests import reference as ref
 
 TASK = "ab" * 32
@@ -30,11 +31,18 @@ def blob_case(
     header = canonical(ref.blob_header(metadata, tensors)).encode()
     width = ref.LANE_NAMES[metadata["kind"]][1]
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
-    parts = ref.blob_parts(header, data, ref.header_bytes(tensors))
+    is_measured = ref.says_measured(metadata)
+    parts = ref.blob_parts(header, data, ref.header_bytes(tensors, is_measured))
     place = {"base_model", "participant", "round"} & set(metadata)
     fields: dict[str, Any] = {key: metadata[key] for key in sorted({"kind", "task"} | place)}
     if "round" in place:
         fields["round"] = int(metadata["round"])
+    if is_measured:
+        fields["is_measured"] = True
+    if said := {key: metadata[key] for key in ref.MEASURED if key in metadata}:
+        source = said.pop("energy_source")
+        numbers: dict[str, Any] = {key: int(value) for key, value in said.items()}
+        fields["measurement"] = numbers | {"energy_source": source}
     return {
         "name": name,
         "header": fields | {"layout": [[tensor, tensors[tensor]] for tensor in sorted(tensors)]},
@@ -60,6 +68,7 @@ def make_blob() -> Any:
     exact = _tensors_with_header_of(1024 - 8, last)
     above = _tensors_above_a_chunk()
     many = _tensors_whose_model_needs_another_chunk()
+    measured = ref.model_metadata(TASK, is_measured=True)
     return {
         "cases": [
             blob_case("an update", update, TENSORS, LANES),
@@ -75,9 +84,27 @@ def make_blob() -> Any:
             blob_case("an update with a chunk more for its models", update, many, _MANY_LANES),
             blob_case("a model that needs a chunk more than updates", model, many, _MANY_LANES),
             blob_case("names sorted by code unit", update, _NAMES, [1, 2, 3, 4]),
+            blob_case("an update with a measurement", _measured(1), TENSORS, LANES),
+            blob_case("the least that a measurement says", _said(LEAST), TENSORS, LANES),
+            blob_case("the most that a measurement says", _said(MOST), TENSORS, LANES),
+            blob_case("a model of a task with measurements", measured, TENSORS, PARAMETERS),
+            blob_case("a chunk more for a measurement", _said(LEAST), exact, [9, 8, 7]),
+            blob_case("and in every model with measurements", measured, exact, [9, 8, 7]),
         ],
         "refused": list(make_refused_blobs()),
     }
+
+
+def _said(measurement: dict[str, Any]) -> dict[str, str]:
+    return ref.update_metadata(TASK, 3, BASE, ALICE, measurement)
+
+
+def _texts(measurement: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in measurement.items()}
+
+
+def _measured(number: int) -> dict[str, str]:
+    return _said(measurement_of(number))
 
 
 _SHAPES = {"scalar": [], "tensor": [1, 1, 1, 2, 1, 1, 1, 1]}
@@ -234,3 +261,24 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
         model = ref.blob_header(ref.model_metadata(TASK), TENSORS)
         del model["__metadata__"][key]
         yield parts(f"no {key} in a model", canonical(model).encode(), data + data)
+    yield from _refused_measurements(data)
+
+
+def _refused_measurements(data: bytes) -> Iterator[dict[str, Any]]:
+    def parts(reason: str, metadata: dict[str, str], size: int = 1024) -> dict[str, Any]:
+        header = canonical(ref.blob_header(metadata, TENSORS)).encode()
+        payload = data if metadata["kind"] == "update" else data + data
+        return {"reason": reason, "parts": parts_of(*ref.blob_parts(header, payload, size))}
+
+    for reason, change in REFUSED:
+        yield parts(f"{reason} in a measurement", _measured(1) | change)
+    for key in ref.MEASURED:
+        said = _measured(1)
+        yield parts(f"a measurement without {key}", {k: said[k] for k in said if k != key})
+        alone = ref.update_metadata(TASK, 3, BASE, ALICE) | {key: said[key]}
+        yield parts(f"of a measurement only {key}", alone)
+    yield parts("a measurement in a model", ref.model_metadata(TASK) | _texts(LEAST))
+    for value in ("true", "none", ""):
+        model = ref.model_metadata(TASK) | {"measurements": value}
+        yield parts(f"measurements of a model that are {value!r}", model)
+    yield parts("measurements said by an update", _measured(1) | {"measurements": "claimed"})

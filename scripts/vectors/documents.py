@@ -27,6 +27,7 @@ def make_manifest() -> Any:
             lambda m: m["rounds"].update(sample_rate=2**31, seed_seconds=30),
         ),
         ("an open task", _set("admission", value="open")),
+        ("a task with measurements", _set("measurements", value=True)),
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
         ("as much headroom as there is", lambda m: m.update(_FULL_HEADROOM)),
@@ -71,6 +72,7 @@ def manifest() -> dict[str, Any]:
         "format": ref.FORMAT,
         "kind": "manifest",
         "layout": [{"name": "bias", "shape": [2]}, {"name": "weight", "shape": [2, 3]}],
+        "measurements": False,
         "name": "a task",
         "privacy": "open",
         "recipe": {

@@ -13,6 +13,7 @@ import rfc8785
 
 from scripts.vectors.documents import manifest
 from scripts.vectors.lists import key_of, sign
+from scripts.vectors.measurements import measurement_of
 from tests import reference as ref
 
 CHAIN_ID = 31337
@@ -34,7 +35,11 @@ class TaskOnRecord:
     """One task as it is written down: both contracts' records, and what the store holds."""
 
     def __init__(
-        self, commit_seconds: int = 0, list_seconds: int = 0, sample_rate: int = 0
+        self,
+        commit_seconds: int = 0,
+        list_seconds: int = 0,
+        sample_rate: int = 0,
+        is_measured: bool = False,
     ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
@@ -43,6 +48,7 @@ class TaskOnRecord:
         document["rounds"] |= {"commit_seconds": commit_seconds, "list_seconds": list_seconds}
         document["rounds"]["sample_rate"] = sample_rate
         document["rounds"]["seed_seconds"] = SEED_SECONDS if sample_rate else 0
+        document["measurements"] = self.is_measured = is_measured
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
         self.task = ref.digest(text).hex()
@@ -53,7 +59,7 @@ class TaskOnRecord:
         self.is_known_creation = True
         self.registry_creation = True
         genesis_values = [1000, -1000]
-        genesis = ref.blob(ref.model_metadata(self.task), TENSORS, genesis_values)
+        genesis = ref.blob(ref.model_metadata(self.task, is_measured), TENSORS, genesis_values)
         self.models = {0: (ref.digest(genesis).hex(), genesis_values)}
         self.parameters = {
             "registry": REGISTRY,
@@ -147,7 +153,8 @@ class TaskOnRecord:
     def update(self, number: int, lanes: list[int]) -> bytes:
         """Return the blob that a participant should send in this round."""
         metadata = ref.update_metadata(
-            self.task, self.round, self.base[0], self.participants[number]
+            *(self.task, self.round, self.base[0], self.participants[number]),
+            measurement_of(number) if self.is_measured else None,
         )
         return ref.blob(metadata, TENSORS, lanes)
 
@@ -183,6 +190,7 @@ class TaskOnRecord:
             weight=weight,
         )
         self.updates.append({"lanes": lanes, "weight": weight, "outcome": outcome})
+        self.updates[-1]["said"] = measurement_of(number)
 
     def list_updates(self, seat: int, *entries: tuple[int, list[int], str, dict[str, Any]]) -> None:
         """List updates as an aggregator, from 1.
@@ -227,12 +235,13 @@ class TaskOnRecord:
         statuses: list[int] | None = None,
         total_weight: int | None = None,
         turn: int = 0,
+        **totals: int,
     ) -> None:
         """Propose the model and the report that follow, or others, when a turn has come."""
         is_closed = len(self.updates) == 3 and not self.rounds["list_seconds"]
         self.now += 10 if is_closed else 101
         self.now += turn * self.rounds["aggregate_seconds"]
-        model, report = self.derive(off_by, statuses, total_weight)
+        model, report = self.derive(off_by, statuses, total_weight, **totals)
         self.note(
             self.ledger,
             "ModelProposed",
@@ -249,6 +258,7 @@ class TaskOnRecord:
         off_by: int = 0,
         statuses: list[int] | None = None,
         total_weight: int | None = None,
+        **totals: int,
     ) -> tuple[bytes, bytes]:
         """Return the model and the report that follow, or others; the model is then the round's."""
         valid = [u for u in self.updates if u["outcome"] == "included"]
@@ -256,14 +266,15 @@ class TaskOnRecord:
         lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
         values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
         values[0] += off_by
-        model = ref.blob(ref.model_metadata(self.task), TENSORS, values)
+        model = ref.blob(ref.model_metadata(self.task, self.is_measured), TENSORS, values)
         self.models[self.round] = (ref.digest(model).hex(), values)
         if statuses is None:
             statuses = [ref.STATUS[u["outcome"]] for u in self.updates]
         if total_weight is None:
             total_weight = sum(weights)
         metadata = ref.report_metadata(
-            self.task, self.round, digest, self.models[self.round][0], total_weight
+            *(self.task, self.round, digest, self.models[self.round][0], total_weight),
+            ref.totals([u["said"] for u in valid]) | totals if self.is_measured else None,
         )
         return model, ref.report(metadata, statuses)
 

@@ -9,6 +9,7 @@ from typing import Any
 import rfc8785
 
 from scripts.vectors.blobs import parts_of
+from scripts.vectors.measurements import TOTAL_LIMIT, TOTALS
 from tests import reference as ref
 
 TASK, BASE, MODEL = "ab" * 32, "cd" * 32, "ef" * 32
@@ -26,15 +27,28 @@ def make_report() -> Any:
             _case("the largest numbers", [0, 0], round_number=2**32 - 1, total_weight=2**53 - 1),
             _case("round 0", [0], round_number=0),
             _case("several chunks of updates", [i % 10 for i in range(2500)]),
+            _case("totals of measurements", STATUSES, totals=TOTALS),
+            _case("totals of nothing included", [6, 1], total_weight=0, totals=_NOTHING),
+            _case(
+                "the largest totals",
+                [0] * 2500,
+                round_number=2**32 - 1,
+                total_weight=2**53 - 1,
+                totals=dict.fromkeys(TOTALS, TOTAL_LIMIT - 1),
+            ),
         ],
         "refused": list(make_refused_reports()),
     }
 
 
 def _case(
-    name: str, statuses: list[int], round_number: int = 3, total_weight: int = 1001
+    name: str,
+    statuses: list[int],
+    round_number: int = 3,
+    total_weight: int = 1001,
+    totals: dict[str, int] | None = None,
 ) -> dict[str, Any]:
-    metadata = ref.report_metadata(TASK, round_number, BASE, MODEL, total_weight)
+    metadata = ref.report_metadata(TASK, round_number, BASE, MODEL, total_weight, totals)
     header = rfc8785.dumps(ref.report_header(metadata, len(statuses)))
     parts = ref.blob_parts(header, bytes(statuses), ref.REPORT_HEADER_BYTES)
     return {
@@ -46,6 +60,7 @@ def _case(
             "model": MODEL,
             "total_weight": total_weight,
             "statuses": statuses,
+            **({"totals": totals} if totals else {}),
         },
         "parts": parts_of(*parts),
         "bytes": len(ref.join_parts(*parts)),
@@ -117,10 +132,18 @@ def make_refused_reports() -> Iterator[dict[str, Any]]:
     yield changed("no tensor", lambda h: h.pop("status"))
     yield changed("a tensor that is a list", lambda h: h.update(status=[]))
     yield changed("a tensor of another name", lambda h: h.update(statuses=h.pop("status")))
+    for key in TOTALS:
+        said = {k: str(value) for k, value in TOTALS.items() if k != key}
+        yield changed(f"totals without {key}", lambda h, s=said: h["__metadata__"].update(s))
+        for value in ("-1", "", "1.5", "007", str(TOTAL_LIMIT)):
+            lied = {k: str(v) for k, v in TOTALS.items()} | {key: value}
+            change = f"a total of {key} that is {value!r}"
+            yield changed(change, lambda h, s=lied: h["__metadata__"].update(s))
     second = {"data_offsets": [9, 10], "dtype": "U8", "shape": [1]}
     yield changed("a second tensor", lambda h: h.update(why=second), data + b"\0")
 
 
+_NOTHING = dict.fromkeys(TOTALS, 0)
 _METADATA: list[tuple[str, str, str]] = [
     ("another format version", "format", "fl_chain/2"),
     ("the kind of a manifest", "kind", "manifest"),

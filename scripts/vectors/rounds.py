@@ -8,28 +8,37 @@ from typing import Any
 import rfc8785
 
 from scripts.vectors.documents import AGGREGATOR, manifest
+from scripts.vectors.measurements import measurement_of
 from tests import reference as ref
 
 TENSORS = {"bias": [2], "weight": [2, 3]}
 MAX_ABS = 20000
 
 
-def make_aggregate() -> Any:
+def make_measured_aggregate() -> Any:
+    """Return the same round of a task with measurements, and updates with the wrong ones."""
+    return make_aggregate(is_measured=True)
+
+
+def make_aggregate(is_measured: bool = False) -> Any:
     """Return round 3 of a task: nine updates, three of them valid, and what they yield."""
     document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
+    document["measurements"] = is_measured
     task = ref.digest(rfc8785.dumps(document)).hex()
     base_values = [0, 1000, -1000, 2**31 - 1, -(2**31), 5, -5, 123456789]
-    base = ref.blob(ref.model_metadata(task), TENSORS, base_values)
+    base = ref.blob(ref.model_metadata(task, is_measured), TENSORS, base_values)
     base_digest = ref.digest(base).hex()
-    updates = list(_updates(task, base_digest))
+    updates = list(_updates(task, base_digest, is_measured))
     valid = [entry for entry in updates if entry["outcome"] == "included"]
     values = ref.next_model(
         base_values, [e["lanes"] for e in valid], [e["weight"] for e in valid], 15, 24
     )
-    model = ref.blob(ref.model_metadata(task), TENSORS, values)
+    model = ref.blob(ref.model_metadata(task, is_measured), TENSORS, values)
     total_weight = sum(entry["weight"] for entry in valid)
+    said = [measurement_of(entry["sequence"]) for entry in valid]
+    totals = ref.totals(said) if is_measured else None
     report = ref.report(
-        ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight),
+        ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight, totals),
         [ref.STATUS[entry["outcome"]] for entry in updates],
     )
     return {
@@ -47,7 +56,7 @@ def make_aggregate() -> Any:
     }
 
 
-def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
+def _updates(task: str, base: str, is_measured: bool) -> Iterator[dict[str, Any]]:
     lanes = {
         0: [1, -1, 0, 20000, -20000, 3, -3, 7],
         4: [2, -2, 1, 20000, -20000, 2, -2, 8],
@@ -60,7 +69,8 @@ def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
 
     def blob(sequence: int, values: list[int], **changes: Any) -> bytes:
         fields = {"task": task, "round_number": 3, "base_model": base}
-        fields |= {"participant": participant(sequence)} | changes
+        fields |= {"participant": participant(sequence)}
+        fields |= {"measurement": measurement_of(sequence) if is_measured else None} | changes
         return ref.blob(ref.update_metadata(**fields), TENSORS, values)
 
     def entry(sequence: int, data: bytes | None, outcome: str, recorded: bytes) -> dict[str, Any]:
@@ -74,7 +84,7 @@ def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
             "lanes": lanes.get(sequence),
         }
 
-    for sequence in range(9):
+    for sequence in range(12 if is_measured else 9):
         data: bytes | None = blob(sequence, lanes.get(sequence, [1] * 8))
         recorded = ref.digest(data or b"")
         outcome = "included"
@@ -94,6 +104,17 @@ def _updates(task: str, base: str) -> Iterator[dict[str, Any]]:
                 recorded = ref.digest(data)
             case 7:
                 data, outcome = blob(7, [1, 1, 1, 1, 1, 1, 1, -MAX_ABS - 1]), "out_of_range"
+                recorded = ref.digest(data)
+            case 9:
+                data, outcome = blob(9, [1] * 8, measurement=None), "misbound"
+                recorded = ref.digest(data)
+            case 10:
+                some = dict.fromkeys(ref.MEASURED[:7], 1)
+                data, outcome = blob(10, [1] * 8, measurement=some), "malformed"
+                recorded = ref.digest(data)
+            case 11:
+                more = measurement_of(11) | {"base_correct": 151}
+                data, outcome = blob(11, [1] * 8, measurement=more), "malformed"
                 recorded = ref.digest(data)
         yield entry(sequence, data, outcome, recorded)
 

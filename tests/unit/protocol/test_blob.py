@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import functools
 import operator
 from dataclasses import replace
@@ -28,14 +29,18 @@ from fl_chain.protocol.blob import (
 )
 from fl_chain.protocol.constants import MAX_HEADER_BYTES, MAX_TENSORS
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.measurement import EnergySource, Measurement
 from tests import golden
 
 VECTORS = golden.load("blob/blob.json")
 
 
 def _header(case: dict[str, Any]) -> BlobHeader:
-    fields = dict(case["header"])
+    fields = copy.deepcopy(case["header"])
     layout = tuple((name, tuple(shape)) for name, shape in fields.pop("layout"))
+    if said := fields.pop("measurement", None):
+        source = EnergySource(said.pop("energy_source"))
+        fields["measurement"] = Measurement(**said, energy_source=source)
     return BlobHeader(layout=layout, **fields)
 
 
@@ -87,14 +92,16 @@ def test_every_prefix_of_a_blob_is_refused(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
 def test_the_data_of_a_blob_starts_on_the_chunk_border_of_its_layout(case: dict[str, Any]) -> None:
     header = _header(case)
-    assert compute_header_bytes(header.layout) % 1024 == 0
-    assert len(encode_header(header)) == compute_header_bytes(header.layout)
+    size = compute_header_bytes(header.layout, header.is_measured)
+    assert size % 1024 == 0
+    assert len(encode_header(header)) == size
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
 def test_a_header_of_another_size_is_refused(case: dict[str, Any]) -> None:
     data = golden.blob_of(case["parts"])
-    size = compute_header_bytes(_header(case).layout)
+    header = _header(case)
+    size = compute_header_bytes(header.layout, header.is_measured)
     text = case["parts"]["header"].encode()
     fitting = 1024 * -(-(8 + len(text)) // 1024)
     for other in {fitting, size - 1024, size - 1, size + 1, size + 1024} - {size}:

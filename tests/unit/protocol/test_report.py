@@ -11,6 +11,7 @@ import safetensors.numpy
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.constants import MAX_UPDATES
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.measurement import MeasuredTotals
 from fl_chain.protocol.report import (
     INCLUDED,
     REPORT_HEADER_BYTES,
@@ -27,7 +28,10 @@ VECTORS = golden.load("report/report.json")
 
 
 def _report(case: dict[str, Any]) -> RoundReport:
-    return RoundReport(**case["report"] | {"statuses": bytes(case["report"]["statuses"])})
+    fields = case["report"] | {"statuses": bytes(case["report"]["statuses"])}
+    if "totals" in fields:
+        fields["totals"] = MeasuredTotals(**fields["totals"])
+    return RoundReport(**fields)
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))

@@ -1,0 +1,71 @@
+"""Local training with what it cost and yielded, in the numbers that an update carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.protocol.measurement import (
+    ENERGY_LIMIT,
+    MEASURED_LIMIT,
+    EnergySource,
+    Measurement,
+    to_millionths,
+)
+from fl_chain.roles.progress import timed
+from fl_chain.training.energy import EnergyMeter, open_meter
+from fl_chain.training.trainer import Trainer, TrainingResult
+
+__all__ = ["EnergyMeter", "open_meter", "train_and_measure"]
+
+
+def train_and_measure(
+    trainer: Trainer,
+    parameters: Mapping[str, NDArray[np.float32]],
+    seed: int,
+    meter: EnergyMeter,
+    values: dict[str, Any],
+) -> tuple[TrainingResult, Measurement]:
+    """Evaluate the base model, train on from it, and say what both came to.
+
+    Parameters
+    ----------
+    trainer
+        Trains and evaluates on the participant's own data.
+    parameters
+        Of the base model.
+    seed
+        Of the training.
+    meter
+        Measures the energy of the training.
+    values
+        Takes the seconds of both, for the log.
+
+    Raises
+    ------
+    TrainingError
+        See `Trainer`.
+    """
+    with timed(values, "evaluate_seconds"):
+        base = trainer.evaluate(parameters)
+    with timed(values, "train_seconds"):
+        meter.start()
+        result = trainer.train(parameters, seed=seed)
+        energy = meter.stop()
+    joules = min(energy.joules, ENERGY_LIMIT / 1000)
+    is_known = energy.source != EnergySource.NONE
+    largest = MEASURED_LIMIT - 1
+    measurement = Measurement(
+        train_examples=min(result.num_examples, largest),
+        train_milliseconds=min(round(result.seconds * 1000), largest),
+        train_loss_millionths=to_millionths(result.loss),
+        base_examples=min(base.num_examples, largest),
+        base_correct=min(base.num_correct, largest),
+        base_loss_millionths=to_millionths(base.loss),
+        energy_millijoules=min(round(joules * 1000), ENERGY_LIMIT - 1) if is_known else 0,
+        energy_source=energy.source,
+    )
+    return result, measurement
