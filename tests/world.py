@@ -127,6 +127,7 @@ class World:
         quorum: int = 0,
         bond_gwei: int = 0,
         encoding: dict[str, Any] | None = None,
+        measurements: bool = True,
         **rounds: int | Decimal,
     ) -> Federation:
         """Create a task; ``rounds`` are what task.toml says about them.
@@ -135,7 +136,8 @@ class World:
         one itself.
         """
         committee = {"quorum": quorum, "bond_gwei": bond_gwei}
-        return Federation(self, num_participants, aggregators, committee, rounds, encoding or {})
+        options = {"encoding": encoding or {}, "measurements": measurements}
+        return Federation(self, num_participants, aggregators, committee, rounds, options)
 
     def advance_clock(self, seconds: int) -> None:
         """Let the chain's time pass."""
@@ -162,7 +164,7 @@ class Federation:
         num_aggregators: int,
         committee: dict[str, int],
         rounds: dict[str, int | Decimal],
-        encoding: dict[str, Any],
+        options: dict[str, Any],
     ) -> None:
         self.world = world
         self.store: ContentStore = world.store
@@ -172,7 +174,7 @@ class Federation:
         committed = [world.account(first + i) for i in range(num_aggregators)]
         self.aggregators = committed or [self.coordinator]
         """In the order of their seats: the first has the first turn of round 1."""
-        self.created = self._create({"num_rounds": 2, **rounds}, committee, encoding)
+        self.created = self._create({"num_rounds": 2, **rounds}, committee, options)
         self.follower = TaskFollower(self.ledger(), self.store)
         self.events: list[tuple[str, dict[str, Any]]] = []
         """What the aggregator of :meth:`aggregate` reported."""
@@ -504,7 +506,7 @@ class Federation:
     # ------------------------------------------------------------ coordinator
 
     def _create(
-        self, rounds: dict[str, int | Decimal], committee: dict[str, int], encoding: dict[str, Any]
+        self, rounds: dict[str, int | Decimal], committee: dict[str, int], options: dict[str, Any]
     ) -> CreatedTask:
         addresses = [str(account.address).lower() for account in self.participants]
         aggregators = [str(account.address).lower() for account in self.aggregators]
@@ -514,7 +516,7 @@ class Federation:
             "committee": {"aggregators": aggregators, **committee},
             "recipe": {"model": "digits_mlp", "data": "digits"},
             "rounds": rounds,
-            "encoding": encoding,
+            **options,
         }
         deployer = Deployer(self.world.connection, self.coordinator)
         return create_task(parse_task(description), deployer, self.store)

@@ -27,6 +27,11 @@ UPDATES_OPTIONAL = ("transaction", "cid_digest", "cid", "listed_by", "reason")
 MODELS_OPTIONAL = ("report", "cid", "base_round", "proposed_at")
 DISPUTES_OPTIONAL = ("transaction", "moves", "ended_at", "wei", "position")
 
+MEASURES_OPTIONAL = (
+    *("included", "bytes", "commit_s", "collect_s", "aggregate_s", "decide_s", "examples"),
+    *("train_loss", "slowest_s", "base_accuracy", "base_loss", "energy_kwh", "energy"),
+)
+
 
 @click.group()
 def history() -> None:
@@ -233,4 +238,21 @@ _add(
     "List every challenge and every bond that was taken.",
     "no disputes",
     DISPUTES_OPTIONAL,
+)
+_add(
+    "measures",
+    "history_measures",
+    "List what every round of a task cost and yielded.\n\n"
+    "Seconds are of block time, to the last commitment and update, the proposal, and the final"
+    " model. Accuracy and loss of the model that a round started from, and energy, are what its"
+    " participants say; they take the round's report from IPFS.",
+    "no rounds",
+    MEASURES_OPTIONAL,
+)
+_add(
+    "gas",
+    "history_gas",
+    "List what each kind of transaction of a task cost in gas, by its receipts.",
+    "no transactions",
+    (),
 )

@@ -116,7 +116,7 @@ def parse_measurement(metadata: Mapping[str, str]) -> Measurement | None:
 
 
 def to_millionths(loss: float) -> int:
-    """Return a loss as an integer, ties to even; one that is no number becomes the largest.
+    """Return a loss as an integer, ties to even; NaN becomes the largest, what is negative 0.
 
     Examples
     --------
@@ -124,9 +124,9 @@ def to_millionths(loss: float) -> int:
     (250000, 0, 4294967295)
     """
     largest = MEASURED_LIMIT - 1
-    if math.isnan(loss):
+    if math.isnan(loss) or loss * MILLIONTHS >= largest:
         return largest
-    return largest if loss * MILLIONTHS >= largest else max(0, round(loss * MILLIONTHS))
+    return round(loss * MILLIONTHS) if loss > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,17 +55,17 @@ def train_and_measure(
         meter.start()
         result = trainer.train(parameters, seed=seed)
         energy = meter.stop()
-    joules = min(energy.joules, ENERGY_LIMIT / 1000)
-    is_known = energy.source != EnergySource.NONE
+    is_known = energy.source != EnergySource.NONE and energy.joules >= 0  # NaN is not
+    joules = min(energy.joules, ENERGY_LIMIT / 1000) if is_known else 0
     largest = MEASURED_LIMIT - 1
     measurement = Measurement(
         train_examples=min(result.num_examples, largest),
-        train_milliseconds=min(round(result.seconds * 1000), largest),
+        train_milliseconds=round(min(result.seconds * 1000, largest)),
         train_loss_millionths=to_millionths(result.loss),
         base_examples=min(base.num_examples, largest),
         base_correct=min(base.num_correct, largest),
         base_loss_millionths=to_millionths(base.loss),
-        energy_millijoules=min(round(joules * 1000), ENERGY_LIMIT - 1) if is_known else 0,
-        energy_source=energy.source,
+        energy_millijoules=min(round(joules * 1000), ENERGY_LIMIT - 1),
+        energy_source=energy.source if is_known else EnergySource.NONE,
     )
     return result, measurement

@@ -87,7 +87,7 @@ class CodeCarbonMeter:
     Raises
     ------
     UsageError
-        CodeCarbon is not installed.
+        CodeCarbon is not installed, or does not work here.
     """
 
     def __init__(self) -> None:
@@ -101,23 +101,25 @@ class CodeCarbonMeter:
             ) from None
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # before it has read its own
         self._has_counters = bool(is_rapl_available())
-        # Every output is named and off: settings of the user's home or environment may turn them
-        # on. The country is for emissions, which nobody asks for.
+        # That there are no outputs is said: settings in the user's home or environment may turn
+        # some on, also the one that sends everything to a server. The country is for emissions,
+        # which nobody asks for.
         self._tracker: Any = OfflineEmissionsTracker(
             country_iso_code="FRA",
             tracking_mode="machine" if self._has_counters else "process",
             measure_power_secs=_SAMPLE_SECONDS,
             allow_multiple_runs=True,
             log_level="critical",
-            save_to_api=False,
-            save_to_file=False,
-            save_to_logfire=False,
-            save_to_logger=False,
-            save_to_prometheus=False,
+            output_methods=[],
             output_handlers=[],
         )
-        self.start()
-        self.stop()
+        try:
+            self.start()
+            self.stop()
+        except AttributeError:  # it has swallowed an exception, and is half of an object
+            raise UsageError(
+                "CodeCarbon does not work on this machine", "leave out --energy codecarbon"
+            ) from None
 
     def start(self) -> None:
         """Begin."""
@@ -140,7 +142,7 @@ def open_meter(name: str) -> EnergyMeter:
     Raises
     ------
     UsageError
-        CodeCarbon is asked for and not installed, or there is no such meter.
+        CodeCarbon is asked for and of no use here, or there is no such meter.
     """
     match name:
         case "cpu-time":

@@ -22,6 +22,7 @@ from fl_chain.protocol.layout import unflatten
 from fl_chain.protocol.phases import Phase
 from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
+from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.trainer import TrainingResult
 from tests.world import Federation, World, assert_passes
 
@@ -53,6 +54,9 @@ class _Trainer:
         size = sum(values.size for values in parameters.values())
         delta = np.random.default_rng(seed).normal(0, 0.01, size).astype(np.float32)
         return TrainingResult(unflatten(delta, self._layout), 100, 1.0, 0.0)
+
+    def evaluate(self, parameters: Any) -> Evaluation:
+        return Evaluation(50, 5, 2.3)
 
 
 def test_who_watches_chain_and_ipfs_finds_nothing_to_copy_before_all_have_committed(

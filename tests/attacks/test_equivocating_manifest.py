@@ -25,7 +25,7 @@ from fl_chain.protocol.manifest import Manifest, encode_manifest
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.roles.auditor import collect_evidence
 from fl_chain.roles.follower import TaskFollower
-from tests.world import Federation, World, problems
+from tests.world import SAID, Federation, World, problems
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_a_genesis_model_of_another_task_or_layout_or_kind_fails(honest: Federat
     other = replace(honest.manifest, salt="ab" * 16)
     count = count_values(other.layout)
     flat = replace(model_header(honest.manifest), layout=(("a", (count,)),))
-    update = update_header(honest.manifest, 0, "0" * 64, honest.address_of(0))
+    update = update_header(honest.manifest, 0, "0" * 64, honest.address_of(0), SAID)
     for blob in (
         genesis_of(other),
         encode_blob(flat, np.zeros(count, np.int32)),

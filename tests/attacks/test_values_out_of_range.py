@@ -18,6 +18,7 @@ from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
+from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.trainer import TrainingResult
 from tests.world import Federation, World
 
@@ -42,6 +43,9 @@ def test_a_participant_whose_training_diverged_submits_nothing(
         def train(self, parameters: Any, *, seed: int) -> TrainingResult:
             flat = np.full(sum(p.size for p in parameters.values()), value, np.float32)
             return TrainingResult(unflatten(flat, federation.manifest.layout), 10, 0.0, 0.0)
+
+        def evaluate(self, parameters: Any) -> Evaluation:
+            return Evaluation(50, 5, 2.3)
 
     ledger = federation.ledger(federation.participants[0])
     role = ParticipantRole(ledger, federation.store, Diverged(), Journal(tmp_path))  # type: ignore[arg-type]

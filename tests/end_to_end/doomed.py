@@ -33,6 +33,7 @@ from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.trainer import TrainingResult
 
 PARTICIPANT_POINTS = (
@@ -202,3 +203,6 @@ class _Trainer:
         }
         self._reach("after training")
         return TrainingResult(delta, 100, 1.0, 0.0)
+
+    def evaluate(self, parameters: Any) -> Evaluation:
+        return Evaluation(50, 5, 2.3)

@@ -34,6 +34,8 @@ KINDS = {
     "models": "model",
     "disputes": "dispute",
     "lineage": "lineage",
+    "measures": "measures",
+    "gas": "gas",
 }
 
 
@@ -106,6 +108,36 @@ def table(
 
 def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_measures_add_up_what_the_participants_of_a_round_say(ask: Ask) -> None:
+    first, aborted, third = ask("history", "measures")
+    assert (first["updates"], first["included"], first["examples"]) == (3, 3, 3 * 100)
+    assert first["base_accuracy"] == 11 / 50
+    assert first["energy"] == "estimated"
+    assert first["energy_kwh"] == pytest.approx(36 / 3.6e6)
+    assert (aborted["included"], aborted["examples"], aborted["decide_s"]) == (None, None, None)
+    assert (third["updates"], third["included"], third["examples"]) == (3, 2, 2 * 100)
+    assert first["bytes"] * 2 == third["bytes"] * 3
+
+
+def test_without_ipfs_measures_are_what_chain_and_receipts_say(ask: Ask) -> None:
+    first, *_ = ask("history", "measures", ipfs=False)
+    assert (first["updates"], first["included"], first["bytes"]) == (3, None, None)
+    assert first["base_accuracy"] is None
+    assert first["gas"] > 0
+
+
+def test_the_gas_of_kinds_and_of_rounds_is_that_of_the_receipts(ask: Ask) -> None:
+    kinds = {row["record"]: row for row in ask("history", "gas")}
+    assert kinds["UpdateSubmitted"]["transactions"] == 6
+    assert kinds["TaskCreated"]["transactions"] == 1
+    for row in kinds.values():
+        assert 21_000 <= row["min"] <= row["median"] <= row["max"] <= row["total"]
+    before = ask("history", "gas", "--round", "0")
+    by_round = sum(row["gas"] for row in ask("history", "measures"))
+    total = sum(row["total"] for row in kinds.values())
+    assert by_round == total - sum(row["total"] for row in before)
 
 
 def test_rounds_say_how_they_ended_and_from_which_model_they_began(ask: Ask) -> None:

@@ -18,6 +18,7 @@ from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.store import ContentStore
+from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.trainer import TrainingResult
 from tests.ipfs_fixtures import NodeStarter
 from tests.world import Federation, World, assert_passes
@@ -33,6 +34,9 @@ class Steady:
         size = sum(values.size for values in parameters.values())
         delta = np.random.default_rng(seed).normal(0, 0.01, size).astype(np.float32)
         return TrainingResult(unflatten(delta, self._layout), 100, 1.0, 0.0)
+
+    def evaluate(self, parameters: Any) -> Evaluation:
+        return Evaluation(50, 5, 2.3)
 
 
 class Pause(Exception):

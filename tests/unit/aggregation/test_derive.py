@@ -20,7 +20,7 @@ from fl_chain.aggregation.derive import (
     update_header,
 )
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
-from fl_chain.protocol.blob import compute_header_bytes, encode_blob
+from fl_chain.protocol.blob import compute_header_bytes, decode_blob, encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.records import UpdateSubmitted
@@ -28,6 +28,7 @@ from fl_chain.protocol.report import ExclusionReason, decode_report
 from tests import golden
 
 ROUND = golden.load("aggregate/round.json")
+MEASURED = golden.load("aggregate/measured_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
 
@@ -88,6 +89,38 @@ def test_model_and_report_are_the_golden_bytes() -> None:
     assert derived.report_digest.hex() == ROUND["report_digest"]
     model = decode_model_blob(derived.model, model_header(MANIFEST))
     assert model.tolist() == ROUND["model_values"]
+
+
+def derive_measured(updates: Iterable[dict[str, Any]]) -> DerivedRound:
+    manifest = decode_manifest(rfc8785.dumps(MEASURED["manifest"]))
+    total = RoundAggregation(manifest, MEASURED["round"], MEASURED["base_digest"])
+    for update in updates:
+        assert take(total, update) == update["outcome"]
+    base = decode_model_blob(bytes.fromhex(MEASURED["base_model"]), model_header(manifest))
+    return total.derive(base)
+
+
+def test_measurements_add_up_to_the_golden_report_in_any_order() -> None:
+    valid = [update for update in MEASURED["updates"] if update["outcome"] == "included"]
+    others = [update for update in MEASURED["updates"] if update["outcome"] != "included"]
+    for order in itertools.permutations(valid):
+        derived = derive_measured([*others, *order])
+        assert derived.report.hex() == MEASURED["report"]
+        assert derived.model.hex() == MEASURED["model"]
+
+
+def test_the_model_does_not_depend_on_what_participants_say() -> None:
+    assert MEASURED["model_values"] == ROUND["model_values"]
+
+
+def test_a_measurement_where_none_is_due_is_misbound() -> None:
+    update = {**MEASURED["updates"][0], "sequence": 0}
+    data = bytes.fromhex(update["blob"])
+    header, lanes = decode_blob(data)
+    elsewhere = replace(header, task=MANIFEST.task_id, base_model=ROUND["base_digest"])
+    blob = encode_blob(elsewhere, lanes)
+    update |= {"blob": blob.hex(), "digest": compute_digest(blob).hex()}
+    assert take(aggregation(), update) == "misbound"
 
 
 def test_updates_in_any_order_give_the_same_bytes() -> None:

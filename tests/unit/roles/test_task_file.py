@@ -151,3 +151,11 @@ def test_a_share_of_the_participants_becomes_the_nearest_sample_rate(
 def test_a_share_of_the_participants_is_a_number(share: Any) -> None:
     with pytest.raises(UsageError, match=r"rounds\.sample_rate"):
         parse_task({"recipe": dict(RECIPE), "rounds": {"sample_rate": share}})
+
+
+def test_updates_carry_measurements_unless_the_file_says_no() -> None:
+    assert parse_task({"recipe": RECIPE}).measurements
+    assert not parse_task({"recipe": RECIPE, "measurements": False}).measurements
+    for value in ("false", 0, 1):
+        with pytest.raises(UsageError, match="expected true or false"):
+            parse_task({"recipe": RECIPE, "measurements": value})
