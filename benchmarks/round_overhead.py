@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.round_overhead [--rounds 10] [--blocks 3] [--aggregators 1]
 
 The job of scripts/demo with more rounds, and with one aggregator unless told otherwise. *Training
-alone* is what the same processes need for the same local training at the same time on the same
-cores with nothing else to do. Blocks of both take turns in one run. Overhead is the median round
-minus the median training alone.
+alone* is what the same processes need for the same local work, the evaluation of the base model and
+the training, at the same time on the same cores with nothing else to do. Blocks of both take turns
+in one run. Overhead is the median round minus the median training alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from collections import defaultdict
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import numpy as np
+
 from fl_chain.cli.main import run as run_command
 from fl_chain.roles.demo import Demo, DemoOptions, fork_context, stop_demo
+from fl_chain.roles.join import MAX_EVALUATED
 from fl_chain.training.datasets import load_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters
@@ -35,10 +38,18 @@ def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> Non
     split = load_dataset("mnist")
     dataset = build_partitioner("iid", count, 0).load_partition(split.train, index)
     module = build_model("mcmahan_2nn", 0)
-    trainer = LocalSgd(module, dataset, num_epochs=1, batch_size=10, learning_rate=0.1)
+    evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
+    trainer = LocalSgd(
+        *(module, dataset),
+        num_epochs=1,
+        batch_size=10,
+        learning_rate=0.1,
+        evaluation_dataset=evaluated,
+    )
     parameters = get_parameters(module)
     for number in range(rounds):
         bell.wait()
+        trainer.evaluate(parameters)
         trainer.train(parameters, seed=number)
         bell.wait()
 

@@ -20,7 +20,7 @@ from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import build_partitioner
 from fl_chain.training.trainer import LocalSgd
 
-MAX_EVALUATED: Final = 1000
+MAX_EVALUATED: Final = 500
 """A base model is evaluated on so many of a participant's own examples at most: in every round,
 and its loss and accuracy over all participants hardly gain by more."""
 
