@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from fl_chain.chain import answers
 from fl_chain.chain.answers import read_bytes, read_log, read_quantity
-from fl_chain.chain.connection import ChainConnection
-from fl_chain.errors import ChainUnreachable, FlChainError, LedgerError
+from fl_chain.chain.connection import ChainConnection, RpcError
+from fl_chain.errors import FlChainError, LedgerError
 
 LOG = {
     "address": "0x" + "ab" * 20,
@@ -105,5 +105,5 @@ def test_an_answer_is_never_read_beyond_the_cap(
     server.body = json.dumps({"id": 0, "jsonrpc": "2.0", "result": "0x1"}).encode()
     assert ChainConnection(server.url).chain_id == 1
     monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 10)
-    with pytest.raises(ChainUnreachable):
+    with pytest.raises(RpcError, match="exceeds 10 bytes"):
         ChainConnection(server.url)
