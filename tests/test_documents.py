@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from eth_hash.auto import keccak
 
 from fl_chain import errors
+from fl_chain.audit.catalogue import CATALOGUE, NAMES, OF_A_BUNDLE, OF_A_ROUND, OF_THE_TASK
 from fl_chain.audit.findings import EXIT_CODES
 from fl_chain.chain.contracts import AUDIT_REGISTER, LEDGER, REGISTRY, load_artifact
 from fl_chain.cli.main import EXIT_AUDIT_NOT_RUN, EXIT_INTERRUPTED
@@ -183,7 +185,11 @@ def test_the_example_of_a_finding_is_that_of_the_vectors() -> None:
     (wrong,) = (entry for entry in finding["findings"] if entry["verdict"] != "PASS")
     assert wrong.items() <= json.loads(first).items()
     counts = Counter(entry["verdict"].lower() for entry in finding["findings"])
-    assert json.loads(last) == {"verdict": "FAIL", "undecidable": 0, **counts}
+    rounds = {"rounds": 1, "rounds_taken_over": 0}
+    assert json.loads(last) == {"verdict": "FAIL", "undecidable": 0, **counts, **rounds}
+    schema = json.loads(read("docs/schemas/finding.schema.json"))
+    for line in (first, last):
+        jsonschema.validate(json.loads(line), schema)
 
 
 def test_messages_that_mean_damage_are_those_of_the_store() -> None:
@@ -207,7 +213,21 @@ def test_checks_have_the_names_of_the_findings() -> None:
     found |= set(re.findall(r'\b(?:passed|failed|from_store_error)\(\s*"(\w+)"', code))
     for suffix in re.findall(r'\bcheck = f"{name}_(\w+)"', code):
         found |= {f"ledger_{suffix}", f"registry_{suffix}"}
-    assert listed == found
+    assert listed == found == set(NAMES)
+
+
+def test_documents_say_of_every_check_what_the_catalogue_says() -> None:
+    """A check is added with an entry of the catalogue; this says which rows go with it."""
+    for section in (OF_THE_TASK, OF_A_ROUND, OF_A_BUNDLE):
+        text = SPEC.partition(f"\n### {section} ")[2].partition("\n### ")[0]
+        (rows,) = (rows for rows in tables(text) if {"Check", "PASS", "FAIL"} <= set(rows[0]))
+        names = [check.name for check in CATALOGUE if check.section == section]
+        assert [row["Check"] for row in rows] == names
+    expected = [
+        {"Check": check.name, "FAIL": check.on_fail, "UNDECIDABLE": check.on_undecidable}
+        for check in CATALOGUE
+    ]
+    assert table(read("docs/how-to/audit-a-task.md"), "Check", "FAIL", "UNDECIDABLE") == expected
 
 
 def test_documents_and_error_tree_give_the_exit_codes_of_the_classes() -> None:

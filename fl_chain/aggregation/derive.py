@@ -42,6 +42,20 @@ class DerivedRound:
     report_digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PartialRound:
+    """Some updates of a round, added up or excluded."""
+
+    values: NDArray[np.int64]
+    """Their weighted sum, exact."""
+    weight: int
+    """Sum of the weights of those that are included."""
+    statuses: dict[int, int]
+    """Sequence number to status, as in a report."""
+    participants: frozenset[str]
+    """Whose updates were available."""
+
+
 def model_header(manifest: Manifest) -> BlobHeader:
     """Return the header that every model of a task must have, genesis included."""
     return BlobHeader(MODEL, manifest.task_id, manifest.layout, is_measured=manifest.measurements)
@@ -156,6 +170,23 @@ class RoundAggregation:
             self._measured.add(measurement)
         self._statuses[record.sequence] = INCLUDED
         return None
+
+    def partial(self) -> PartialRound:
+        """Return what was added and excluded so far; it shares the sum, so nothing may follow."""
+        total = self._total
+        return PartialRound(total.values, total.weight, self._statuses, frozenset(self._seen))
+
+    def add_partial(self, partial: PartialRound) -> None:
+        """Add what another aggregation of the same round made of other participants' updates.
+
+        Raises
+        ------
+        ValueOutOfRange
+            The sum could overflow int64.
+        """
+        self._total.add_sum(partial.values, partial.weight)
+        self._statuses |= partial.statuses
+        self._seen |= partial.participants
 
     def exclude(self, sequence: int, reason: ExclusionReason) -> None:
         """Leave an update out, of which nothing may be known but its sequence number."""

@@ -54,11 +54,26 @@ class WeightedSum:
         """
         if weight < 1:
             raise ValueOutOfRange(f"weight {weight} is not positive")
-        if (self.weight + weight) * self.max_abs >= 2**63:
-            raise ValueOutOfRange(f"total weight {self.weight + weight} could overflow the sum")
+        self._check_headroom(weight)
         np.multiply(lanes, weight, out=self._product, dtype=np.int64)
         self.values += self._product
         self.weight += weight
+
+    def add_sum(self, values: NDArray[np.int64], weight: int) -> None:
+        """Add a sum of weighted updates, and of their weights.
+
+        Raises
+        ------
+        ValueOutOfRange
+            The sum could overflow int64.
+        """
+        self._check_headroom(weight)
+        self.values += values
+        self.weight += weight
+
+    def _check_headroom(self, weight: int) -> None:
+        if (self.weight + weight) * self.max_abs >= 2**63:
+            raise ValueOutOfRange(f"total weight {self.weight + weight} could overflow the sum")
 
 
 def apply_mean(

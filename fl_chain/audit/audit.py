@@ -1,35 +1,44 @@
 """The audit: every check in order, from evidence to findings.
 
-What each check means and assumes is in docs/spec.md. Memory holds one update, the running sum and
-one model, whatever the number of participants and rounds.
+What each check means and assumes is in docs/spec.md, and in catalogue.py for people. Memory holds
+one update, the running sum and one model for each worker, whatever the number of participants and
+rounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
+from fl_chain.aggregation.derive import (
+    compute_blob_bytes,
+    compute_update_bytes,
+    decode_model_blob,
+    model_header,
+)
 from fl_chain.audit.evidence import Evidence
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.audit.round_checks import audit_round
-from fl_chain.audit.task_checks import (
+from fl_chain.audit.findings import Finding, Verdict, compute_verdict, failed, from_store_error
+from fl_chain.audit.history_checks import (
     check_admissions,
+    check_history,
+    check_registry_transitions,
+    check_transitions,
+)
+from fl_chain.audit.observer import IGNORE, Observer
+from fl_chain.audit.round_checks import GatheredRound, conclude_round, gather_round
+from fl_chain.audit.scope import AuditedRound, Scope
+from fl_chain.audit.task_checks import (
     check_contract,
     check_genesis,
-    check_history,
     check_manifest,
-    check_registry_transitions,
     check_state,
-    check_transitions,
     encode_arguments,
     encode_registry_arguments,
-    failed,
-    from_store_error,
 )
-from fl_chain.errors import MalformedBlob, StoreError, UsageError
+from fl_chain.audit.workers import InTurn, Workers
+from fl_chain.errors import MalformedBlob, StoreError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
@@ -40,7 +49,13 @@ Values = NDArray[np.int32]
 
 
 def run_audit(
-    evidence: Evidence, only_round: int | None = None, on_finding: OnFinding | None = None
+    evidence: Evidence,
+    only_round: int | None = None,
+    on_finding: OnFinding | None = None,
+    *,
+    scope: Scope | None = None,
+    workers: Workers | None = None,
+    observer: Observer = IGNORE,
 ) -> list[Finding]:
     """Run every check.
 
@@ -52,6 +67,13 @@ def run_audit(
         Re-execute this round alone, from the model on record before it; None for all rounds.
     on_finding
         Called with each finding as it is made.
+    scope
+        Which rounds, in place of ``only_round``.
+    workers
+        Who does the work on rounds and updates; None is one thing after the other. The findings
+        and their order do not depend on it.
+    observer
+        Told how far the audit is.
 
     Returns
     -------
@@ -62,23 +84,23 @@ def run_audit(
     Raises
     ------
     UsageError
-        ``only_round`` has no proposed model.
+        The scope has no round with a proposed model.
     """
     findings: list[Finding] = []
 
     def report(*made: Finding) -> None:
         for finding in made:
             findings.append(finding)
+            observer.find(finding)
             if on_finding is not None:
                 on_finding(finding)
 
-    ledger_finding, records = check_history("ledger", evidence.ledger, evidence.chain_id)
-    finding, registry_records = check_history("registry", evidence.registry, evidence.chain_id)
-    replay, task = check_transitions(records)
+    scope = scope or Scope(only_round)
+    ledger_finding, ledger = check_history("ledger", evidence.ledger, evidence.chain_id)
+    finding, registry = check_history("registry", evidence.registry, evidence.chain_id)
+    replay, task = check_transitions(ledger.records)
     proposed = [n for n, history in task.rounds.items() if history.proposal] if task else []
-    if task is not None and only_round is not None and only_round not in proposed:
-        latest = f"the latest is round {proposed[-1]}" if proposed else "no round has one yet"
-        raise UsageError(f"round {only_round} has no proposed model", latest)
+    selected = scope.select(proposed) if task is not None else []
     report(ledger_finding, finding, replay)
     if task is None:
         return findings
@@ -88,39 +110,71 @@ def run_audit(
         encode_arguments(parameters, tuple(task.committee.members)),
     )
     report(check_contract("ledger", evidence.ledger, *creation))
-    arguments = encode_registry_arguments(registry_records)
+    arguments = encode_registry_arguments(registry.records)
     code = evidence.registry_creation_code
     report(check_contract("registry", evidence.registry, code, arguments))
-    report(check_registry_transitions(registry_records))
+    report(check_registry_transitions(registry.records))
     if evidence.state is not None and replay.verdict == Verdict.PASS:
         report(check_state(task, evidence.state))
-    report(check_admissions(records, registry_records))
+    report(check_admissions(ledger.records, registry.records))
     finding, manifest = check_manifest(task, evidence)
     report(finding)
     if manifest is None:
         return findings
     finding, genesis = check_genesis(manifest, parameters, evidence)
     report(finding)
-    models: dict[int, Values | None] = {0: genesis}
-    for number in proposed:
-        if only_round not in (None, number):
-            continue
+    if genesis is None:  # the finding about it says why
+        selected = [n for n in selected if task.rounds[n].opened.base_round != 0]
+    former: dict[int, AuditedRound] = {}
+    if compute_verdict(findings) != Verdict.FAIL:
+        former = _find_former(scope.former, ledger.at_proposals)
+    executed = [number for number in selected if number not in former]
+    num_updates = sum(task.rounds[number].num_updates for number in executed)
+    observer.plan(len(executed), num_updates, len(selected) - len(executed))
+    workers = workers or InTurn()
+    workers.expect(num_updates * compute_update_bytes(manifest))
+
+    def gather(number: int) -> GatheredRound:
         history = task.rounds[number]
-        base_round = history.opened.base_round
+        digest = task.model_digest(history.opened.base_round).hex()
+        return gather_round(manifest, history, digest, evidence, workers, observer)
+
+    gathering = workers.map_rounds(gather, executed)
+    models: dict[int, Values | None] = {0: genesis}
+    for number in selected:
+        if number in former:
+            report(*former[number].findings)
+            continue
+        gathered = next(gathering)
+        base_round = task.rounds[number].opened.base_round
         base = models.get(base_round)
         if base is None:
-            if base_round == 0:
-                continue  # the finding about the genesis model says why
             finding_or_model = fetch_model(task, manifest, base_round, evidence)
             if isinstance(finding_or_model, Finding):
                 report(finding_or_model)
+                observer.conclude(
+                    AuditedRound(number, ledger.at_proposals[number], (finding_or_model,))
+                )
                 continue
             base = finding_or_model
-        digest = task.model_digest(base_round).hex()
-        made, model = audit_round(manifest, history, digest, base, evidence)
+        made, model = conclude_round(gathered, base)
         report(*made)
+        observer.conclude(AuditedRound(number, ledger.at_proposals[number], tuple(made)))
         models = {base_round: base, number: model}
     return findings
+
+
+def _find_former(
+    former: Mapping[int, AuditedRound], at_proposals: Mapping[int, bytes]
+) -> dict[int, AuditedRound]:
+    """Return the rounds of a former audit that passed and whose records are still the same."""
+    return {
+        number: audited
+        for number, audited in former.items()
+        if at_proposals.get(number) == audited.history
+        and audited.findings
+        and compute_verdict(audited.findings) == Verdict.PASS
+    }
 
 
 def fetch_model(

@@ -31,8 +31,7 @@ from fl_chain.audit.chain_proofs import (
     prove_storage,
 )
 from fl_chain.audit.evidence import ContractEvidence
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.audit.task_checks import failed, passed
+from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.logs import Log, decode_log
 from fl_chain.protocol.records import UpdateSubmitted

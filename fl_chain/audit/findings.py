@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fl_chain.errors import BlobCorrupt, BlobTooLarge, StoreError
+from fl_chain.protocol.cid import Cid
+
 
 class Verdict(StrEnum):
     """What a check came to."""
@@ -29,6 +32,33 @@ class Finding:
     actual: str = ""
     detail: str = ""
     """One sentence for people."""
+    audited_at: int | None = None
+    """When a former audit made it, in seconds since the epoch; None if this audit made it."""
+
+
+def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
+    """Return the finding of a check that passed."""
+    return Finding(check, Verdict.PASS, round_number, detail=detail)
+
+
+def failed(
+    check: str,
+    detail: str,
+    expected: str = "",
+    actual: str = "",
+    round_number: int | None = None,
+) -> Finding:
+    """Return the finding of a check that failed."""
+    return Finding(check, Verdict.FAIL, round_number, expected, actual, detail)
+
+
+def from_store_error(
+    check: str, error: StoreError, cid: Cid, round_number: int | None = None
+) -> Finding:
+    """Return what a failed fetch means: wrong bytes are a failure, no bytes undecidable."""
+    is_wrong = isinstance(error, BlobCorrupt | BlobTooLarge)
+    verdict = Verdict.FAIL if is_wrong else Verdict.UNDECIDABLE
+    return Finding(check, verdict, round_number, str(cid), "", error.message)
 
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNDECIDABLE: 2}

@@ -13,8 +13,7 @@ from fl_chain.aggregation.submissions import (
     open_list,
 )
 from fl_chain.audit.evidence import Evidence
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.audit.task_checks import from_store_error, passed
+from fl_chain.audit.findings import Finding, Verdict, from_store_error, passed
 from fl_chain.errors import StoreError
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.manifest import Manifest

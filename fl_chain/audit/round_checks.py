@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,33 +14,47 @@ from fl_chain.aggregation.derive import (
     decode_model_blob,
     model_header,
 )
-from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import Evidence
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.audit.list_checks import check_lists, is_available
-from fl_chain.audit.task_checks import failed, from_store_error, passed
+from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
+from fl_chain.audit.list_checks import check_lists
+from fl_chain.audit.observer import Observer
+from fl_chain.audit.update_checks import check_updates
+from fl_chain.audit.workers import Workers
 from fl_chain.errors import MalformedBlob, StoreError, ValueOutOfRange
 from fl_chain.protocol.cid import cid_from_digest, compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import ModelProposed
-from fl_chain.protocol.report import (
-    ExclusionReason,
-    RoundReport,
-    compute_report_bytes,
-    decode_report,
-)
+from fl_chain.protocol.report import RoundReport, compute_report_bytes, decode_report
 from fl_chain.protocol.state import RoundHistory
 
 
-def audit_round(
+@dataclass(frozen=True, slots=True)
+class GatheredRound:
+    """Everything about a round that can be found out without its base model."""
+
+    proposal: ModelProposed
+    aggregation: RoundAggregation
+    findings: list[Finding]
+    """Of report, lists and updates, in this order."""
+    is_whole: bool
+    """Whether every update is in the sum or excluded; otherwise nothing can be re-executed, and
+    the findings say why."""
+    model_blob: Finding
+
+
+def gather_round(
     manifest: Manifest,
     history: RoundHistory,
     base_model: str,
-    base: NDArray[np.int32],
     evidence: Evidence,
-) -> tuple[list[Finding], NDArray[np.int32] | None]:
-    """Run every check of one proposed or finalized round.
+    workers: Workers,
+    observer: Observer,
+) -> GatheredRound:
+    """Run every check of one proposed or finalized round that needs no base model.
+
+    It depends on no other round, so several can be gathered at once. Memory holds one sum, and of
+    updates as many as the workers have in hand.
 
     Parameters
     ----------
@@ -46,40 +62,55 @@ def audit_round(
         The task.
     history
         The round's records; it has a proposal.
-    base_model, base
-        Digest, 64 hexadecimal digits, and verified integers of the model that the round starts
-        from.
+    base_model
+        Digest of the model that the round starts from, 64 hexadecimal digits.
     evidence
         Only ``fetch_blob`` is used.
-
-    Returns
-    -------
-    tuple
-        The findings, and the integers of the model if re-execution confirmed it.
+    workers, observer
+        Who examines the updates, and who is told.
     """
     proposal = history.proposal
     if proposal is None:
         raise ValueError("a round without a proposal has no model to check")
-    findings: list[Finding] = []
     report, finding = check_report(manifest, history, proposal, base_model, evidence)
-    findings.append(finding)
+    findings = [finding]
     aggregation = RoundAggregation(manifest, proposal.round, base_model)
     submissions, made = check_lists(manifest, history, proposal, report, evidence)
     findings += made
     if submissions is not None:
         is_doubted = any(finding.check == "exclusions" for finding in made)
-        findings += check_updates(aggregation, submissions, report, evidence, is_doubted=is_doubted)
-    derived = None
+        findings += check_updates(
+            aggregation, submissions, report, evidence, workers, observer, is_doubted=is_doubted
+        )
     # Without every update the sum can't be re-executed; saying so once is enough.
-    is_whole = all(f.verdict == Verdict.PASS for f in findings if f.check == "update_blob")
-    if is_whole and submissions is not None:
-        derived, finding = check_model(aggregation, proposal, base, findings[0].verdict)
+    is_whole = submissions is not None and all(
+        f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"
+    )
+    model_blob = check_model_blob(manifest, proposal, evidence)
+    return GatheredRound(proposal, aggregation, findings, is_whole, model_blob)
+
+
+def conclude_round(
+    gathered: GatheredRound, base: NDArray[np.int32]
+) -> tuple[list[Finding], NDArray[np.int32] | None]:
+    """Re-execute a round from the verified integers of its base model.
+
+    Returns
+    -------
+    tuple
+        All findings of the round, and the integers of its model if re-execution confirmed it.
+    """
+    proposal, findings = gathered.proposal, list(gathered.findings)
+    derived = None
+    if gathered.is_whole:
+        derived, finding = check_model(gathered.aggregation, proposal, base, findings[0].verdict)
         findings.append(finding)
-    findings.append(check_model_blob(manifest, proposal, evidence))
+    findings.append(gathered.model_blob)
     if derived is None or derived.model_digest != proposal.model_digest:
         # Later rounds start from the model on record, and are judged by what they made of it.
         return findings, None
-    return findings, decode_model_blob(derived.model, model_header(manifest))
+    header = model_header(gathered.aggregation.manifest)
+    return findings, decode_model_blob(derived.model, header)
 
 
 def check_report(
@@ -128,84 +159,6 @@ def check_report(
             round_number,
         )
     return report, passed(check, f"digest {digest.hex()}", round_number)
-
-
-def check_updates(
-    aggregation: RoundAggregation,
-    submissions: list[Submission],
-    report: RoundReport | None,
-    evidence: Evidence,
-    *,
-    is_doubted: bool,
-) -> list[Finding]:
-    """Fetch every update on record, add it to the aggregation or exclude it, and compare.
-
-    One finding per problem; one PASS each for blobs and exclusions when there is none, unless the
-    lists leave the exclusions in doubt.
-    """
-    round_number = aggregation.round_number
-    findings: list[Finding] = []
-    num_verified = num_claimed = 0
-    for submission in submissions:
-        claim = report.reason_of(submission.sequence) if report is not None else None
-        record, known = submission.record, submission.reason
-        if record is not None and known is None and aggregation.exclude_duplicate(record):
-            known = ExclusionReason.DUPLICATE
-        if record is None or known is not None:
-            assert known is not None  # noqa: S101 - or there is a record
-            aggregation.exclude(submission.sequence, known)
-            num_claimed += known == ExclusionReason.UNAVAILABLE
-            if report is not None and claim != known:
-                findings.append(
-                    failed(
-                        "exclusions",
-                        f"the report is wrong about update {submission.sequence}",
-                        known,
-                        claim or "included",
-                        round_number,
-                    )
-                )
-            continue
-        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
-        cap = aggregation.fetch_bytes
-        who = f"update {record.sequence} of {record.participant}"
-        if claim == ExclusionReason.UNAVAILABLE:
-            # Nobody can tell afterwards whether it was so, but the sum without it is decidable.
-            aggregation.exclude(record.sequence, claim)
-            num_claimed += 1
-            if is_available(cid, cap, evidence):
-                detail = f"{who} was left out as unavailable and can be fetched now"
-                findings.append(
-                    Finding(
-                        "exclusions", Verdict.UNDECIDABLE, round_number, "", claim.value, detail
-                    )
-                )
-            continue
-        try:
-            reason = aggregation.add(record, evidence.fetch_blob(cid, cap))
-        except StoreError as error:
-            findings.append(from_store_error("update_blob", error, cid, round_number))
-            continue
-        num_verified += 1
-        if report is not None and claim != reason:
-            findings.append(
-                failed(
-                    "exclusions",
-                    f"the report is wrong about {who}",
-                    reason or "included",
-                    claim or "included",
-                    round_number,
-                )
-            )
-    if not any(finding.check == "update_blob" for finding in findings):
-        claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
-        detail = f"{num_verified} updates fetched and verified{claimed_too}"
-        findings.append(passed("update_blob", detail, round_number))
-    is_doubted = is_doubted or any(finding.check == "exclusions" for finding in findings)
-    if report is not None and not is_doubted:
-        detail = f"{len(report.included)} included, {len(report.excluded)} excluded, none missing"
-        findings.append(passed("exclusions", detail, round_number))
-    return findings
 
 
 def check_model(

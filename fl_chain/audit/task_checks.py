@@ -1,4 +1,4 @@
-"""Checks of a task as a whole: its contracts, its history, its manifest and its genesis model."""
+"""Checks of a task as a whole: its contracts, their state, its manifest and its genesis model."""
 
 from __future__ import annotations
 
@@ -9,76 +9,25 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.errors import (
-    BlobCorrupt,
-    BlobTooLarge,
-    InvalidManifest,
-    InvalidTransition,
-    ProtocolError,
-    StoreError,
-)
-from fl_chain.protocol.cid import Cid, cid_from_digest
+from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
+from fl_chain.errors import InvalidManifest, ProtocolError, StoreError
+from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.commitment import PENDING
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.logs import (
-    WORD_BYTES,
-    compute_history_hash,
-    compute_record_hash,
-    decode_log,
-    encode_words,
-)
+from fl_chain.protocol.logs import WORD_BYTES, compute_record_hash, encode_words
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.records import (
     LISTING_PREFIX_BYTES,
     RECORD_PREFIX_BYTES,
-    LedgerRecord,
-    ParticipantAdmitted,
-    ParticipantSucceeded,
     Record,
-    RegistryRecord,
-    TaskCreated,
     TaskParameters,
     UpdateCommitted,
     UpdatesListed,
     UpdateSubmitted,
 )
-from fl_chain.protocol.registry import Registry
-from fl_chain.protocol.registry_records import (
-    ParticipantBonded,
-    ParticipantEnrolled,
-    ParticipantLeft,
-    ParticipantRevoked,
-    ParticipantRotated,
-    RegistryCreated,
-)
+from fl_chain.protocol.registry_records import RegistryCreated
 from fl_chain.protocol.round import Task
-
-
-def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
-    """Return the finding of a check that passed."""
-    return Finding(check, Verdict.PASS, round_number, detail=detail)
-
-
-def failed(
-    check: str,
-    detail: str,
-    expected: str = "",
-    actual: str = "",
-    round_number: int | None = None,
-) -> Finding:
-    """Return the finding of a check that failed."""
-    return Finding(check, Verdict.FAIL, round_number, expected, actual, detail)
-
-
-def from_store_error(
-    check: str, error: StoreError, cid: Cid, round_number: int | None = None
-) -> Finding:
-    """Return what a failed fetch means: wrong bytes are a failure, no bytes undecidable."""
-    is_wrong = isinstance(error, BlobCorrupt | BlobTooLarge)
-    verdict = Verdict.FAIL if is_wrong else Verdict.UNDECIDABLE
-    return Finding(check, verdict, round_number, str(cid), "", error.message)
 
 
 def check_contract(
@@ -105,56 +54,6 @@ def check_contract(
             compute_digest(contract.creation_input).hex(),
         )
     return passed(check, f"{contract.address} runs this build's code")
-
-
-def check_history(
-    name: str, contract: ContractEvidence, chain_id: int
-) -> tuple[Finding, list[Record]]:
-    """Check that the logs are complete, unaltered and in order; return their records."""
-    check = f"{name}_history"
-    try:
-        records = [decode_log(log) for log in contract.logs]
-    except ProtocolError as error:
-        return failed(check, error.message), []
-    history = compute_history_hash(chain_id, contract.address, records)
-    if history != contract.history_hash:
-        detail = "events are missing, altered, or out of order"
-        return failed(check, detail, contract.history_hash.hex(), history.hex()), records
-    return passed(check, f"{len(records)} records match the contract's running hash"), records
-
-
-def check_transitions(records: Sequence[Record]) -> tuple[Finding, Task | None]:
-    """Check phases, deadlines and permissions: replay the records through the state machine."""
-    check = "transitions"
-    if not records or not isinstance(records[0], TaskCreated):
-        return failed(check, "the first record is not the creation of a task"), None
-    task = Task(records[0])
-    for position, record in enumerate(records[1:], start=1):
-        if not isinstance(record, LedgerRecord):
-            return failed(check, f"record {position} belongs to another contract"), task
-        try:
-            task.apply(record)
-        except InvalidTransition as error:
-            return failed(check, f"record {position}: {error.message}"), task
-    if task.is_mid_transaction:
-        return failed(check, "the history ends in the middle of a transaction"), task
-    return passed(check, f"{len(records)} records replayed, {len(task.rounds)} rounds"), task
-
-
-def check_registry_transitions(records: Sequence[Record]) -> Finding:
-    """Check enrolments, bonds and rotations: replay the registry's records through its rules."""
-    check = "registry_transitions"
-    if not records or not isinstance(records[0], RegistryCreated):
-        return failed(check, "the first record is not the creation of a registry")
-    registry = Registry(records[0])
-    for position, record in enumerate(records[1:], start=1):
-        if not isinstance(record, RegistryRecord):
-            return failed(check, f"record {position} belongs to another contract")
-        try:
-            registry.apply(record)
-        except InvalidTransition as error:
-            return failed(check, f"record {position}: {error.message}")
-    return passed(check, f"{len(records)} records replayed")
 
 
 def check_state(task: Task, state: LedgerState) -> Finding:
@@ -232,42 +131,6 @@ def _listing_words(listed: UpdatesListed | None) -> bytes:
 
 def _word(value: int) -> bytes:
     return int(value).to_bytes(WORD_BYTES)
-
-
-def check_admissions(ledger: Sequence[Record], registry: Sequence[Record]) -> Finding:
-    """Check that everybody who was admitted was enrolled, or took the place of a key that was."""
-    enrolled_at: dict[str, int] = {}
-    ended_at: dict[str, int] = {}
-    rotated_at: dict[tuple[str, str], int] = {}
-    origins: dict[str, str] = {}
-    for fact in registry:
-        match fact:
-            case ParticipantEnrolled() | ParticipantBonded():
-                enrolled_at.setdefault(fact.participant, fact.timestamp)
-            case ParticipantRevoked() | ParticipantLeft():
-                ended_at.setdefault(fact.participant, fact.timestamp)
-            case ParticipantRotated(participant=participant, successor=successor):
-                ended_at.setdefault(participant, fact.timestamp)
-                enrolled_at.setdefault(successor, fact.timestamp)
-                rotated_at[participant, successor] = fact.timestamp
-                origins[successor] = origins.get(participant, participant)
-    lines: set[str] = set()
-    num_moved = 0
-    for record in ledger:
-        match record:
-            case ParticipantAdmitted(participant=who, timestamp=when):
-                # Two contracts' events of one second have no order that the histories show.
-                if not enrolled_at.get(who, when + 1) <= when <= ended_at.get(who, when):
-                    return failed("admissions", f"{who} was admitted while it was not enrolled")
-                if origins.get(who, who) in lines:
-                    return failed("admissions", f"{who} was admitted beside another key of its own")
-                lines.add(origins.get(who, who))
-            case ParticipantSucceeded(participant=who, successor=successor, timestamp=when):
-                if rotated_at.get((who, successor), when + 1) > when:
-                    return failed("admissions", f"{successor} was not the successor of {who}")
-                num_moved += 1
-    moved = f", {num_moved} moved to successors" if num_moved else ""
-    return passed("admissions", f"{len(lines)} participants, all enrolled before{moved}")
 
 
 def check_manifest(task: Task, evidence: Evidence) -> tuple[Finding, Manifest | None]:

@@ -7,11 +7,25 @@ from dataclasses import asdict
 import click
 
 from fl_chain.audit.findings import EXIT_CODES, Finding, compute_verdict
+from fl_chain.audit.scope import LAST
 from fl_chain.cli.audit_availability import availability
+from fl_chain.cli.audit_bar import audit_bar
+from fl_chain.cli.audit_explain import explain, explain_and_exit
 from fl_chain.cli.audit_statements import list_, record, show
 from fl_chain.cli.findings import print_finding, print_verdict
-from fl_chain.cli.output import print_line
+from fl_chain.cli.output import console, print_line
 from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
+
+
+def parse_since(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """Return the number of a round; ``LAST`` for the last one."""
+    if text is None:
+        return None
+    if text == "last":
+        return LAST
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text)):
+        raise click.BadParameter(f"{text[:80]!r} is no round (a number from 1 on, or last)")
+    return int(text)
 
 
 @click.group()
@@ -22,6 +36,23 @@ def audit() -> None:
 @audit.command("run")
 @task_option
 @click.option("--round", "only_round", type=click.IntRange(1), help="Re-execute this round only.")
+@click.option(
+    "--since",
+    metavar="ROUND",
+    callback=parse_since,
+    help="Re-execute this round and those after it only; last for the last one.",
+)
+@click.option(
+    "--resume",
+    "is_resumed",
+    is_flag=True,
+    help="Take over, marked, what a former audit here found of rounds that passed.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="Rounds, and updates of a round, to work on at a time.  [default: number of cores]",
+)
 @rpc_option
 @click.option(
     "--ipfs",
@@ -30,12 +61,23 @@ def audit() -> None:
     help="IPFS node's API; may be given several times, then every copy is checked."
     "  [default: configuration, then every node of the devnet]",
 )
+@click.option(
+    "--explain",
+    metavar="CHECK",
+    is_eager=True,
+    expose_value=False,
+    callback=explain_and_exit,
+    help="Say what a check means, as audit explain, and run nothing.",
+)
 @json_option
 @click.pass_obj
 def run(
     settings: Settings,
     task: str,
     only_round: int | None,
+    since: int | None,
+    is_resumed: bool,
+    jobs: int | None,
     rpc: str | None,
     ipfs: tuple[str, ...],
     as_json: bool,
@@ -45,25 +87,45 @@ def run(
     Exit code 0: every check passed. 1: a check failed. 2: nothing failed, but evidence is missing.
     3: the audit could not run.
 
+    Rounds that pass are noted below --state. With --resume an audit that was broken off goes on,
+    and one of a task that has gone on looks at what is new.
+
     \b
     fl-chain audit run --task 0x...
     fl-chain audit run --task 0x... --round 3 --json
+    fl-chain audit run --task 0x... --resume
     """
+    if only_round is not None and since is not None:
+        raise click.UsageError("--round and --since exclude each other")
+    from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
+
+    terminal = console()
 
     def show_finding(finding: Finding) -> None:
         if as_json:
             print_line(asdict(finding))
         else:
-            print_finding(finding)
+            print_finding(finding, terminal)
 
     services = settings.services(rpc)
     connection = services.connect()
-    with services.open_stores(ipfs) as store:
-        findings = audit_task(connection, task, store, only_round, show_finding)
+    with services.open_stores(ipfs) as store, audit_bar(terminal, is_quiet=as_json) as bar:
+        findings = audit_task(
+            connection,
+            task,
+            store,
+            only_round,
+            show_finding,
+            since=1 if since is None else since,
+            num_jobs=jobs or count_cores(),
+            state=settings.state,
+            is_resumed=is_resumed,
+            observer=bar,
+        )
     print_verdict(findings, as_json)
     return EXIT_CODES[compute_verdict(findings)]
 
 
-for command in (availability, list_, record, show):
+for command in (availability, explain, list_, record, show):
     audit.add_command(command)

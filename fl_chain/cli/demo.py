@@ -207,7 +207,8 @@ def _line(cells: Sequence[str]) -> str:
 
 def _audit(job: Demo) -> int:
     """Audit in a process of its own, which knows RPC endpoint, contract and IPFS, no more."""
-    arguments = ["audit", "run", "--task", job.stage.task.ledger]
+    arguments = ["--state", str(job.options.state), "audit", "run"]
+    arguments += ["--task", job.stage.task.ledger]
     arguments += ["--rpc", job.stage.devnet.chain.address]
     for service in job.stage.devnet.ipfs:
         arguments += ["--ipfs", service.address]

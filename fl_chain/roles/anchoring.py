@@ -6,8 +6,7 @@ from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
-from fl_chain.audit.findings import Finding, Verdict
-from fl_chain.audit.task_checks import failed, passed
+from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.chain.answers import read_bytes, read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.sender import TransactionSender

@@ -6,12 +6,17 @@ It needs no key, no torch, and no word from anybody else.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from fl_chain.audit.audit import OnFinding, run_audit
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding
+from fl_chain.audit.observer import IGNORE, Observer
+from fl_chain.audit.scope import Scope
+from fl_chain.audit.workers import InTurn, Workers
 from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
@@ -35,6 +40,9 @@ from fl_chain.protocol.records import (
     SeedsCommitted,
     TaskCreated,
 )
+from fl_chain.roles.audit_process import OpenStore, find_opener, open_ipfs
+from fl_chain.roles.audit_workers import ParallelWorkers
+from fl_chain.roles.former_audits import FormerAudits, locate_former_audits
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
 from fl_chain.storage.store import ContentStore
@@ -88,17 +96,65 @@ def audit_task(
     store: ContentStore,
     only_round: int | None = None,
     on_finding: OnFinding | None = None,
+    *,
+    since: int = 1,
+    num_jobs: int = 1,
+    state: Path | None = None,
+    is_resumed: bool = False,
+    observer: Observer = IGNORE,
+    open_store: OpenStore | None = None,
 ) -> list[Finding]:
     """Audit one task; see :func:`fl_chain.audit.audit.run_audit`.
+
+    Parameters
+    ----------
+    connection, address, store
+        Where the evidence is: chain node, ledger, content store.
+    only_round, since
+        Which rounds; see :class:`fl_chain.audit.scope.Scope`.
+    on_finding, observer
+        Who is told what happens.
+    num_jobs
+        How many rounds, and slices of updates, are worked on at a time; 1 to 64. One does without
+        threads. More may start processes, which import the main module again, so a script of your
+        own needs ``if __name__ == "__main__"``.
+    state
+        State folder in which the rounds that pass are noted; None to note nothing.
+    is_resumed
+        Take rounds over that passed in a former audit and whose records are still the same.
+    open_store
+        Opens the content store in another process. IPFS nodes need none; any other store without
+        it is read by threads only.
 
     Raises
     ------
     StoreUnreachable
         No IPFS node answers: that is no finding about anybody.
+    LedgerError
+        The chain node cannot be asked, or contradicts itself while it is.
+    UsageError
+        There is no such round, or no such number of jobs.
     """
-    if isinstance(store, IpfsStore | MirroredStore):
-        store.version()
-    return run_audit(collect_evidence(connection, address, store), only_round, on_finding)
+    with contextlib.ExitStack() as stack:
+        workers: Workers = InTurn()
+        if num_jobs != 1:
+            endpoints = find_opener(store)
+            if open_store is None and endpoints is not None:
+                open_store = partial(open_ipfs, endpoints)
+            workers = stack.enter_context(ParallelWorkers(num_jobs, open_store))
+        if isinstance(store, IpfsStore | MirroredStore):
+            store.version()
+        evidence = collect_evidence(connection, address, store)
+        scope = Scope(only_round, since)
+        if state is not None:
+            path = locate_former_audits(state, evidence.chain_id, address)
+            former = FormerAudits(path, evidence.chain_id, address, observer)
+            stack.callback(former.close)
+            scope = Scope(only_round, since, former.rounds if is_resumed else {})
+            observer = former
+        return run_audit(
+            evidence, on_finding=on_finding, scope=scope, workers=workers, observer=observer
+        )
 
 
 def _collect_contract(

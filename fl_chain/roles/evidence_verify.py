@@ -24,8 +24,7 @@ from fl_chain.audit.bundle import (
 )
 from fl_chain.audit.bundle_checks import check_blocks, check_build, check_state_proofs
 from fl_chain.audit.evidence import Evidence
-from fl_chain.audit.findings import Finding
-from fl_chain.audit.task_checks import failed, passed
+from fl_chain.audit.findings import Finding, failed, passed
 from fl_chain.chain.contracts import (
     LEDGER,
     REGISTRY,

@@ -96,6 +96,11 @@ class IpfsStore:
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._clients_lock = threading.Lock()
 
+    @property
+    def endpoint(self) -> tuple[str, float]:
+        """Address and deadline, from which another process can open the same node."""
+        return self._api_multiaddr, self._timeout_seconds
+
     def put(self, data: bytes) -> Cid:
         """See `ContentStore.put`: pinned, and durable on the node's disk."""
         cid = compute_cid(data)

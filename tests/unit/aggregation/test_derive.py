@@ -131,6 +131,23 @@ def test_updates_in_any_order_give_the_same_bytes() -> None:
         assert derive([*order, *others]).report.hex() == ROUND["report"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_sums_of_parts_give_the_same_bytes(size: int) -> None:
+    # A participant's updates belong into one part: the first that is available counts.
+    updates = sorted(ROUND["updates"], key=lambda update: update["participant"])
+    senders = [list(group) for _, group in itertools.groupby(updates, lambda u: u["participant"])]
+    total = aggregation()
+    for start in range(0, len(senders), size):
+        part = aggregation()
+        for update in itertools.chain(*senders[start : start + size]):
+            take(part, update)
+        total.add_partial(part.partial())
+    assert total.derive(BASE) == derive(ROUND["updates"])
+    for update in ROUND["updates"]:
+        was_there = update["blob"] is not None
+        assert not was_there or total.exclude_duplicate(record_of(update))
+
+
 def test_every_update_on_record_is_accounted_for_once() -> None:
     report = decode_report(derive(ROUND["updates"]).report)
     sequences = sorted([*report.included, *(sequence for sequence, _ in report.excluded)])

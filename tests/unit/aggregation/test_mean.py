@@ -69,6 +69,8 @@ def test_weights_that_could_overflow_the_sum_are_refused_before_they_do() -> Non
     assert total.values.tolist() == [-32768 * (2**48 - 1)]
     with pytest.raises(ValueOutOfRange, match="could overflow"):
         total.add(lanes, 1)
+    with pytest.raises(ValueOutOfRange, match="could overflow"):
+        total.add_sum(np.array([-32768], np.int64), 1)
     assert total.weight == 2**48 - 1
 
 

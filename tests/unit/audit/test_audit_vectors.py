@@ -15,7 +15,7 @@ import pytest
 from fl_chain.audit.audit import run_audit
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict
-from fl_chain.audit.task_checks import check_history, check_transitions
+from fl_chain.audit.history_checks import check_history, check_transitions
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, InvalidTransition
 from fl_chain.protocol.cid import Cid, compute_cid
 from fl_chain.protocol.logs import Log, compute_history_start, decode_log
@@ -119,19 +119,20 @@ def state_of(views: dict[str, Any]) -> LedgerState:
     )
 
 
-def audit(case: dict[str, Any]) -> list[Finding]:
-    return run_audit(
-        Evidence(
-            chain_id=case["chain_id"],
-            ledger=contract_of(case, "ledger"),
-            registry=contract_of(case, "registry"),
-            ledger_creation_code=CODES["ledger"],
-            registry_creation_code=CODES["registry"],
-            fetch_blob=store_of(case),
-            state=state_of(case["ledger_state"]),
-        ),
-        case["only_round"],
+def evidence_of(case: dict[str, Any]) -> Evidence:
+    return Evidence(
+        chain_id=case["chain_id"],
+        ledger=contract_of(case, "ledger"),
+        registry=contract_of(case, "registry"),
+        ledger_creation_code=CODES["ledger"],
+        registry_creation_code=CODES["registry"],
+        fetch_blob=store_of(case),
+        state=state_of(case["ledger_state"]),
     )
+
+
+def audit(case: dict[str, Any]) -> list[Finding]:
+    return run_audit(evidence_of(case), case["only_round"])
 
 
 def ordered(findings: list[tuple[str, str, int | None]]) -> list[tuple[str, str, int | None]]:
@@ -197,5 +198,5 @@ def test_a_log_that_is_no_record_fails_the_history(case: dict[str, Any]) -> None
     address = "0x" + "1e" * 20
     start = compute_history_start(31337, address)
     contract = ContractEvidence(address, [log_of(case)], start, True, b"")
-    finding, records = check_history("ledger", contract, 31337)
-    assert (finding.verdict, records) == (Verdict.FAIL, [])
+    finding, history = check_history("ledger", contract, 31337)
+    assert (finding.verdict, history.records) == (Verdict.FAIL, [])

@@ -1,0 +1,128 @@
+"""Slices: some updates of a round, fetched, examined and added up by themselves.
+
+The sum is exact, so that of a round is the sum of those of its slices, whoever made them and in
+whatever order. Everything here can be handed to another process and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fl_chain.aggregation.derive import PartialRound, RoundAggregation
+from fl_chain.aggregation.submissions import Submission
+from fl_chain.audit.evidence import FetchBlob
+from fl_chain.audit.findings import Finding, from_store_error
+from fl_chain.errors import StoreError
+from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.report import ExclusionReason, RoundReport
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One update whose content matters."""
+
+    record: UpdateSubmitted
+    is_claimed: bool
+    """Whether the report gives it as unavailable: it is only asked whether it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Updates of one round and of different participants."""
+
+    manifest: Manifest
+    round_number: int
+    base_model: str
+    """Digest, 64 hexadecimal digits."""
+    updates: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one update."""
+
+    sequence: int
+    num_bytes: int
+    """Size of the content; 0 if there was none, or nobody wanted to know it."""
+    is_there: bool
+    reason: ExclusionReason | None = None
+    """Why its content excludes it."""
+    problem: Finding | None = None
+    """What it means that it could not be had; None if it could, or is only given as unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExaminedSlice:
+    """What came of a slice."""
+
+    outcomes: tuple[Outcome, ...]
+    partial: PartialRound
+    """Those of its updates that were there, and are not given as unavailable."""
+
+
+def examine_slice(part: Slice, fetch_blob: FetchBlob) -> ExaminedSlice:
+    """Fetch, examine and add up the updates of a slice; one of them is in memory at a time."""
+    aggregation = RoundAggregation(part.manifest, part.round_number, part.base_model)
+    outcomes = tuple(examine_update(aggregation, asked, fetch_blob) for asked in part.updates)
+    return ExaminedSlice(outcomes, aggregation.partial())
+
+
+def examine_update(aggregation: RoundAggregation, asked: Asked, fetch_blob: FetchBlob) -> Outcome:
+    """Fetch an update, and add it to an aggregation unless it is given as unavailable."""
+    record = asked.record
+    cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
+    try:
+        data = fetch_blob(cid, aggregation.fetch_bytes)
+    except StoreError as error:
+        if asked.is_claimed:
+            return Outcome(record.sequence, 0, is_there=False)
+        problem = from_store_error("update_blob", error, cid, aggregation.round_number)
+        return Outcome(record.sequence, 0, is_there=False, problem=problem)
+    if asked.is_claimed:
+        return Outcome(record.sequence, len(data), is_there=True)
+    reason = aggregation.add(record, data)
+    return Outcome(record.sequence, len(data), is_there=True, reason=reason)
+
+
+def cut_slices(
+    aggregation: RoundAggregation,
+    submissions: Sequence[Submission],
+    report: RoundReport | None,
+    most_updates: int,
+) -> Iterator[Slice]:
+    """Yield the updates of a round whose content decides, in slices of a largest size.
+
+    Left out is every update whose sender has an earlier one: whether its content counts is known
+    only after that one.
+    """
+    senders = set[str]()
+    waiting: list[Asked] = []
+
+    def cut() -> Slice:
+        part = Slice(
+            aggregation.manifest,
+            aggregation.round_number,
+            aggregation.base_model,
+            tuple(waiting),
+        )
+        waiting.clear()
+        return part
+
+    for submission in submissions:
+        record = submission.record
+        if record is None or submission.reason is not None or record.participant in senders:
+            continue
+        senders.add(record.participant)
+        waiting.append(Asked(record, is_claimed(report, record.sequence)))
+        if len(waiting) == most_updates:
+            yield cut()
+    if waiting:
+        yield cut()
+
+
+def is_claimed(report: RoundReport | None, sequence: int) -> bool:
+    """Return whether a report gives an update as unavailable."""
+    return report is not None and report.reason_of(sequence) == ExclusionReason.UNAVAILABLE

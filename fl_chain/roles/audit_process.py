@@ -1,0 +1,54 @@
+"""What a process does that works for an audit: examine slices, with a content store of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+
+from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
+from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.storage.mirrored import MirroredStore
+from fl_chain.storage.store import ContentStore
+
+OpenStore = Callable[[], ContentStore]
+"""Opens a store; can be handed to another process, as a function of a module or a partial one."""
+
+_stores: list[ContentStore] = []
+
+
+def open_ipfs(endpoints: tuple[tuple[str, float], ...]) -> ContentStore:
+    """Open IPFS nodes by the addresses and deadlines that `IpfsStore.endpoint` told."""
+    return MirroredStore([IpfsStore(where, timeout_seconds=limit) for where, limit in endpoints])
+
+
+def find_opener(store: ContentStore) -> tuple[tuple[str, float], ...] | None:
+    """Return what `open_ipfs` takes to open a store again; None if it is no IPFS node."""
+    match store:
+        case IpfsStore():
+            return (store.endpoint,)
+        case MirroredStore():
+            return tuple(one.endpoint for one in store.stores)
+        case _:
+            return None
+
+
+def begin(open_store: OpenStore, life: Connection) -> None:
+    """Prepare this process, which ends when the other end of ``life`` does, and not at Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    _stores[:] = [open_store()]
+
+
+def examine_here(part: Slice) -> ExaminedSlice:
+    """Examine a slice in this process."""
+    (store,) = _stores
+    return examine_slice(part, lambda cid, max_bytes: store.get(cid, max_bytes=max_bytes))
+
+
+def _end_with(life: Connection) -> None:
+    """End this process when nobody holds the other end any more, whatever it waits for."""
+    wait([life])
+    os._exit(1)

@@ -1,0 +1,179 @@
+"""Threads and processes that work on an audit, and no further ahead than memory allows.
+
+Threads wait for IPFS nodes at the same time. They do not hash at the same time: Python holds its
+lock while it hashes the chunks of a digest, so large audits have processes (ADR 0024).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.pool import ThreadPool
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from fl_chain.audit.evidence import FetchBlob
+from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
+from fl_chain.audit.workers import MOST_UPDATES
+from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.roles import audit_process
+from fl_chain.roles.audit_process import OpenStore
+
+MOST_JOBS: Final = 64
+PROCESS_BYTES: Final = 2**29
+"""Fewer bytes of updates are examined before processes have started."""
+FEWEST_UPDATES: Final = 16
+"""Of a slice for a process: its sum, four updates large, goes through a pipe."""
+_ROUGHLY: Final = 4
+"""Slices for each job, so that none waits long for the last one."""
+A = TypeVar("A")
+B = TypeVar("B")
+Await = Callable[[], B]
+"""Waits for a result."""
+
+
+def count_cores() -> int:
+    """Return how many jobs this machine has cores for."""
+    return min(os.cpu_count() or 1, MOST_JOBS)
+
+
+class ParallelWorkers:
+    """`Workers` that are threads, or processes where there is much to hash.
+
+    At most ``num_jobs`` rounds are in hand and one more waits to be concluded, each with a sum;
+    ``num_jobs`` slices are examined at a time and as many wait, each with a sum, and with one
+    update as long as it is examined. Memory grows with the number of jobs, not with that of rounds
+    or updates.
+
+    None of them keeps a process alive: one that is interrupted ends at once, whatever they wait
+    for, and with it those that it started.
+
+    Parameters
+    ----------
+    num_jobs
+        Threads for rounds, and threads or processes for slices; 1 to 64.
+    open_store
+        Opens the content store again in another process; None for threads only.
+    process_bytes
+        From how many bytes of updates on there are processes.
+
+    Raises
+    ------
+    UsageError
+        Another number of jobs.
+    """
+
+    def __init__(
+        self,
+        num_jobs: int,
+        open_store: OpenStore | None = None,
+        *,
+        process_bytes: int = PROCESS_BYTES,
+    ) -> None:
+        if not 1 <= num_jobs <= MOST_JOBS:
+            raise UsageError(f"an audit has 1 to {MOST_JOBS} jobs, not {num_jobs}")
+        self._num_jobs = num_jobs
+        self._num_rounds = 1
+        self._open_store = open_store
+        self._process_bytes = process_bytes
+        # Two pools: work on a round waits for that on its slices, which waits for nobody.
+        self._rounds = ThreadPool(num_jobs)
+        self._slices = ThreadPool(num_jobs)
+        self._executor: ProcessPoolExecutor | None = None
+        self._life: Connection | None = None
+        """As long as it is open, the processes live; if this process ends, it is closed."""
+
+    def expect(self, num_bytes: int) -> None:
+        """See `Workers.expect`."""
+        if self._open_store is None or num_bytes < self._process_bytes:
+            return
+        # Not a fork of this process, which has threads and connections already.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([audit_process.__name__])
+        theirs, self._life = context.Pipe(duplex=False)
+        self._executor = ProcessPoolExecutor(
+            self._num_jobs, context, audit_process.begin, (self._open_store, theirs)
+        )
+
+    def map_rounds(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """See `Workers.map_rounds`."""
+        rounds = list(items)
+        self._num_rounds = max(1, min(self._num_jobs, len(rounds)))
+
+        def begin(item: A) -> Await[B]:
+            return self._rounds.apply_async(work, (item,)).get
+
+        return _map_ahead(self._num_rounds, begin, rounds)
+
+    def slice_size(self, num_updates: int) -> int:
+        """See `Workers.slice_size`."""
+        size = -(-num_updates // (_ROUGHLY * self._jobs_of_a_round))
+        return min(max(size, FEWEST_UPDATES if self._executor else 1), MOST_UPDATES)
+
+    def map_slices(self, slices: Iterable[Slice], fetch_blob: FetchBlob) -> Iterator[ExaminedSlice]:
+        """See `Workers.map_slices`.
+
+        Raises
+        ------
+        LocalStateError
+            A process ended before its time.
+        """
+        executor = self._executor
+
+        def begin(part: Slice) -> Await[ExaminedSlice]:
+            if executor is None:
+                return self._slices.apply_async(examine_slice, (part, fetch_blob)).get
+            return partial(_await, executor.submit(audit_process.examine_here, part))
+
+        return _map_ahead(self._jobs_of_a_round, begin, slices)
+
+    def close(self) -> None:
+        """Give up what is not done yet."""
+        self._rounds.terminate()
+        self._slices.terminate()
+        if self._executor is not None and self._life is not None:
+            self._life.close()
+            # They are gone at once; not to wait for that would leave a thread to the end of Python.
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _jobs_of_a_round(self) -> int:
+        return -(-self._num_jobs // self._num_rounds)
+
+
+def _await(future: Future[ExaminedSlice]) -> ExaminedSlice:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise LocalStateError(
+            "a process of the audit ended before its time",
+            "memory may be short: try fewer --jobs; --resume goes on where it stopped",
+        ) from None
+
+
+def _map_ahead(ahead: int, begin: Callable[[A], Await[B]], items: Iterable[A]) -> Iterator[B]:
+    """Yield results in order, with so many begun beyond the one that is waited for."""
+    pending: deque[Await[B]] = deque()
+    for item in items:
+        pending.append(begin(item))
+        if len(pending) > ahead:
+            yield pending.popleft()()
+    while pending:
+        yield pending.popleft()()
