@@ -221,7 +221,7 @@ CATALOGUE: tuple[Check, ...] = (
         "the bundle's blocks lead to the last one",
         "Headers ascend, each is the parent of the next where their numbers follow, and the last"
         " one has the hash that the index names.",
-        "that this hash is of the chain: compare it with one that you wrote down, or with an anchor",
+        "that this hash is of the chain: compare it with one that you wrote down, or an anchor",
         "a header was damaged or changed: get another copy of the bundle",
     ),
     Check(
