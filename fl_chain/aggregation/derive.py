@@ -54,6 +54,8 @@ class PartialRound:
     """Sequence number to status, as in a report."""
     participants: frozenset[str]
     """Whose updates were available."""
+    measured: MeasurementSum
+    """What the included ones say that they cost and yielded."""
 
 
 def model_header(manifest: Manifest) -> BlobHeader:
@@ -174,7 +176,8 @@ class RoundAggregation:
     def partial(self) -> PartialRound:
         """Return what was added and excluded so far; it shares the sum, so nothing may follow."""
         total = self._total
-        return PartialRound(total.values, total.weight, self._statuses, frozenset(self._seen))
+        seen = frozenset(self._seen)
+        return PartialRound(total.values, total.weight, self._statuses, seen, self._measured)
 
     def add_partial(self, partial: PartialRound) -> None:
         """Add what another aggregation of the same round made of other participants' updates.
@@ -187,6 +190,7 @@ class RoundAggregation:
         self._total.add_sum(partial.values, partial.weight)
         self._statuses |= partial.statuses
         self._seen |= partial.participants
+        self._measured.add_sum(partial.measured)
 
     def exclude(self, sequence: int, reason: ExclusionReason) -> None:
         """Leave an update out, of which nothing may be known but its sequence number."""

@@ -214,6 +214,16 @@ class MeasurementSum:
         self._train_loss += measurement.train_loss_millionths * measurement.train_examples
         self._base_loss += measurement.base_loss_millionths * measurement.base_examples
 
+    def add_sum(self, other: MeasurementSum) -> None:
+        """Add what was added to another sum."""
+        for name, value in other._sums.items():
+            if name == "train_milliseconds_max":
+                self._sums[name] = max(self._sums[name], value)
+            else:
+                self._sums[name] += value
+        self._train_loss += other._train_loss
+        self._base_loss += other._base_loss
+
     def compute_totals(self) -> MeasuredTotals:
         """Return what was added, with means rounded to the nearest integer, ties to even."""
         sums = dict(self._sums)
