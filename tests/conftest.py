@@ -4,7 +4,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.chain_fixtures", "tests.ipfs_fixtures", "tests.world"]
+pytest_plugins = [
+    *("tests.chain_fixtures", "tests.ipfs_fixtures", "tests.world"),
+    "tests.gallery",
+]
 
 # The same examples on every run; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile(

@@ -157,6 +157,8 @@ class Federation:
     there are none, the coordinator is the only one.
     """
 
+    name = "miniature"
+
     def __init__(
         self,
         world: World,
@@ -511,7 +513,7 @@ class Federation:
         addresses = [str(account.address).lower() for account in self.participants]
         aggregators = [str(account.address).lower() for account in self.aggregators]
         description = {
-            "name": "miniature",
+            "name": self.name,
             "participants": addresses,
             "committee": {"aggregators": aggregators, **committee},
             "recipe": {"model": "digits_mlp", "data": "digits"},

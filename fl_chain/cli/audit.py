@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -11,10 +12,17 @@ from fl_chain.audit.scope import LAST
 from fl_chain.cli.audit_availability import availability
 from fl_chain.cli.audit_bar import audit_bar
 from fl_chain.cli.audit_explain import explain, explain_and_exit
-from fl_chain.cli.audit_statements import list_, record, show
+from fl_chain.cli.audit_report import prepare_report
+from fl_chain.cli.audit_statements import list_, prepare_signature, record, show
 from fl_chain.cli.findings import print_finding, print_verdict
 from fl_chain.cli.output import console, print_line
-from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
+from fl_chain.cli.settings import (
+    Settings,
+    json_option,
+    password_option,
+    rpc_option,
+    task_option,
+)
 
 
 def parse_since(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
@@ -70,6 +78,26 @@ def audit() -> None:
     help="Say what a check means, as audit explain, and run nothing.",
 )
 @json_option
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a report that anybody can read to this file.",
+)
+@click.option(
+    "--sign",
+    "signer",
+    metavar="NAME",
+    help="Sign what was found, with this key, to show or record later.",
+)
+@click.option(
+    "--statement",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("audit.json"),
+    show_default=True,
+    help="With --sign, the file to write the signed audit to.",
+)
+@password_option
 @click.pass_obj
 def run(
     settings: Settings,
@@ -81,6 +109,10 @@ def run(
     rpc: str | None,
     ipfs: tuple[str, ...],
     as_json: bool,
+    signer: str | None,
+    statement: Path,
+    password_file: Path | None,
+    html_file: Path | None,
 ) -> int:
     """Check contracts, history, manifest, and every round's updates, model and report.
 
@@ -94,9 +126,15 @@ def run(
     fl-chain audit run --task 0x...
     fl-chain audit run --task 0x... --round 3 --json
     fl-chain audit run --task 0x... --resume
+    fl-chain audit run --task 0x... --html report.html
+    fl-chain audit run --task 0x... --sign auditor --statement audit.json
     """
     if only_round is not None and since is not None:
         raise click.UsageError("--round and --since exclude each other")
+    if since is not None and (html_file is not None or signer is not None):
+        raise click.UsageError("a report or a signed audit is of all rounds: leave out --since")
+    if only_round is not None and signer is not None:
+        raise click.UsageError("a signed audit is of all rounds: leave out --round")
     from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
 
@@ -109,7 +147,11 @@ def run(
             print_finding(finding, terminal)
 
     services = settings.services(rpc)
+    signature = None
+    if signer is not None:
+        signature = prepare_signature(settings, services, signer, password_file, statement)
     connection = services.connect()
+    writer = prepare_report(html_file, services, task, ipfs) if html_file else None
     with services.open_stores(ipfs) as store, audit_bar(terminal, is_quiet=as_json) as bar:
         findings = audit_task(
             connection,
@@ -122,8 +164,13 @@ def run(
             state=settings.state,
             is_resumed=is_resumed,
             observer=bar,
+            on_evidence=signature.keep if signature else None,
         )
+        if signature is not None:
+            signature.write(findings, store.put)
     print_verdict(findings, as_json)
+    if writer is not None:
+        writer.write(findings, only_round)
     return EXIT_CODES[compute_verdict(findings)]
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from fl_chain.audit.evidence import Evidence
+from fl_chain.audit.findings import Finding
 from fl_chain.cli.history import open_task_history
 from fl_chain.cli.output import print_details, print_line, print_progress, print_rows
 from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option, task_option
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_chain.roles.services import Services
 
 AUDITS_OPTIONAL = ("register", "findings_cid_digest", "findings", "recorded_at")
 statement_argument = click.argument("statement", type=click.Path(path_type=Path, dir_okay=False))
@@ -67,3 +76,52 @@ def list_(settings: Settings, task: str, rpc: str | None, as_json: bool) -> None
 
     with open_task_history(settings, task, rpc, None) as found:
         print_rows(list_audits(found), as_json, "no audits on record", AUDITS_OPTIONAL)
+
+
+class AuditSignature:
+    """Signs one audit once its findings are there.
+
+    Parameters
+    ----------
+    account
+        The auditor's key.
+    path
+        The file to write the signed audit to; not there yet.
+    """
+
+    def __init__(self, account: LocalAccount, path: Path) -> None:
+        self._account = account
+        self._path = path
+        self._evidence: Evidence | None = None
+
+    def keep(self, evidence: Evidence) -> None:
+        """Remember what is audited."""
+        self._evidence = evidence
+
+    def write(self, findings: Sequence[Finding], pin: Callable[[bytes], object]) -> None:
+        """Sign, write the file, and pin the document with the findings."""
+        from fl_chain.roles.audit_statements import make_statement, write_statement
+
+        if self._evidence is not None:
+            signed, document = make_statement(self._account, self._evidence, findings)
+            pin(document)
+            write_statement(self._path, signed)
+
+
+def prepare_signature(
+    settings: Settings, services: Services, signer: str, password_file: Path | None, path: Path
+) -> AuditSignature:
+    """Return what will sign an audit; called before it begins, so that nothing is in vain.
+
+    Raises
+    ------
+    UsageError
+        The file is there already.
+    KeyFileError
+        There is no such key, or the password is wrong.
+    """
+    from fl_chain.errors import UsageError
+
+    if path.exists():
+        raise UsageError(f"{path} is there already", "name another file with --statement")
+    return AuditSignature(settings.open_key(services, signer, password_file), path)

@@ -29,6 +29,7 @@ COMMANDS = {
     "registry": "Enrol, leave, and change keys.",
     "relay": "Hand in for participants what they have signed.",
     "task": "Create a task, admit participants, pause it, stop it.",
+    "web": "Show it all in a browser, with the verdict of the audit beside.",
 }
 """Noun to summary; each noun is a module of fl_chain.cli with a click group of that name."""
 

@@ -100,7 +100,8 @@ class Settings:
         return services.open_key(path, self.password(password_file))
 
 
-def _check_address(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def check_address(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the address that an option names, in its one form."""
     from fl_chain.errors import MalformedBlob
     from fl_chain.protocol.address import parse_address
 
@@ -128,21 +129,25 @@ def task_option(command: Command) -> Command:
         "--task",
         metavar="ADDRESS",
         required=True,
-        callback=_check_address,
+        callback=check_address,
         help="The task's RoundLedger contract.",
+    )(command)
+
+
+def password_option(command: Command) -> Command:
+    """Add --password-file."""
+    return click.option(
+        "--password-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File whose first line is the key's password.  [default: ask]",
     )(command)
 
 
 def key_options(command: Command) -> Command:
     """Add --key and --password-file."""
-    command = click.option(
-        "--password-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="File whose first line is the key's password.  [default: ask]",
-    )(command)
     return click.option(
         "--key", metavar="NAME", required=True, help="Name of a key (fl-chain key list) or path."
-    )(command)
+    )(password_option(command))
 
 
 def patience_option(command: Command) -> Command:

@@ -170,6 +170,19 @@ class HistoryIndex:
         query = f"SELECT {_UPDATE_COLUMNS} FROM updates WHERE digest = ? ORDER BY position"  # noqa: S608
         return [_read_update(row) for row in self._rows(query, digest)]
 
+    def find_cid_digest(self, digest: bytes) -> list[IndexedRecord]:
+        """Return the updates with a digest in their CID, in order; this reads all of them."""
+        query = f"SELECT {_UPDATE_COLUMNS} FROM updates WHERE cid_digest = ? ORDER BY position"  # noqa: S608
+        return [_read_update(row) for row in self._rows(query, digest)]
+
+    def find_transaction(self, transaction: bytes) -> list[IndexedRecord]:
+        """Return the records that a transaction made, in order; this reads the whole index."""
+        query = "SELECT {} FROM {} WHERE hash = ?"
+        updates = self._rows(query.format(_UPDATE_COLUMNS, "updates"), transaction)
+        others = self._rows(query.format(_RECORD_COLUMNS, "records"), transaction)
+        found = [*map(_read_update, updates), *map(self._read_record, others)]
+        return sorted(found, key=lambda item: item.position)
+
     def history(self) -> Iterator[IndexedRecord]:
         """Yield every record in order, as the chain has them."""
         updates, others = self.updates(), self.records()

@@ -36,7 +36,6 @@ from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import append_history, compute_history_start
 from fl_chain.roles.progress import Progress
 from fl_chain.roles.task_history import Row, TaskHistory
-from fl_chain.storage.store import ContentStore
 
 FINDINGS = "findings"
 
@@ -154,11 +153,6 @@ def record_statement(
     receipt = sender.record(registers[0], signed)
     values = {"register": registers[0], "auditor": signed.auditor, "gas": receipt.gas_used}
     progress("audit_recorded", {**values, "transaction": "0x" + receipt.transaction_hash.hex()})
-
-
-def pin_findings(store: ContentStore, document: bytes) -> str:
-    """Pin the document with all findings, and return its CID."""
-    return str(store.put(document))
 
 
 def list_audits(history: TaskHistory) -> Iterator[Row]:

@@ -6,6 +6,7 @@ It needs no key, no torch, and no word from anybody else.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -103,6 +104,7 @@ def audit_task(
     is_resumed: bool = False,
     observer: Observer = IGNORE,
     open_store: OpenStore | None = None,
+    on_evidence: Callable[[Evidence], None] | None = None,
 ) -> list[Finding]:
     """Audit one task; see :func:`fl_chain.audit.audit.run_audit`.
 
@@ -125,6 +127,8 @@ def audit_task(
     open_store
         Opens the content store in another process. IPFS nodes need none; any other store without
         it is read by threads only.
+    on_evidence
+        Called with what chain node and content store say, before it is audited.
 
     Raises
     ------
@@ -145,6 +149,8 @@ def audit_task(
         if isinstance(store, IpfsStore | MirroredStore):
             store.version()
         evidence = collect_evidence(connection, address, store)
+        if on_evidence is not None:
+            on_evidence(evidence)
         scope = Scope(only_round, since)
         if state is not None:
             path = locate_former_audits(state, evidence.chain_id, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from fl_chain.errors import UsageError
@@ -52,12 +52,7 @@ def describe_participant(history: TaskHistory, participant: str) -> Row:
     UsageError
         It is nobody that this task knows.
     """
-    kinds = (ParticipantAdmitted, ParticipantRemoved, ParticipantSucceeded)
-    standing = [
-        describe_record(item)
-        for item in history.index.records(*kinds)
-        if participant in (getattr(item.record, name, "") for name in ("participant", "successor"))
-    ]
+    standing = describe_participant_standing(history, participant)
     rows = {row["participant"]: row for row in list_participants(history)}
     if participant not in rows and not standing:
         raise UsageError(
@@ -69,6 +64,16 @@ def describe_participant(history: TaskHistory, participant: str) -> Row:
         "submissions": list(list_updates(history, Selection(participant=participant))),
         "records": standing,
     }
+
+
+def describe_participant_standing(history: TaskHistory, participant: str) -> list[Row]:
+    """Return every record of what happened to a participant's admission, in order."""
+    kinds = (ParticipantAdmitted, ParticipantRemoved, ParticipantSucceeded)
+    return [
+        describe_record(item)
+        for item in history.index.records(*kinds)
+        if participant in (getattr(item.record, name, "") for name in ("participant", "successor"))
+    ]
 
 
 def describe_record(item: IndexedRecord) -> Row:
@@ -87,4 +92,6 @@ def _plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, tuple):
         return list(value)
+    if is_dataclass(value):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
     return value

@@ -58,12 +58,24 @@ class Services:
                 address = self._devnet().ipfs[0].address
         return IpfsStore(address, timeout_seconds=timeout_seconds) if address else None
 
-    def open_stores(self, addresses: Sequence[str] = ()) -> MirroredStore:
-        """Open several IPFS nodes at once; without addresses all that there are."""
+    def open_stores(
+        self, addresses: Sequence[str] = (), timeout_seconds: float = 60.0
+    ) -> MirroredStore:
+        """Open several IPFS nodes at once; without addresses all that there are.
+
+        Parameters
+        ----------
+        addresses
+            Multiaddrs of their APIs.
+        timeout_seconds
+            How long each may look for content that it does not have.
+        """
         if not addresses:
             found = (self.ipfs,) if self.ipfs else (s.address for s in self._devnet().ipfs)
             addresses = tuple(found)
-        return MirroredStore([IpfsStore(address) for address in addresses])
+        return MirroredStore(
+            [IpfsStore(address, timeout_seconds=timeout_seconds) for address in addresses]
+        )
 
     def open_ledger(
         self, task: str, account: LocalAccount | None = None, journal: Journal | None = None

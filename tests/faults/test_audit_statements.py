@@ -18,9 +18,11 @@ from fl_chain.chain.audit_register import (
     sign_audit,
 )
 from fl_chain.chain.connection import ChainConnection
+from fl_chain.chain.ethereum import transfer
 from fl_chain.cli.main import run
 from fl_chain.errors import LedgerError, TransactionRejected, UsageError
 from fl_chain.protocol.audit_statement import SignedAudit, encode_statement
+from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.roles.audit_statements import (
     list_audits,
@@ -213,3 +215,35 @@ def test_the_commands_show_record_and_list(
     assert run(["audit", "list", *place, "--json"]) == 0
     (row,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (row["auditor"], row["is_of_history"]) == (shown["auditor"], True)
+
+
+def test_an_audit_is_signed_as_it_is_made_and_recorded_after(
+    federation: Federation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = federation.world
+    Path("password").write_text(PASSWORD)
+    key = ("--password-file", "password")
+    assert run(["key", "new", "auditor", *key]) == 0
+    address = next(word for word in capsys.readouterr().out.split() if word.startswith("0x"))
+    transfer(world.connection, world.account(AUDITOR), address.lower(), 10**18)
+    rpc = ("--rpc", world.connection.rpc_url)
+    audit = ["audit", "run", "--task", federation.address, *rpc, "--ipfs", world.ipfs_address]
+    signing = ["--sign", "auditor", *key, "--statement", "a.json"]
+    for partly in (["--round", "1"], ["--since", "1"]):
+        assert run([*audit, *signing, *partly]) == 3
+    assert run([*audit, *signing]) == 0
+    signed = read_statement(Path("a.json"))
+    assert signed.auditor == address.lower()
+    findings = cid_from_digest(signed.audit.findings_cid_digest, 0)
+    document = world.store.get(findings, max_bytes=2**20)
+    assert compute_digest(document) == signed.audit.findings_digest
+    capsys.readouterr()
+    assert run([*audit, *signing]) == 3
+    assert "a.json is there already" in capsys.readouterr().err
+    assert run(["audit", "record", "a.json", "--key", "auditor", *key, *rpc]) == 0
+    assert "recorded in register" in capsys.readouterr().out
+    assert [row["verdict"] for row in rows(federation)] == ["PASS"]

@@ -14,6 +14,7 @@ from fl_chain.errors import LedgerError
 from fl_chain.index.database import VERSION
 from fl_chain.index.index import HistoryIndex
 from fl_chain.protocol.logs import compute_history_hash, decode_log
+from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.roles import indexing
 from fl_chain.roles.indexing import locate_index, open_index, update_index
 from tests.world import Federation, World
@@ -273,3 +274,20 @@ def test_a_contract_that_is_none_of_ours_is_refused_by_its_records(world: World)
     lying = Lying(world.connection.rpc_url, forge)
     with pytest.raises(LedgerError, match="unknown event"):
         update_index(HistoryIndex(None, lying.chain_id, federation.address), lying)
+
+
+def test_updates_and_transactions_are_found_by_what_names_them(world: World) -> None:
+    federation = world.federation()
+    federation.submit_honestly()
+    history = federation.history()
+    for item in history.index.updates():
+        record = item.record
+        assert isinstance(record, UpdateSubmitted)
+        assert history.index.find_cid_digest(record.cid_digest) == [item]
+        assert history.index.find_transaction(item.transaction) == [item]
+    created = next(history.index.records())
+    found = history.index.find_transaction(created.transaction)
+    assert found[0] == created
+    assert [item.position for item in found] == sorted(item.position for item in found)
+    assert history.index.find_transaction(bytes(32)) == []
+    assert history.index.find_cid_digest(bytes(32)) == []

@@ -1,0 +1,117 @@
+"""fl-chain audit run --html: the report of an audit, in a file."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fl_chain import __version__
+from fl_chain.audit.findings import Finding
+from fl_chain.cli.web import missing_extra
+from fl_chain.errors import LocalStateError, UsageError
+
+if TYPE_CHECKING:
+    from fl_chain.roles.services import Services
+
+
+class ReportWriter:
+    """Writes the report of one audit.
+
+    Parameters
+    ----------
+    path
+        The file; what was in it is replaced, all or nothing.
+    services
+        Chain node and IPFS node.
+    task
+        Address of the task.
+    models
+        Digests of the models on record by round, before the audit begins.
+    ipfs
+        Multiaddrs of the IPFS nodes that the audit asks; empty for those of the services.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        services: Services,
+        task: str,
+        models: Mapping[int, str | None],
+        ipfs: Sequence[str],
+    ) -> None:
+        self._path = path
+        self._services = services
+        self._task = task
+        self._models = models
+        self._ipfs = ipfs
+
+    def write(self, findings: Sequence[Finding], only_round: int | None) -> None:
+        """Write what the audit found.
+
+        Raises
+        ------
+        LocalStateError
+            The file cannot be written.
+        """
+        from fl_chain.roles.explorer import Explorer
+        from fl_chain.roles.update_norms import measure_norms
+        from fl_chain.web.report import Audited, make_report
+
+        audited = Audited(
+            findings,
+            self._models,
+            only_round,
+            int(time.time()),
+            describe_environment(),
+            self._services.connect().chain_id,
+        )
+        with (
+            Explorer(self._services, [self._task]).open(self._task) as opened,
+            self._services.open_stores(self._ipfs) as store,
+        ):
+            norms = list(measure_norms(opened.history, store))
+            text = make_report(opened, audited, norms)
+        unfinished = self._path.with_name(self._path.name + ".part")
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(self._path)
+        except OSError as error:
+            raise LocalStateError(f"cannot write {self._path}: {error.strerror}") from None
+
+
+def prepare_report(path: Path, services: Services, task: str, ipfs: Sequence[str]) -> ReportWriter:
+    """Return what will write the report; called before the audit begins.
+
+    Raises
+    ------
+    UsageError
+        The libraries for pages are not installed, or there is no such folder.
+    """
+    try:
+        import fl_chain.web.report  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from None
+    from fl_chain.roles.explorer import Explorer
+
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
+    if ipfs:
+        services = replace(services, ipfs=ipfs[0])
+    with Explorer(services, [task]).open(task) as opened:
+        models = {row["round"]: row["model"] for row in opened.rounds}
+    return ReportWriter(path, services, task, models, ipfs)
+
+
+def describe_environment() -> dict[str, str]:
+    """Return what an audit on this machine depends on: names and versions."""
+    return {
+        "fl_chain": __version__,
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }

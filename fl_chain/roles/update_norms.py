@@ -1,0 +1,65 @@
+"""How long the updates of a task are, as vectors: measured in their content, which is on IPFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
+from fl_chain.protocol.blob import UPDATE, decode_blob
+from fl_chain.protocol.cid import Cid
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.roles.history_updates import list_updates
+from fl_chain.roles.task_history import Row, TaskHistory
+from fl_chain.storage.store import ContentStore
+
+MOST_UPDATES: Final = 2_000
+"""Every one is fetched; a task with more is not measured."""
+
+
+def measure_norms(history: TaskHistory, store: ContentStore) -> Iterator[Row]:
+    """Yield the L2 norm of every update whose content can be had and is a canonical blob.
+
+    Parameters
+    ----------
+    history
+        Of the task.
+    store
+        Where the updates are.
+
+    Yields
+    ------
+    dict
+        ``round``, ``sequence``, ``participant``, and ``norm`` in units of parameters. Nothing
+        without a manifest, or if there are more than 2,000 updates.
+    """
+    manifest = history.manifest
+    if manifest is None:
+        return
+    rows = []
+    for row in list_updates(history):
+        rows.append(row)
+        if len(rows) > MOST_UPDATES:
+            return
+    size = compute_update_bytes(manifest)
+    for row in rows:
+        if row["cid"] is None:
+            continue
+        try:
+            data = store.get(Cid.parse(row["cid"]), max_bytes=size)
+            if compute_digest(data).hex() != row["digest"]:
+                continue
+            header, values = decode_blob(data)
+        except StoreUnreachable:
+            return
+        except (StoreError, ProtocolError):
+            continue
+        if header.kind != UPDATE:
+            continue
+        length = float(np.linalg.norm(values.astype(np.float64)))
+        norm = length / 2**manifest.encoding.fraction_bits
+        place = {name: row[name] for name in ("round", "sequence", "participant")}
+        yield {**place, "norm": norm}

@@ -1,0 +1,1 @@
+"""Pages for auditors: the explorer, and the report of an audit. Read-only; decides nothing."""
