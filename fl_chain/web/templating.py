@@ -52,8 +52,8 @@ def show_time(seconds: int | None) -> Markup | str:
 def show_duration(seconds: int | None) -> str:
     """Return a duration in words.
 
-    >>> [show_duration(seconds) for seconds in (7, 200, 7500, 200_000)]
-    ['7 s', '3 min 20 s', '2 h 5 min', '2 d 7 h']
+    >>> [show_duration(seconds) for seconds in (0, 7, 200, 7500, 200_000)]
+    ['under 1 s', '7 s', '3 min 20 s', '2 h 5 min', '2 d 7 h']
     """
     if seconds is None:
         return ""
@@ -65,7 +65,7 @@ def show_duration(seconds: int | None) -> str:
         if seconds >= size:
             rest = seconds % size // next_size
             return f"{seconds // size} {unit}" + (f" {rest} {next_unit}" if rest else "")
-    return f"{seconds} s"
+    return f"{seconds} s" if seconds else "under 1 s"
 
 
 def count(number: int, noun: str) -> str:
