@@ -170,7 +170,7 @@ def run(
             signature.write(findings, store.put)
     print_verdict(findings, as_json)
     if writer is not None:
-        writer.write(findings, only_round)
+        writer.write(findings, only_round, since)
     return EXIT_CODES[compute_verdict(findings)]
 
 

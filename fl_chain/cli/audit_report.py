@@ -50,7 +50,7 @@ class ReportWriter:
         self._models = models
         self._ipfs = ipfs
 
-    def write(self, findings: Sequence[Finding], only_round: int | None) -> None:
+    def write(self, findings: Sequence[Finding], only_round: int | None, since: int | None) -> None:
         """Write what the audit found.
 
         Raises
@@ -66,6 +66,7 @@ class ReportWriter:
             findings,
             self._models,
             only_round,
+            since,
             int(time.time()),
             describe_environment(),
             self._services.connect().chain_id,

@@ -14,13 +14,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 from fl_chain.chain.ethereum import find_tasks
-from fl_chain.errors import UsageError
+from fl_chain.errors import LedgerError, UsageError
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import ModelProposed, TaskCreated, TaskParameters, TaskStopped
 from fl_chain.protocol.report import RoundReport
 from fl_chain.roles.history import list_models, list_rounds
 from fl_chain.roles.history_disputes import list_disputes
+from fl_chain.roles.history_measures import list_measures
 from fl_chain.roles.history_updates import list_participants
 from fl_chain.roles.manifest_shelf import ManifestShelf
 from fl_chain.roles.services import Services
@@ -32,6 +33,8 @@ LOOK_SECONDS: Final = 1.0
 """How long an IPFS node may look for what a page is nicer with."""
 MOST_KEPT: Final = 256
 """Documents, and tables of rows, that are kept."""
+MOST_MEASURED: Final = 2_000
+"""Records of a task whose measures are shown."""
 OVER: Final = (Phase.FINALIZED.name, Phase.ABORTED.name)
 
 
@@ -143,6 +146,19 @@ class OpenTask:
     def disputes(self) -> list[Row]:
         """Every dispute as in ``fl-chain history disputes``."""
         return self._find("disputes", lambda: list(list_disputes(self.history)))
+
+    @property
+    def measures(self) -> list[Row]:
+        """What each round cost and yielded, as in ``fl-chain history measures``.
+
+        Nothing in a task with more than 2,000 records, or without receipts: it takes all of them.
+        """
+        if self.num_records > MOST_MEASURED:
+            return []
+        try:
+            return self._find("measures", lambda: list(list_measures(self.history)))
+        except LedgerError:
+            return []
 
     @property
     def summary(self) -> Row:

@@ -106,8 +106,10 @@ def _dress(axes: Axes, x_label: str, series: Sequence[Series]) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(colors=AXIS, length=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
-    axes.ticklabel_format(style="plain", useOffset=False)
+    is_whole = all(isinstance(v, int | None) for entry in series for v in entry.values)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_whole, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if is_whole else f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     axes.set_xlabel(x_label, color=AXIS)
     if len(series) > 1:
         axes.legend(

@@ -84,6 +84,72 @@ def curves_of_rounds(rounds: Rows, base_path: str = "") -> list[Curve]:
     return curves
 
 
+_MEASURES: Final = (
+    (
+        "steps",
+        "Time of each step",
+        "Seconds of block time: until the last update, then until the proposal, then until it was"
+        " final.",
+        (("collect_s", "Updates"), ("aggregate_s", "Proposal"), ("decide_s", "Decision")),
+        "bars",
+    ),
+    (
+        "accuracy",
+        "Accuracy",
+        "Of the model that each round started from, on the participants' own examples, as they say:"
+        " nobody else can check it.",
+        (("base_accuracy", "Accuracy"),),
+        "line",
+    ),
+    (
+        "loss",
+        "Loss",
+        "Of the model that each round started from, and while training, as the participants say.",
+        (("base_loss", "Before"), ("train_loss", "Training")),
+        "line",
+    ),
+    (
+        "gas",
+        "Gas",
+        "What all transactions of each round cost together, from their receipts.",
+        (("gas", "Gas"),),
+        "bars",
+    ),
+    (
+        "energy",
+        "Energy",
+        "Kilowatt-hours of the training in each round, as the participants say; much of it may be"
+        " an estimate.",
+        (("energy_kwh", "kWh"),),
+        "bars",
+    ),
+)
+"""Name, title, caption, columns with their headings, and kind of the curves of measures."""
+
+
+def curves_of_measures(measures: Rows, base_path: str = "") -> list[Curve]:
+    """Return the curves of what rounds cost and yielded; those without any number are left out.
+
+    Parameters
+    ----------
+    measures
+        Rows as of ``fl-chain history measures``.
+    base_path
+        Path of the task, to which rounds link; empty for no links.
+    """
+    curves = []
+    for name, title, caption, columns, kind in _MEASURES:
+        numbers = tuple(
+            (row["round"], *(row[column] for column, _ in columns))
+            for row in measures
+            if any(row[column] is not None for column, _ in columns)
+        )
+        if any(value for _, *values in numbers for value in values):
+            headings = ("Round", *(heading for _, heading in columns))
+            curves.append(Curve(name, title, caption, headings, numbers, base_path, kind))
+    return curves
+
+
 def curves_of_participant(updates: Rows, base_path: str = "") -> list[Curve]:
     """Return the curve of the weights that a participant stated."""
     rows = [row for row in updates if row["weight"] is not None]

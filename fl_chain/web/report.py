@@ -13,7 +13,7 @@ from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdic
 from fl_chain.roles.audit_statements import list_audits
 from fl_chain.roles.explorer import OpenTask
 from fl_chain.roles.watchman import RoundAudit
-from fl_chain.web.curves import curve_of_norms, curves_of_rounds
+from fl_chain.web.curves import curve_of_norms, curves_of_measures, curves_of_rounds
 from fl_chain.web.page import name_of
 from fl_chain.web.templating import read_style, render
 from fl_chain.web.verdicts import (
@@ -27,10 +27,11 @@ MOST_ROWS: Final = 500
 MOST_PROBLEMS: Final = 100
 
 LEFT_OUT: Final = {
-    "accuracy": "Accuracy is left out: it takes test data, and none are on record.",
-    "gas": "Gas is left out: what transactions cost is no part of what an audit reads.",
+    "accuracy": "Accuracy is left out: no participant has measured it, or no report was at hand.",
+    "gas": "Gas is left out: no receipts were at hand, or the task has too many transactions.",
+    "energy": "Energy is left out: no participant has measured it, or no report was at hand.",
     "norms": "Lengths of updates are left out: their content was not at hand, or is too much.",
-    "rounds": "Durations are left out: no round has ended yet, or all within a second.",
+    "duration": "Durations are left out: no round has ended yet, or all within a second.",
 }
 """Why a curve is not there."""
 
@@ -44,6 +45,8 @@ class Audited:
     """Digests of the models on record by round, as they were before the audit began."""
     only_round: int | None
     """The one round that was re-executed; None for all."""
+    since: int | None
+    """The first round that was re-executed; 0 for the last one, None for all."""
     made_at: int
     """When the audit ended, in seconds since the epoch."""
     environment: Mapping[str, str]
@@ -71,13 +74,13 @@ def make_report(task: OpenTask, audited: Audited, norms: Sequence[Mapping[str, A
         {"row": row, "standing": _standing(row, by_round, audited)} for row in task.rounds[1:]
     ]
     problems = [f for f in audited.findings if f.verdict != Verdict.PASS]
-    curves = [*curves_of_rounds(task.rounds), *curve_of_norms(norms)]
+    curves = [
+        *curves_of_rounds(task.rounds),
+        *curves_of_measures(task.measures),
+        *curve_of_norms(norms),
+    ]
     names = {curve.name for curve in curves}
-    missing = [LEFT_OUT["accuracy"], LEFT_OUT["gas"]]
-    if "norms" not in names:
-        missing.append(LEFT_OUT["norms"])
-    if "duration" not in names:
-        missing.append(LEFT_OUT["rounds"])
+    missing = [reason for name, reason in LEFT_OUT.items() if name not in names]
     verdict = compute_verdict(audited.findings)
     return render(
         "report.html",
@@ -100,6 +103,7 @@ def make_report(task: OpenTask, audited: Audited, norms: Sequence[Mapping[str, A
         curves=curves,
         missing=missing,
         audits=list(islice(list_audits(task.history), MOST_ROWS)),
+        num_taken_over=sum(f.audited_at is not None for f in audited.findings),
         checks=_count_checks(audited.findings),
     )
 
@@ -123,6 +127,9 @@ def _overall(audited: Audited, rounds: Sequence[Mapping[str, Any]]) -> Standing:
         return standing_of_findings(audited.findings, "the task")
     if audited.only_round is not None:
         sentence = f"Every check passed, of the task and of round {audited.only_round} alone."
+        return Standing(verdict.value, sentence)
+    if audited.since is not None:
+        sentence = "Every check passed, of the task and of the rounds that were looked at."
         return Standing(verdict.value, sentence)
     made = sum(entry["standing"].label == verdict.value for entry in rounds)
     count = "The one model" if made == 1 else f"Each of the {made} models"

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from fl_chain.roles.audit_statements import list_audits
-from fl_chain.web.curves import curves_of_rounds
+from fl_chain.web.curves import curves_of_measures, curves_of_rounds
 from fl_chain.web.page import (
     Page,
     Query,
@@ -88,7 +88,10 @@ def show_task(site: Site, query: Query, address: str) -> Page:
             "problems": problems[:MOST_PROBLEMS],
             "num_problems": len(problems),
             "task_standing": standing_of_findings(frame.audit.findings, "the task"),
-            "curves": curves_of_rounds(task.rounds, frame.path),
+            "curves": [
+                *curves_of_rounds(task.rounds, frame.path),
+                *curves_of_measures(task.measures, frame.path),
+            ],
             "audits": audits,
             "num_disputes": len(task.disputes),
         }

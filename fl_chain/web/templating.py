@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from fl_chain.web.verdicts import describe_check, problems_first
+from fl_chain.web.verdicts import advise, describe_check, problems_first
 from fl_chain.web.words import WORDS, anchor_of
 
 FOLDER: Final = Path(__file__).parent
@@ -129,7 +129,9 @@ def environment() -> Environment:
         problems_first=problems_first,
         with_digests=mark_digests,
     )
-    made.globals.update(anchor_of=anchor_of, describe_check=describe_check, words=WORDS)
+    made.globals.update(
+        anchor_of=anchor_of, advise=advise, describe_check=describe_check, words=WORDS
+    )
     for name in made.list_templates():  # all at once: an upgrade meanwhile mixes nothing
         made.get_template(name)
     return made

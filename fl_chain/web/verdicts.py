@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fl_chain.audit.catalogue import CATALOGUE
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict
 from fl_chain.roles.watchman import RoundAudit, TaskAudit
 
@@ -15,26 +16,7 @@ NO_MODEL: Final = "NO MODEL"
 MOST_DETAIL: Final = 120
 """Characters of a finding's detail that a sentence has room for."""
 
-CHECKS: Final = {
-    "ledger_history": "The chain node shows every record of the task, unaltered",
-    "registry_history": "The chain node shows every record of the registry, unaltered",
-    "transitions": "Every record follows the rules of the protocol",
-    "ledger_code": "The task's contract is this project's",
-    "registry_code": "The registry's contract is this project's",
-    "registry_transitions": "Every record of the registry follows its rules",
-    "ledger_state": "What the contract says now follows from its records",
-    "admissions": "Only enrolled participants were admitted",
-    "manifest": "The task's manifest is the one on record",
-    "genesis_model": "The genesis model is the one on record, and has the form of this task",
-    "report": "The round's report is the one on record, and accounts for every update",
-    "update_blob": "Every update can be had as recorded, or is left out as unavailable",
-    "update_list": "Lists of updates are those on record",
-    "exclusions": "Each update is included or left out for the right reason",
-    "aggregate": "The recorded updates yield exactly the model on record",
-    "model_blob": "The model that IPFS serves is the one on record",
-    "base_model": "The model that the round started from is the one on record",
-}
-"""Name of a check to what it confirms, in words for everybody."""
+_CHECKS: Final = {check.name: check for check in CATALOGUE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +114,17 @@ def problems_first(findings: Collection[Finding]) -> list[Finding]:
 
 def describe_check(finding: Finding) -> str:
     """Return what the check of a finding confirms."""
-    return CHECKS.get(finding.check, finding.check)
+    check = _CHECKS.get(finding.check)
+    return check.title[:1].upper() + check.title[1:] if check else finding.check
+
+
+def advise(finding: Finding) -> str:
+    """Return what a finding that did not pass says, and what to do; empty if there is nothing."""
+    check = _CHECKS.get(finding.check)
+    if check is None or finding.verdict == Verdict.PASS:
+        return ""
+    text = check.on_fail if finding.verdict == Verdict.FAIL else check.on_undecidable
+    return text[:1].upper() + text[1:]
 
 
 def _describe_problems(findings: Sequence[Finding], verdict: Verdict) -> str:

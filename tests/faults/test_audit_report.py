@@ -29,7 +29,13 @@ def test_a_task_that_passes_has_a_report_with_its_curves(gallery: Gallery, path:
     assert make(gallery.whole, path) == 0
     text = unescape(path.read_text(encoding="utf-8"))
     assert "Each of the 2 models on record was computed again" in text
-    for heading in ("Participation", "Duration of rounds", "Length of updates", "Environment"):
+    for heading in (
+        "Participation",
+        "Time of each step",
+        "Gas",
+        "Length of updates",
+        "Environment",
+    ):
         assert f">{heading}</h" in text
     assert f"fl-chain audit run --task {gallery.whole.address}" in text
     assert not path.with_name("report.html.part").exists()
@@ -38,7 +44,7 @@ def test_a_task_that_passes_has_a_report_with_its_curves(gallery: Gallery, path:
 def test_what_has_no_curve_has_a_reason(gallery: Gallery, path: Path) -> None:
     assert make(gallery.stopped, path) == 0
     text = path.read_text(encoding="utf-8")
-    for name in ("Accuracy", "Gas", "Lengths of updates", "Durations"):
+    for name in ("Accuracy", "Energy", "Lengths of updates", "Durations"):
         assert f"{name} " in text
     assert text.count("left out") >= 4
 

@@ -164,7 +164,7 @@ def test_pages_say_what_the_audit_says_beside_what_the_chain_says(
     assert wrong.count("FINALIZED") == 3
     page = visitor.ask(f"/task/{gallery.wrong.address}/round/2").text
     assert "FAIL" in page
-    assert "The recorded updates yield exactly the model on record" in page
+    assert "The model is what the updates yield" in page
     assert visitor.ask(f"/task/{gallery.wrong.address}/round/1.json").json["verdict"] == "PASS"
     missing = visitor.ask(f"/task/{gallery.missing.address}/round/1").text
     assert "UNDECIDABLE" in missing
