@@ -118,9 +118,9 @@ _MEASURES: Final = (
     (
         "energy",
         "Energy",
-        "Kilowatt-hours of the training in each round, as the participants say; much of it may be"
-        " an estimate.",
-        (("energy_kwh", "kWh"),),
+        "Joules of the training in each round, as the participants say; much of it may be an"
+        " estimate.",
+        (("energy_joules", "Joules"),),
         "bars",
     ),
 )
@@ -137,6 +137,7 @@ def curves_of_measures(measures: Rows, base_path: str = "") -> list[Curve]:
     base_path
         Path of the task, to which rounds link; empty for no links.
     """
+    measures = [{**row, "energy_joules": _joules(row["energy_kwh"])} for row in measures]
     curves = []
     for name, title, caption, columns, kind in _MEASURES:
         numbers = tuple(
@@ -148,6 +149,15 @@ def curves_of_measures(measures: Rows, base_path: str = "") -> list[Curve]:
             headings = ("Round", *(heading for _, heading in columns))
             curves.append(Curve(name, title, caption, headings, numbers, base_path, kind))
     return curves
+
+
+def _joules(kilowatt_hours: float | None) -> float | None:
+    """Return an energy in a unit in which a round of training is no tiny fraction.
+
+    >>> _joules(5e-08)
+    0.18
+    """
+    return None if kilowatt_hours is None else float(f"{kilowatt_hours * 3.6e6:.3g}")
 
 
 def curves_of_participant(updates: Rows, base_path: str = "") -> list[Curve]:

@@ -67,6 +67,15 @@ def test_one_round_alone_is_said_to_be_one_round(gallery: Gallery, path: Path) -
     assert "NOT AUDITED YET" in text
 
 
+def test_what_was_taken_over_from_a_former_audit_is_said(gallery: Gallery, path: Path) -> None:
+    assert make(gallery.whole, path) == 0
+    assert "taken over" not in path.read_text(encoding="utf-8")
+    assert make(gallery.whole, path, "--resume") == 0
+    assert "were taken over from a former audit" in path.read_text(encoding="utf-8")
+    assert make(gallery.whole, path, "--since", "last") == 0
+    assert "--since last" in path.read_text(encoding="utf-8")
+
+
 def test_a_folder_that_is_not_there_is_said_before_the_audit_begins(
     gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
