@@ -133,8 +133,8 @@ def run(
         raise click.UsageError("--round and --since exclude each other")
     if since is not None and (html_file is not None or signer is not None):
         raise click.UsageError("a report or a signed audit is of all rounds: leave out --since")
-    if only_round is not None and signer is not None:
-        raise click.UsageError("a signed audit is of all rounds: leave out --round")
+    if signer is not None and (only_round is not None or is_resumed):
+        raise click.UsageError("what is signed is found now: leave out --round and --resume")
     from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
 

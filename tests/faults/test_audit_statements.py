@@ -233,7 +233,7 @@ def test_an_audit_is_signed_as_it_is_made_and_recorded_after(
     rpc = ("--rpc", world.connection.rpc_url)
     audit = ["audit", "run", "--task", federation.address, *rpc, "--ipfs", world.ipfs_address]
     signing = ["--sign", "auditor", *key, "--statement", "a.json"]
-    for partly in (["--round", "1"], ["--since", "1"]):
+    for partly in (["--round", "1"], ["--since", "1"], ["--resume"]):
         assert run([*audit, *signing, *partly]) == 3
     assert run([*audit, *signing]) == 0
     signed = read_statement(Path("a.json"))
