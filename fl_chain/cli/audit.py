@@ -131,10 +131,10 @@ def run(
     """
     if only_round is not None and since is not None:
         raise click.UsageError("--round and --since exclude each other")
-    if since is not None and (html_file is not None or signer is not None):
-        raise click.UsageError("a report or a signed audit is of all rounds: leave out --since")
-    if signer is not None and (only_round is not None or is_resumed):
-        raise click.UsageError("what is signed is found now: leave out --round and --resume")
+    if signer is not None and (only_round is not None or since is not None or is_resumed):
+        raise click.UsageError(
+            "what is signed is of all rounds and found now: leave out --round, --since and --resume"
+        )
     from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
 
