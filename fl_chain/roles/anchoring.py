@@ -10,7 +10,7 @@ from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.chain.answers import read_bytes, read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.sender import TransactionSender
-from fl_chain.errors import LocalStateError, MalformedBlob, UsageError, WrongChain
+from fl_chain.errors import MalformedBlob, UsageError, WrongChain
 from fl_chain.protocol.anchor import (
     MAX_ANCHOR_BYTES,
     Anchor,
@@ -21,6 +21,7 @@ from fl_chain.protocol.anchor import (
     encode_anchor_data,
 )
 from fl_chain.roles.evidence_verify import VerifiedBundle
+from fl_chain.roles.small_files import read_start, write_new
 
 
 def history_of(bundle: VerifiedBundle) -> AnchoredHistory:
@@ -108,18 +109,10 @@ def write_anchor(path: Path, anchor: Anchor) -> None:
 
     Raises
     ------
-    UsageError
-        It is there.
-    LocalStateError
-        It cannot be written.
+    UsageError, LocalStateError
+        See :func:`fl_chain.roles.small_files.write_new`.
     """
-    try:
-        with path.open("xb") as file:
-            file.write(encode_anchor(anchor))
-    except FileExistsError:
-        raise UsageError(f"{path} is there already", "name another file") from None
-    except OSError as error:
-        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+    write_new(path, encode_anchor(anchor))
 
 
 def read_anchor(path: Path) -> Anchor:
@@ -131,10 +124,7 @@ def read_anchor(path: Path) -> Anchor:
         The file cannot be read, or says no such thing.
     """
     try:
-        with path.open("rb") as file:
-            return decode_anchor(file.read(MAX_ANCHOR_BYTES + 1))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        return decode_anchor(read_start(path, MAX_ANCHOR_BYTES))
     except MalformedBlob as error:
         raise UsageError(
             f"{path} is no anchor: {error.message}", "make one with: fl-chain evidence anchor"

@@ -17,7 +17,7 @@ from fl_chain.chain.audit_register import (
     sign_audit,
 )
 from fl_chain.chain.connection import ChainConnection
-from fl_chain.errors import LocalStateError, MalformedBlob, UsageError
+from fl_chain.errors import MalformedBlob, UsageError
 from fl_chain.protocol.audit_records import AuditRecorded
 from fl_chain.protocol.audit_statement import (
     MAX_STATEMENT_BYTES,
@@ -35,6 +35,7 @@ from fl_chain.protocol.constants import FORMAT
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import append_history, compute_history_start
 from fl_chain.roles.progress import Progress
+from fl_chain.roles.small_files import read_start, write_new
 from fl_chain.roles.task_history import Row, TaskHistory
 
 FINDINGS = "findings"
@@ -87,18 +88,10 @@ def write_statement(path: Path, signed: SignedAudit) -> None:
 
     Raises
     ------
-    UsageError
-        It is there: what somebody signed is not overwritten.
-    LocalStateError
-        It cannot be written.
+    UsageError, LocalStateError
+        See :func:`fl_chain.roles.small_files.write_new`.
     """
-    try:
-        with path.open("xb") as file:
-            file.write(encode_statement(signed))
-    except FileExistsError:
-        raise UsageError(f"{path} is there already", "name another file") from None
-    except OSError as error:
-        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+    write_new(path, encode_statement(signed))
 
 
 def read_statement(path: Path) -> SignedAudit:
@@ -110,10 +103,7 @@ def read_statement(path: Path) -> SignedAudit:
         The file cannot be read, is none, or its auditor did not sign it.
     """
     try:
-        with path.open("rb") as file:
-            signed = decode_statement(file.read(MAX_STATEMENT_BYTES + 1))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        signed = decode_statement(read_start(path, MAX_STATEMENT_BYTES))
     except MalformedBlob as error:
         raise UsageError(
             f"{path} is no signed audit: {error.message}",

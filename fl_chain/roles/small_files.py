@@ -1,4 +1,4 @@
-"""Small JSON files that one person hands to another; written all or nothing."""
+"""Small files that one person hands to another."""
 
 from __future__ import annotations
 
@@ -19,11 +19,7 @@ def read_facts(path: Path, refusal: UsageError) -> Any:
     UsageError
         The file cannot be read; or ``refusal``, if it is larger or no JSON.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    data = read_start(path, MAX_BYTES)
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(path)
@@ -46,6 +42,40 @@ def write_facts(path: Path, facts: dict[str, Any]) -> None:
         unfinished.replace(path)
     except OSError as error:
         raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet.
+
+    Raises
+    ------
+    UsageError
+        It is there: what somebody signed or paid for is not overwritten.
+    LocalStateError
+        It cannot be written.
+    """
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "name another file") from None
+    except OSError as error:
+        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def read_start(path: Path, max_bytes: int) -> bytes:
+    """Return a file, and of one that is larger than allowed one byte more than that.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
 def parse_word(text: str) -> bytes:
