@@ -20,6 +20,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fl_chain.cli.main import run as run_command
 from fl_chain.roles.demo import Demo, DemoOptions, fork_context, stop_demo
@@ -35,6 +36,7 @@ WARM_UP_ROUNDS = 3
 
 def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> None:
     """Train one partition every time the bell rings."""
+    torch.set_num_threads(1)  # as participants do
     split = load_dataset("mnist")
     dataset = build_partitioner("iid", count, 0).load_partition(split.train, index)
     module = build_model("mcmahan_2nn", 0)
