@@ -115,9 +115,12 @@ def gallery(world: World) -> Gallery:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visitor(gallery: Gallery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
-    """Run the explorer of the gallery until everything in it is audited."""
+    """Run the explorer of the gallery until everything in it is audited.
+
+    For a module only: a test elsewhere that holds the clock would hold the server for good.
+    """
     tasks = [
         federation.address
         for federation in vars_of(gallery)
