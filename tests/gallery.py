@@ -105,7 +105,7 @@ def gallery(world: World) -> Gallery:
     """Make the tasks, once."""
     return Gallery(
         world,
-        _make_whole(world),
+        make_whole(world),
         _make_wrong(world),
         _make_missing(world),
         _make_listed(world),
@@ -156,7 +156,8 @@ def run_explorer(world: World, state: Path, tasks: list[str]) -> Iterator[str]:
             thread.join()
 
 
-def _make_whole(world: World) -> Federation:
+def make_whole(world: World) -> Federation:
+    """Round 1 after a proposal that was overruled, 2 aborted, 3 after a dispute."""
     made = world.federation(
         3, aggregators=3, quorum=2, bond_gwei=1, num_rounds=2, min_updates=1, challenge_seconds=60
     )

@@ -51,19 +51,14 @@ class AccountProof:
     storage: tuple[bytes, ...]
 
 
-def fetch_header(connection: ChainConnection, number: int) -> bytes:
-    """Return a block's header as RLP.
+def fetch_headers(connection: ChainConnection, numbers: Sequence[int]) -> list[bytes]:
+    """Return the headers of some blocks as RLP.
 
     Raises
     ------
     LedgerError
         There is no such block, or its fields do not hash to its hash.
     """
-    return fetch_headers(connection, [number])[0]
-
-
-def fetch_headers(connection: ChainConnection, numbers: Sequence[int]) -> list[bytes]:
-    """Return the headers of some blocks as RLP; see :func:`fetch_header`."""
     blocks = connection.batch([("eth_getBlockByNumber", [hex(n), False]) for n in numbers])
     return [_encode_header(connection, n, block) for n, block in zip(numbers, blocks, strict=True)]
 

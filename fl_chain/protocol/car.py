@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, MalformedBlob
-from fl_chain.protocol.cid import DAG_PB, RAW, Cid, compute_cid, list_links
+from fl_chain.protocol.cid import (
+    DAG_PB,
+    RAW,
+    Cid,
+    compute_cid,
+    encode_varint,
+    list_links,
+)
 from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 
 MAX_BLOCK_BYTES: Final = 2**21
@@ -40,12 +47,12 @@ def encode_car_header(roots: Sequence[Cid]) -> bytes:
     """Return the beginning of a file whose blobs are ``roots``."""
     links = b"".join(_CID_TAG + _cbor(2, _CID_BYTES + 1) + b"\0" + cid.to_bytes() for cid in roots)
     text = _cbor(5, 2) + _text("roots") + _cbor(4, len(roots)) + links + _text("version") + b"\x01"
-    return _varint(len(text)) + text
+    return encode_varint(len(text)) + text
 
 
 def encode_section(cid: Cid, block: bytes) -> bytes:
     """Return one block as a file holds it."""
-    return _varint(_CID_BYTES + len(block)) + cid.to_bytes() + block
+    return encode_varint(_CID_BYTES + len(block)) + cid.to_bytes() + block
 
 
 def index_blocks(read_at: ReadAt) -> dict[bytes, BlockPlace]:
@@ -149,12 +156,3 @@ def _cbor(kind: int, value: int) -> bytes:
 
 def _text(value: str) -> bytes:
     return _cbor(3, len(value)) + value.encode("ascii")
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

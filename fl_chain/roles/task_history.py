@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.aggregation.derive import compute_blob_bytes, model_header
-from fl_chain.chain.answers import read_bytes, read_field, read_quantity
+from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.contracts import encode_view
 from fl_chain.errors import LedgerError, UnknownContract
@@ -136,12 +136,7 @@ class TaskHistory:
 
     def ask_phase(self, round_number: int) -> Phase:
         """Return the phase that the contract says a round is in now."""
-        call = encode_view("phaseOf", round_number)
-        answer = read_bytes(
-            self.connection.call(
-                "eth_call", {"to": self.index.ledger, "data": "0x" + call.hex()}, "latest"
-            )
-        )
+        answer = self.connection.view(self.index.ledger, encode_view("phaseOf", round_number))
         try:
             return Phase(int.from_bytes(answer))
         except ValueError:

@@ -14,9 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from fl_chain.cli.main import run
-from fl_chain.protocol.actions import Abort
 from fl_chain.protocol.digest import compute_digest
-from tests.attacks.test_chain_node_that_lies import finish_round
+from tests.gallery import make_whole
 from tests.world import Federation, World
 
 Lines = list[dict[str, Any]]
@@ -41,27 +40,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def federation(world: World) -> Federation:
-    """Round 1 after a proposal that was overruled, 2 aborted, 3 after a dispute."""
-    made = world.federation(
-        3, aggregators=3, quorum=2, bond_gwei=1, num_rounds=2, min_updates=1, challenge_seconds=60
-    )
-    made.deposit_bonds()
-    made.submit_honestly()
-    derived = made.derive()
-    made.propose(b"no model", derived.report)
-    for aggregator in (1, 2):
-        made.attest(made.sign(aggregator, derived.model, derived.report))
-    world.advance_clock(made.task.parameters.aggregate_seconds + 1)
-    finish_round(made, derived)
-    world.advance_clock(made.task.parameters.collect_seconds + 1)
-    made.ledger(made.coordinator).send(Abort(2))
-    damaged = made.update(0)[:-1]
-    made.submit(0, damaged)
-    made.submit(1, made.update(1), weight=60)
-    made.submit(2, made.update(2), weight=30)
-    world.advance_clock(made.task.parameters.aggregate_seconds * 2)
-    finish_round(made, made.derive(), is_disputed=True)
-    return made
+    """Return a task in which all sorts of things happened."""
+    return make_whole(world)
 
 
 @pytest.fixture
