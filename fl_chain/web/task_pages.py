@@ -114,38 +114,31 @@ def show_task(site: Site, query: Query, address: str) -> Page:
 
 def show_participants(site: Site, query: Query, address: str) -> Page:
     """Return the page with everybody who took part in a task."""
-    with site.explorer.open(check_address(address)) as task:
-        frame = frame_task(site, task)
-        paging = parse_page(query.get("page", ""), len(task.participants))
-        rows = task.participants[paging.first : paging.last]
-        values = {"frame": frame, "rows": rows, "paging": paging, "heading": "Participants"}
-        twin = {
-            "page": "participants",
-            "task": frame.summary,
-            "first": paging.first,
-            "total": paging.total,
-            "rows": rows,
-        }
-        live = not task.is_over
-        return Page("participants.html", "Participants", values, twin, frame.trail, is_live=live)
+    return _show_table(site, query, address, "participants")
 
 
 def show_disputes(site: Site, query: Query, address: str) -> Page:
     """Return the page with every dispute and every bond that was taken."""
+    return _show_table(site, query, address, "disputes")
+
+
+def _show_table(site: Site, query: Query, address: str, name: str) -> Page:
+    """Return the page of one of a task's tables, which has the name of its template."""
     with site.explorer.open(check_address(address)) as task:
         frame = frame_task(site, task)
-        paging = parse_page(query.get("page", ""), len(task.disputes))
-        rows = task.disputes[paging.first : paging.last]
-        values = {"frame": frame, "rows": rows, "paging": paging, "heading": "Disputes"}
+        whole = task.participants if name == "participants" else task.disputes
+        paging = parse_page(query.get("page", ""), len(whole))
+        rows, heading = whole[paging.first : paging.last], name.capitalize()
+        values = {"frame": frame, "rows": rows, "paging": paging, "heading": heading}
         twin = {
-            "page": "disputes",
+            "page": name,
             "task": frame.summary,
             "first": paging.first,
             "total": paging.total,
             "rows": rows,
         }
         live = not task.is_over
-        return Page("disputes.html", "Disputes", values, twin, frame.trail, is_live=live)
+        return Page(f"{name}.html", heading, values, twin, frame.trail, is_live=live)
 
 
 def show_words(site: Site, query: Query) -> Page:
