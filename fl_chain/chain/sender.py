@@ -209,23 +209,29 @@ class TransactionSender:
             self._outbox.forget_transaction()
 
     def _transmit(self, raw: bytes) -> Receipt:
-        try:
-            self._connection.call("eth_sendRawTransaction", "0x" + raw.hex())
-        except RpcError as error:
-            is_known = any(word in error.message.lower() for word in _KNOWN)
-            if not is_known and self._fetch_receipt(raw) is None:
-                if any(word in error.message.lower() for word in _NONCE_USED):
+        # A node that mines at once has the receipt when the same request asks for it.
+        sent, receipt = self._connection.try_batch(
+            [("eth_sendRawTransaction", ["0x" + raw.hex()]), _ask_receipt(raw)]
+        )
+        if isinstance(receipt, RpcError):
+            receipt = None
+        if isinstance(sent, RpcError) and receipt is None:
+            is_known = any(word in sent.message.lower() for word in _KNOWN)
+            # Asked again: a node may answer the two calls in any order.
+            if not is_known and (receipt := self._fetch_receipt(raw)) is None:
+                if any(word in sent.message.lower() for word in _NONCE_USED):
                     # Another transaction took its place: this one will never be mined.
                     raise _NonceUsed(
                         f"another program sends from {self.address}", "stop one of the two"
                     ) from None
-                self._refuse(error, None)
-        return self._await_receipt(raw)
+                self._refuse(sent, None)
+        return self._await_receipt(raw, receipt)
 
-    def _await_receipt(self, raw: bytes) -> Receipt:
+    def _await_receipt(self, raw: bytes, answer: Any) -> Receipt:
+        """Return the receipt, ``answer`` or one that is asked for until it is there."""
         deadline = time.monotonic() + RECEIPT_TIMEOUT_SECONDS
         pause = FIRST_RECEIPT_POLL_SECONDS
-        while (answer := self._fetch_receipt(raw)) is None:
+        while answer is None:
             if time.monotonic() > deadline:
                 raise ChainUnreachable(
                     f"transaction 0x{keccak(raw).hex()} is not mined after"
@@ -234,6 +240,7 @@ class TransactionSender:
                 )
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_RECEIPT_POLL_SECONDS)
+            answer = self._fetch_receipt(raw)
         receipt = Receipt(
             keccak(raw),
             read_quantity(read_field(answer, "blockNumber")),
@@ -244,7 +251,7 @@ class TransactionSender:
         return receipt
 
     def _fetch_receipt(self, raw: bytes) -> Any:
-        return self._connection.call("eth_getTransactionReceipt", "0x" + keccak(raw).hex())
+        return self._connection.batch([_ask_receipt(raw)])[0]
 
     def _explain(self, receipt: Receipt) -> NoReturn:
         """Raise why a mined transaction failed, by carrying it out once more after its block."""
@@ -292,6 +299,11 @@ class TransactionSender:
 
 class _NonceUsed(TransactionRejected):
     """Another transaction of the account took the place of this one."""
+
+
+def _ask_receipt(raw: bytes) -> tuple[str, list[Any]]:
+    """Return the call that asks for the receipt of a signed transaction."""
+    return "eth_getTransactionReceipt", ["0x" + keccak(raw).hex()]
 
 
 def _show(value: Any) -> str:

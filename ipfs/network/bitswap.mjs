@@ -3,6 +3,7 @@ import { defaultLogger } from '@libp2p/logger'
 import { withBitswap } from '@helia/bitswap'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { BadRequest, BlockMissing } from '../errors.mjs'
+import { MessageStreams } from './message-streams.mjs'
 
 /** How long to gather wants into one message; the package's 10 ms would be half of a fetch. */
 export const GATHER_WANTS_MS = 2
@@ -24,10 +25,18 @@ const NO_RESEND_MS = 1_000
  */
 export async function startBitswap ({ libp2p, blockstore, log }) {
   let bitswap = null
+  const streams = new MessageStreams(libp2p)
   // The package exports only a mixin for Helia. These are the members of Helia that it reads.
   const host = {
     status: 'starting',
-    libp2p,
+    libp2p: {
+      handle: (...given) => libp2p.handle(...given),
+      unhandle: (...given) => libp2p.unhandle(...given),
+      register: (...given) => libp2p.register(...given),
+      unregister: (...given) => libp2p.unregister(...given),
+      getConnections: () => libp2p.getConnections(),
+      dialProtocol: (...given) => streams.dialProtocol(...given)
+    },
     blockstore: servedBlocks(blockstore, log),
     logger: defaultLogger(),
     routing: { async * findProviders () {} },
