@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.blocks import iterate_blocks
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
 
@@ -64,6 +65,16 @@ def encode_fixed_point(
             f"{count} of {values.size} values are NaN or infinite",
             "training diverged; lower the learning rate",
         )
+    flat, encoded = values.reshape(-1), np.empty(values.size, np.int64)
+    for block in iterate_blocks(flat.size):
+        chosen = None if words is None else words.reshape(-1)[block]
+        encoded[block] = _encode_block(flat[block], fraction_bits, max_abs, chosen)
+    return encoded.reshape(values.shape)
+
+
+def _encode_block(
+    values: NDArray[Any], fraction_bits: int, max_abs: int, words: NDArray[np.uint32] | None
+) -> NDArray[np.int64]:
     # Clipped before scaling, so that no double overflows; scaling by a power of two is exact.
     bound = max_abs * 2.0**-fraction_bits
     scaled = np.clip(values.astype(np.float64), -bound, bound) * 2.0**fraction_bits
@@ -72,7 +83,7 @@ def encode_fixed_point(
     floors = np.floor(scaled)
     thresholds = np.floor((scaled - floors) * 2.0**_WORD_BITS)
     # max_abs is an integer, so a clipped value has no fraction and is never rounded past it.
-    return floors.astype(np.int64) + (words.reshape(values.shape) < thresholds)
+    return floors.astype(np.int64) + (words < thresholds)
 
 
 def encode_update(

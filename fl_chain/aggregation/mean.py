@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.blocks import iterate_blocks
 from fl_chain.aggregation.rounding import div_rhe
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
@@ -101,7 +102,9 @@ def apply_mean(
     limit = 2**62 >> shift
     if total.values.size and max(-int(total.values.min()), int(total.values.max())) >= limit:
         raise ValueOutOfRange("the scaled sum reaches 2^62")
-    step = div_rhe(total.values << shift, total.weight)
     largest = 2 ** (MODEL_BITS - 1) - 1
-    moved: NDArray[np.int64] = np.clip(model + step, -largest - 1, largest)
-    return moved.astype(np.int32)
+    moved: NDArray[np.int32] = np.empty(total.values.size, np.int32)
+    for block in iterate_blocks(moved.size):
+        step = div_rhe(total.values[block] << shift, total.weight)
+        moved[block] = np.clip(model[block] + step, -largest - 1, largest)
+    return moved

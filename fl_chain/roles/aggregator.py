@@ -84,6 +84,8 @@ class AggregatorRole:
             self._lister = Lister(intake, self.follower, store, progress, patience_seconds)
         self.defender = Defender(self.follower, store, progress, patience_seconds)
         self.seeds = SeedKeeper(self.follower, progress, self._patiently)
+        self._pinning = ThreadPoolExecutor(2)
+        """Kept, since each of its threads keeps a connection to the store."""
         self._gave_up_in = 0
         self._wait_reporter = WaitReporter(progress)
 
@@ -250,10 +252,8 @@ class AggregatorRole:
 
     def _pin(self, *blobs: bytes) -> list[Cid]:
         """Pin several blobs at once: each waits for the disk, so they wait together."""
-        with ThreadPoolExecutor(len(blobs)) as pool:
-            return list(
-                pool.map(lambda blob: self._patiently(partial(self._store.put, blob)), blobs)
-            )
+        put = self._store.put
+        return list(self._pinning.map(lambda blob: self._patiently(partial(put, blob)), blobs))
 
     def _remember_model(self, derived: DerivedRound) -> None:
         values = decode_model_blob(derived.model, model_header(self.follower.manifest))
