@@ -66,6 +66,9 @@ _HINTS = {
     "IncompleteAudit": "make the statement with: fl-chain audit run --sign",
     "NoSampling": "in this task everybody takes part in every round",
 }
+_NO_SUCH_METHOD = (-32601, -32004)
+_NOT_MINED_YET = 4
+"""Code of EIP-7966: the transaction is on its way, the receipt is not there in time."""
 _KNOWN = ("already known", "already imported", "known transaction")
 _NONCE_USED = ("nonce too low", "replacement transaction underpriced")
 
@@ -108,6 +111,7 @@ class TransactionSender:
         self._connection = connection
         self._account = account
         self._outbox = outbox
+        self._answers_when_mined = True
         self.address = str(account.address).lower()
 
     def check_funds(self) -> None:
@@ -209,23 +213,33 @@ class TransactionSender:
             self._outbox.forget_transaction()
 
     def _transmit(self, raw: bytes) -> Receipt:
-        # A node that mines at once has the receipt when the same request asks for it.
-        sent, receipt = self._connection.try_batch(
-            [("eth_sendRawTransaction", ["0x" + raw.hex()]), _ask_receipt(raw)]
-        )
-        if isinstance(receipt, RpcError):
-            receipt = None
-        if isinstance(sent, RpcError) and receipt is None:
-            is_known = any(word in sent.message.lower() for word in _KNOWN)
-            # Asked again: a node may answer the two calls in any order.
-            if not is_known and (receipt := self._fetch_receipt(raw)) is None:
-                if any(word in sent.message.lower() for word in _NONCE_USED):
+        answer = self._hand_over(raw)
+        if isinstance(answer, RpcError):
+            message = answer.message.lower()
+            is_known = answer.code == _NOT_MINED_YET or any(word in message for word in _KNOWN)
+            if not is_known and self._fetch_receipt(raw) is None:
+                if any(word in message for word in _NONCE_USED):
                     # Another transaction took its place: this one will never be mined.
                     raise _NonceUsed(
                         f"another program sends from {self.address}", "stop one of the two"
                     ) from None
-                self._refuse(sent, None)
-        return self._await_receipt(raw, receipt)
+                self._refuse(answer, None)
+            answer = None
+        return self._await_receipt(raw, answer)
+
+    def _hand_over(self, raw: bytes) -> Any:
+        """Return the receipt, None if it is to be asked for, or the node's error.
+
+        A node that knows EIP-7966 answers once the transaction is mined.
+        """
+        parameters = ["0x" + raw.hex()]
+        if self._answers_when_mined:
+            [answer] = self._connection.try_batch([("eth_sendRawTransactionSync", parameters)])
+            if not isinstance(answer, RpcError) or answer.code not in _NO_SUCH_METHOD:
+                return answer
+            self._answers_when_mined = False
+        [answer] = self._connection.try_batch([("eth_sendRawTransaction", parameters)])
+        return answer if isinstance(answer, RpcError) else None
 
     def _await_receipt(self, raw: bytes, answer: Any) -> Receipt:
         """Return the receipt, ``answer`` or one that is asked for until it is there."""
@@ -251,7 +265,7 @@ class TransactionSender:
         return receipt
 
     def _fetch_receipt(self, raw: bytes) -> Any:
-        return self._connection.batch([_ask_receipt(raw)])[0]
+        return self._connection.call("eth_getTransactionReceipt", "0x" + keccak(raw).hex())
 
     def _explain(self, receipt: Receipt) -> NoReturn:
         """Raise why a mined transaction failed, by carrying it out once more after its block."""
@@ -299,11 +313,6 @@ class TransactionSender:
 
 class _NonceUsed(TransactionRejected):
     """Another transaction of the account took the place of this one."""
-
-
-def _ask_receipt(raw: bytes) -> tuple[str, list[Any]]:
-    """Return the call that asks for the receipt of a signed transaction."""
-    return "eth_getTransactionReceipt", ["0x" + keccak(raw).hex()]
 
 
 def _show(value: Any) -> str:
