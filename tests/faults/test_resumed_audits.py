@@ -318,8 +318,8 @@ def chain(world: World) -> Iterator[ChainProxy]:
 def test_a_chain_node_that_falls_silent_midway_ends_the_audit(
     federation: Federation, chain: ChainProxy, tmp_path: Path
 ) -> None:
-    def audit_once() -> int:
-        connection = ChainConnection(chain.url, timeout_seconds=0.3)
+    def audit_once(**timeout: float) -> int:
+        connection = ChainConnection(chain.url, **timeout)
         return len(audit_task(connection, federation.address, federation.store, state=tmp_path))
 
     audit_once()
@@ -328,7 +328,7 @@ def test_a_chain_node_that_falls_silent_midway_ends_the_audit(
     for last in range(total):
         chain.reset(last)
         with pytest.raises(ChainUnreachable, match="timed out"):
-            audit_once()
+            audit_once(timeout_seconds=0.3)
     chain.reset()
     assert audit_once()
 
