@@ -20,6 +20,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from fl_chain.cli.main import run as run_command
@@ -34,21 +35,25 @@ from fl_chain.training.trainer import LocalSgd
 WARM_UP_ROUNDS = 3
 
 
-def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> None:
-    """Train one partition every time the bell rings."""
-    torch.set_num_threads(1)  # as participants do
+def make_trainer(index: int, count: int) -> tuple[LocalSgd, dict[str, npt.NDArray[np.float32]]]:
+    """Return what a participant of the demo trains with, and the parameters to begin with."""
     split = load_dataset("mnist")
     dataset = build_partitioner("iid", count, 0).load_partition(split.train, index)
     module = build_model("mcmahan_2nn", 0)
-    evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
     trainer = LocalSgd(
         *(module, dataset),
         num_epochs=1,
         batch_size=10,
         learning_rate=0.1,
-        evaluation_dataset=evaluated,
+        evaluation_dataset=dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED))),
     )
-    parameters = get_parameters(module)
+    return trainer, get_parameters(module)
+
+
+def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> None:
+    """Train one partition every time the bell rings."""
+    torch.set_num_threads(1)  # as participants do
+    trainer, parameters = make_trainer(index, count)
     for number in range(rounds):
         bell.wait()
         trainer.evaluate(parameters)

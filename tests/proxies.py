@@ -56,6 +56,10 @@ class ChainProxy:
         self.upstream = upstream
         self.url = ""
         self.change: Change = lambda method, params, result: result
+        self.renamed = dict[str, str]()
+        """Methods that are passed on as others."""
+        self.errors = dict[str, dict[str, Any]]()
+        """What is answered to methods, whatever the node behind it answered."""
         self.num_requests = 0
         self.last_request: int | None = None
         """How many requests it answers; None for all."""
@@ -75,9 +79,18 @@ class ChainProxy:
                 self.released.wait(60)
             return None
         calls = json.loads(body)
-        answers = requests.post(self.upstream, json=calls, timeout=20).json()
-        both = [(calls, answers)] if isinstance(calls, dict) else zip(calls, answers, strict=True)
-        for call, answer in both:
+        each = [calls] if isinstance(calls, dict) else calls
+        asked = [
+            {**call, "method": self.renamed.get(call["method"], call["method"])} for call in each
+        ]
+        is_one = isinstance(calls, dict)
+        answers = requests.post(
+            self.upstream, json=asked[0] if is_one else asked, timeout=20
+        ).json()
+        for call, answer in zip(each, [answers] if is_one else answers, strict=True):
+            if error := self.errors.get(call["method"]):
+                answer.pop("result", None)
+                answer["error"] = error
             if "result" in answer:
                 answer["result"] = self.change(call["method"], call["params"], answer["result"])
         return json.dumps(answers).encode()

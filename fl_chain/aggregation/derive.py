@@ -196,9 +196,13 @@ class RoundAggregation:
         """Leave an update out, of which nothing may be known but its sequence number."""
         self._statuses[sequence] = reason.status
 
+    def has_seen(self, record: UpdateSubmitted) -> bool:
+        """Return whether an update of the same participant was there already."""
+        return record.participant in self._seen
+
     def exclude_duplicate(self, record: UpdateSubmitted) -> bool:
         """Leave an update out, whatever its content, if an earlier one of its sender was there."""
-        if record.participant not in self._seen:
+        if not self.has_seen(record):
             return False
         self.exclude(record.sequence, ExclusionReason.DUPLICATE)
         return True

@@ -38,14 +38,11 @@ class RpcError(LedgerError):
     ----------
     data
         Revert data, empty when there is none.
-    code
-        Of JSON-RPC; None where the node gave none.
     """
 
-    def __init__(self, message: str, data: bytes = b"", code: int | None = None) -> None:
+    def __init__(self, message: str, data: bytes = b"") -> None:
         super().__init__(message)
         self.data = data
-        self.code = code
 
 
 class ChainConnection:
@@ -154,9 +151,7 @@ class ChainConnection:
         if isinstance(answer, dict) and answer.get("error") is not None:
             error = answer["error"]
             details = error if isinstance(error, dict) else {"message": error}
-            data, code = _revert_data(details.get("data")), details.get("code")
-            message = str(details.get("message", error))
-            return RpcError(message, data, code if isinstance(code, int) else None)
+            return RpcError(str(details.get("message", error)), _revert_data(details.get("data")))
         return read_field(answer, "result")
 
 

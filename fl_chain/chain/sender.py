@@ -66,9 +66,6 @@ _HINTS = {
     "IncompleteAudit": "make the statement with: fl-chain audit run --sign",
     "NoSampling": "in this task everybody takes part in every round",
 }
-_NO_SUCH_METHOD = (-32601, -32004)
-_NOT_MINED_YET = 4
-"""Code of EIP-7966: the transaction is on its way, the receipt is not there in time."""
 _KNOWN = ("already known", "already imported", "known transaction")
 _NONCE_USED = ("nonce too low", "replacement transaction underpriced")
 
@@ -213,33 +210,39 @@ class TransactionSender:
             self._outbox.forget_transaction()
 
     def _transmit(self, raw: bytes) -> Receipt:
-        answer = self._hand_over(raw)
-        if isinstance(answer, RpcError):
-            message = answer.message.lower()
-            is_known = answer.code == _NOT_MINED_YET or any(word in message for word in _KNOWN)
-            if not is_known and self._fetch_receipt(raw) is None:
-                if any(word in message for word in _NONCE_USED):
-                    # Another transaction took its place: this one will never be mined.
-                    raise _NonceUsed(
-                        f"another program sends from {self.address}", "stop one of the two"
-                    ) from None
-                self._refuse(answer, None)
-            answer = None
-        return self._await_receipt(raw, answer)
+        receipt = self._ask_for_receipt_at_once(raw) if self._answers_when_mined else None
+        if receipt is None:
+            [sent] = self._connection.try_batch([("eth_sendRawTransaction", ["0x" + raw.hex()])])
+            if isinstance(sent, RpcError):
+                message = sent.message.lower()
+                is_known = any(word in message for word in _KNOWN)
+                if not is_known and self._fetch_receipt(raw) is None:
+                    if any(word in message for word in _NONCE_USED):
+                        # Another transaction took its place: this one will never be mined.
+                        raise _NonceUsed(
+                            f"another program sends from {self.address}", "stop one of the two"
+                        ) from None
+                    self._refuse(sent, None)
+        return self._await_receipt(raw, receipt)
 
-    def _hand_over(self, raw: bytes) -> Any:
-        """Return the receipt, None if it is to be asked for, or the node's error.
+    def _ask_for_receipt_at_once(self, raw: bytes) -> Any:
+        """Return the receipt that a node gives which knows EIP-7966, or None.
 
-        A node that knows EIP-7966 answers once the transaction is mined.
+        None says nothing about the transaction, which may be on its way: sent once more in the
+        usual manner, the node's answer tells. Nor is such a node asked in this manner again, or one
+        that mines slowly: meanwhile nobody else can use the connection.
         """
-        parameters = ["0x" + raw.hex()]
-        if self._answers_when_mined:
-            [answer] = self._connection.try_batch([("eth_sendRawTransactionSync", parameters)])
-            if not isinstance(answer, RpcError) or answer.code not in _NO_SUCH_METHOD:
-                return answer
-            self._answers_when_mined = False
-        [answer] = self._connection.try_batch([("eth_sendRawTransaction", parameters)])
-        return answer if isinstance(answer, RpcError) else None
+        start = time.monotonic()
+        try:
+            [answer] = self._connection.try_batch(
+                [("eth_sendRawTransactionSync", ["0x" + raw.hex()])]
+            )
+        except ChainUnreachable:
+            answer = None
+        is_receipt = answer is not None and not isinstance(answer, RpcError)
+        is_slow = time.monotonic() - start > LONGEST_RECEIPT_POLL_SECONDS
+        self._answers_when_mined = is_receipt and not is_slow
+        return answer if is_receipt else None
 
     def _await_receipt(self, raw: bytes, answer: Any) -> Receipt:
         """Return the receipt, ``answer`` or one that is asked for until it is there."""

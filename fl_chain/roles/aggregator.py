@@ -6,7 +6,6 @@ byte.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,7 @@ from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.phases import Phase
 from fl_chain.roles.attestations import Attester
 from fl_chain.roles.defence import Defender
-from fl_chain.roles.examination import Examination
+from fl_chain.roles.examination import Examination, MapAtOnce
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.intake import Intake
 from fl_chain.roles.journal import Journal
@@ -58,6 +57,8 @@ class AggregatorRole:
         Remembers across restarts what was attested to; None forgets it.
     intake
         Signed updates that this aggregator lists; None if it lists none.
+    map_at_once
+        Fetches and pins several blobs; ``map`` takes one after the other.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class AggregatorRole:
         journal: Journal | None = None,
         *,
         intake: Intake | None = None,
+        map_at_once: MapAtOnce = map,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
     ) -> None:
@@ -75,7 +77,10 @@ class AggregatorRole:
         self._store = store
         self._progress = progress
         self._patience_seconds = patience_seconds
-        self._examination = Examination(self.follower, store, progress, patience_seconds)
+        self._map_at_once = map_at_once
+        self._examination = Examination(
+            self.follower, store, progress, patience_seconds, map_at_once
+        )
         self._attester = Attester(
             self.follower, store, self._examination, journal, progress, patience_seconds
         )
@@ -84,8 +89,6 @@ class AggregatorRole:
             self._lister = Lister(intake, self.follower, store, progress, patience_seconds)
         self.defender = Defender(self.follower, store, progress, patience_seconds)
         self.seeds = SeedKeeper(self.follower, progress, self._patiently)
-        self._pinning = ThreadPoolExecutor(2)
-        """Kept, since each of its threads keeps a connection to the store."""
         self._gave_up_in = 0
         self._wait_reporter = WaitReporter(progress)
 
@@ -252,8 +255,11 @@ class AggregatorRole:
 
     def _pin(self, *blobs: bytes) -> list[Cid]:
         """Pin several blobs at once: each waits for the disk, so they wait together."""
-        put = self._store.put
-        return list(self._pinning.map(lambda blob: self._patiently(partial(put, blob)), blobs))
+
+        def pin(blob: bytes) -> Cid:
+            return self._patiently(partial(self._store.put, blob))
+
+        return list(self._map_at_once(pin, list(blobs)))
 
     def _remember_model(self, derived: DerivedRound) -> None:
         values = decode_model_blob(derived.model, model_header(self.follower.manifest))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -23,6 +24,15 @@ from fl_chain.roles.progress import Progress, timed
 from fl_chain.storage.store import ContentStore
 
 T = TypeVar("T")
+MapAtOnce = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
+"""As ``map``, which takes one after the other, or the ``map`` of a pool of threads."""
+
+FETCHES_AT_ONCE = 8
+"""Most updates that are fetched together, and held until they are added."""
+BYTES_AT_ONCE = 2**26
+"""Most bytes of them, but for a single one."""
+_Found = tuple[bytes | None, float]
+"""Content of an update, None if it is not there, and the seconds that it took."""
 _NOT_THERE = (BlobUnavailable, BlobCorrupt, BlobTooLarge)
 
 
@@ -39,6 +49,8 @@ class Examination:
         Told about every update that was examined or excluded.
     patience_seconds
         How long to wait for a store that is away.
+    map_at_once
+        Fetches several updates.
     """
 
     def __init__(
@@ -47,11 +59,13 @@ class Examination:
         store: ContentStore,
         progress: Progress,
         patience_seconds: float,
+        map_at_once: MapAtOnce = map,
     ) -> None:
         self._follower = follower
         self._store = store
         self._progress = progress
         self._patience_seconds = patience_seconds
+        self._map_at_once = map_at_once
         self._examined: set[int] = set()
         self._behind: set[int] = set()
         """Sequence numbers of updates whose participants have an earlier one that is missing."""
@@ -78,20 +92,34 @@ class Examination:
         for listed in self._history.lists:
             if listed.first not in self._lists:
                 self._fetch_list(listed)
-        waiting = set[str]()
         self._behind = set()
-        for submission in self._list_known():
-            record = submission.record
-            if submission.sequence in self._examined:
+        new = [one for one in self._list_known() if one.sequence not in self._examined]
+        waiting = set[str]()
+        count = BYTES_AT_ONCE // self._aggregation().fetch_bytes
+        count = min(max(count, 1), FETCHES_AT_ONCE)
+        for first in range(0, len(new), count):
+            self._examine_several(new[first : first + count], waiting)
+        return len(self._examined) > before
+
+    def _examine_several(self, submissions: Sequence[Submission], waiting: set[str]) -> None:
+        """Fetch at once, and add or exclude in order; ``waiting`` grows by whom to wait for."""
+        wanted = dict[str, UpdateSubmitted]()
+        for record in (one.record for one in submissions if one.reason is None):
+            if record is None or record.participant in waiting:
                 continue
+            if not self._aggregation().has_seen(record):
+                wanted.setdefault(record.participant, record)
+        answers = self._map_at_once(self._try_fetch, list(wanted.values()))
+        found = dict(zip(wanted, answers, strict=True))
+        for submission in submissions:
+            record = submission.record
             if record is None or submission.reason is not None:
                 self._exclude(submission)
             elif record.participant in waiting:
                 # Of the updates of one participant the first that is available counts.
                 self._behind.add(submission.sequence)
-            elif not self._examine(record):
+            elif not self._examine(record, found):
                 waiting.add(record.participant)
-        return len(self._examined) > before
 
     def pending(self) -> list[int]:
         """Return the sequence numbers of the updates whose content could not be had so far."""
@@ -196,24 +224,33 @@ class Examination:
         participant = submission.record.participant if submission.record else ""
         self._report(submission.sequence, participant, {}, reason)
 
-    def _examine(self, record: UpdateSubmitted) -> bool:
-        """Add or exclude one update; False if its content may still become available."""
+    def _examine(self, record: UpdateSubmitted, found: Mapping[str, _Found]) -> bool:
+        """Add or exclude one update; False if its content may still become available.
+
+        ``found`` has it by its participant, unless that one has an earlier update in the round.
+        """
         aggregation = self._aggregation()
-        values: dict[str, Any] = {}
         if aggregation.exclude_duplicate(record):
             self._examined.add(record.sequence)
             self._report(record.sequence, record.participant, {}, ExclusionReason.DUPLICATE)
             return True
-        try:
-            with timed(values, "fetch_seconds"):
-                data = self._fetch(record)
-        except _NOT_THERE:
+        data, seconds = found[record.participant]
+        if data is None:
             return False
+        values: dict[str, Any] = {"fetch_seconds": seconds}
         with timed(values, "verify_seconds"):
             reason = aggregation.add(record, data)
         self._examined.add(record.sequence)
         self._report(record.sequence, record.participant, values, reason)
         return True
+
+    def _try_fetch(self, record: UpdateSubmitted) -> _Found:
+        start = time.perf_counter()
+        try:
+            data = self._fetch(record)
+        except _NOT_THERE:
+            return None, 0.0
+        return data, round(time.perf_counter() - start, 6)
 
     def _fetch(self, record: UpdateSubmitted) -> bytes:
         aggregation = self._aggregation()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,9 @@ from fl_chain.errors import StoreError
 from fl_chain.protocol.cid import compute_cid
 from tests.faults.ipfs_node_access import collect_garbage, fresh_bytes, many_blocks, post, store_of
 from tests.ipfs_fixtures import NodeStarter
+
+STREAM_IDLE_SECONDS = 2
+"""As in ipfs/network/message-streams.mjs."""
 
 
 def test_configured_peers_are_found_again_after_they_were_away(
@@ -50,6 +54,18 @@ def test_content_can_be_fetched_again_right_after_it_was_collected(
         for _ in range(3):
             assert reader.get(cid, max_bytes=len(data)) == data
             assert len(collect_garbage(other)) == 3
+
+
+def test_content_is_found_after_a_pause_longer_than_a_stream_is_kept(
+    start_ipfs_node: NodeStarter,
+) -> None:
+    source = start_ipfs_node("source")
+    other = start_ipfs_node("other", peers=source.swarm_addresses)
+    with store_of(source) as store, store_of(other) as reader:
+        for _ in range(2):
+            data = fresh_bytes(2000)
+            assert reader.get(store.put(data), max_bytes=2000) == data
+            time.sleep(STREAM_IDLE_SECONDS + 0.5)
 
 
 def test_pinning_fetches_the_whole_graph(start_ipfs_node: NodeStarter) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from eth_account import Account
 
+from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import EthereumLedger, transfer
 from fl_chain.chain.sender import TransactionSender
 from fl_chain.errors import InsufficientFunds, TransactionRejected
 from fl_chain.protocol.actions import SubmitUpdate
 from fl_chain.protocol.digest import compute_digest
+from tests.proxies import ChainProxy, chain_proxy
 from tests.world import Federation, World, assert_passes
 
 
@@ -160,3 +163,75 @@ def test_a_refusal_costs_no_gas(federation: Federation) -> None:
     with pytest.raises(TransactionRejected):
         ledger(federation, 0).send(replace(action(federation, 0), weight=0))
     assert federation.world.connection.call("eth_getBalance", account, "latest") == before
+
+
+@pytest.fixture
+def chain(federation: Federation) -> Iterator[ChainProxy]:
+    with chain_proxy(federation.world.connection.rpc_url) as proxy:
+        yield proxy
+
+
+def send_through(chain: ChainProxy, federation: Federation, **timeout: float) -> list[str]:
+    """Submit an update through a node; return the methods that were called from then on."""
+    connection = ChainConnection(chain.url, **timeout)
+    account = federation.participants[0]
+    writer = EthereumLedger(connection, federation.address, account)
+    sent = action(federation, 0)
+    methods = list[str]()
+    change = chain.change
+
+    def note(method: str, params: list[Any], result: Any) -> Any:
+        methods.append(method)
+        return change(method, params, result)
+
+    chain.change = note
+    receipt = writer.send(sent)
+    record = federation.task.rounds[1].updates[0]
+    assert record.digest == sent.digest
+    mined = federation.world.connection.call(RECEIPT, "0x" + receipt.transaction_hash.hex())
+    assert int(mined["blockNumber"], 16) == receipt.block_number
+    return methods
+
+
+SYNC, PLAIN, RECEIPT = (
+    "eth_sendRawTransactionSync",
+    "eth_sendRawTransaction",
+    "eth_getTransactionReceipt",
+)
+
+
+def test_a_node_that_knows_eip_7966_is_asked_once(
+    federation: Federation, chain: ChainProxy
+) -> None:
+    methods = send_through(chain, federation)
+    assert SYNC in methods
+    assert not {PLAIN, RECEIPT} & set(methods)
+
+
+def test_a_node_without_eip_7966_is_asked_for_the_receipt(
+    federation: Federation, chain: ChainProxy
+) -> None:
+    chain.renamed[SYNC] = "eth_thatNobodyKnows"
+    methods = send_through(chain, federation)
+    assert SYNC not in methods
+    assert {PLAIN, RECEIPT} <= set(methods)
+
+
+def test_a_transaction_that_is_not_mined_in_time_is_waited_for(
+    federation: Federation, chain: ChainProxy
+) -> None:
+    chain.renamed[SYNC] = PLAIN
+    chain.errors[SYNC] = {"code": 4, "message": "the transaction was added but is not mined yet"}
+    assert RECEIPT in send_through(chain, federation)
+
+
+def test_a_node_that_keeps_the_request_longer_than_this_side_waits_is_asked_for_the_receipt(
+    federation: Federation, chain: ChainProxy
+) -> None:
+    def keep(method: str, params: list[Any], result: Any) -> Any:
+        if method == SYNC:
+            chain.released.wait(60)
+        return result
+
+    chain.change = keep
+    assert RECEIPT in send_through(chain, federation, timeout_seconds=3)
