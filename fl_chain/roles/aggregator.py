@@ -257,7 +257,8 @@ class AggregatorRole:
         """Pin several blobs at once: each waits for the disk, so they wait together."""
 
         def pin(blob: bytes) -> Cid:
-            return self._patiently(partial(self._store.put, blob))
+            cid: Cid = self._patiently(partial(self._store.put, blob))
+            return cid
 
         return list(self._map_at_once(pin, list(blobs)))
 
