@@ -27,6 +27,7 @@ from scripts.vectors import (  # noqa: E402
     lists,
     numbers,
     openings,
+    promises,
     registries,
     replays,
     reports,
@@ -63,6 +64,7 @@ MAKERS = {
     "audit_statement/audit_statement.json": audit_statements.make_statements,
     **audits.MAKERS,
     **list_audits.MAKERS,
+    **promises.MAKERS,
 }
 
 

@@ -27,6 +27,8 @@ from tests.world import LOOK_SECONDS, Federation, World
 HOSTILE = """<script>alert(1)</script>"' javascript:x {{7*7}}"""
 """The name of a task: a manifest takes any printable ASCII."""
 PATIENCE_SECONDS = 60
+KEEP_SECONDS = 30 * 86_400
+"""Of the task in which something is missing."""
 
 
 class HostileFederation(Federation):
@@ -189,7 +191,7 @@ def _make_wrong(world: World) -> Federation:
 
 
 def _make_missing(world: World) -> Federation:
-    made = world.federation(num_rounds=1)
+    made = world.federation(num_rounds=1, keep_seconds=KEEP_SECONDS)
     made.submit_honestly()
     derived = made.derive()
     made.propose(derived.model, derived.report)

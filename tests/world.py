@@ -128,6 +128,7 @@ class World:
         bond_gwei: int = 0,
         encoding: dict[str, Any] | None = None,
         measurements: bool = True,
+        keep_seconds: int = 0,
         **rounds: int | Decimal,
     ) -> Federation:
         """Create a task; ``rounds`` are what task.toml says about them.
@@ -136,7 +137,11 @@ class World:
         one itself.
         """
         committee = {"quorum": quorum, "bond_gwei": bond_gwei}
-        options = {"encoding": encoding or {}, "measurements": measurements}
+        options = {
+            "encoding": encoding or {},
+            "measurements": measurements,
+            "keep_seconds": keep_seconds,
+        }
         return Federation(self, num_participants, aggregators, committee, rounds, options)
 
     def advance_clock(self, seconds: int) -> None:

@@ -42,6 +42,7 @@ from fl_chain.errors import MalformedBlob, StoreError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.round import Task
 
 OnFinding = Callable[[Finding], None]
@@ -121,7 +122,7 @@ def run_audit(
     report(finding)
     if manifest is None:
         return findings
-    finding, genesis = check_genesis(manifest, parameters, evidence)
+    finding, genesis = check_genesis(manifest, task, evidence)
     report(finding)
     if genesis is None:  # the finding about it says why
         selected = [n for n in selected if task.rounds[n].opened.base_round != 0]
@@ -183,17 +184,19 @@ def fetch_model(
     """Return the model on record of a finalized round, not genesis, for those that start there."""
     check = "base_model"
     history = task.rounds[round_number]
-    assert history.proposal is not None  # noqa: S101 - the replay finalized it
+    proposal = history.proposal
+    assert proposal is not None  # noqa: S101 - the replay finalized it
     header = model_header(manifest)
     size = compute_blob_bytes(header)
-    cid = cid_from_digest(history.proposal.model_cid_digest, size)
+    cid = cid_from_digest(proposal.model_cid_digest, size)
     try:
         data = evidence.fetch_blob(cid, size)
-        if compute_digest(data) != history.proposal.model_digest:
+        if compute_digest(data) != proposal.model_digest:
             detail = "the pinned model is not the one on record"
             return failed(check, detail, round_number=round_number)
         return decode_model_blob(data, header)
     except StoreError as error:
-        return from_store_error(check, error, cid, round_number)
+        promise = read_promise(manifest, proposal.proposer, proposal.timestamp)
+        return from_store_error(check, error, cid, round_number, promise)
     except MalformedBlob as error:
         return failed(check, error.message, round_number=round_number)

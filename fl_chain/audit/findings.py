@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, StoreError
 from fl_chain.protocol.cid import Cid
+from fl_chain.protocol.promises import Promise
 
 
 class Verdict(StrEnum):
@@ -34,6 +35,10 @@ class Finding:
     """One sentence for people."""
     audited_at: int | None = None
     """When a former audit made it, in seconds since the epoch; None if this audit made it."""
+    promised_by: str = ""
+    """Address of who promised to provide content that is missing or wrong; empty if nobody did."""
+    promised_until: int | None = None
+    """Until when, in seconds since the epoch."""
 
 
 def passed(check: str, detail: str = "", round_number: int | None = None) -> Finding:
@@ -53,12 +58,19 @@ def failed(
 
 
 def from_store_error(
-    check: str, error: StoreError, cid: Cid, round_number: int | None = None
+    check: str,
+    error: StoreError,
+    cid: Cid,
+    round_number: int | None = None,
+    promise: Promise | None = None,
 ) -> Finding:
     """Return what a failed fetch means: wrong bytes are a failure, no bytes undecidable."""
     is_wrong = isinstance(error, BlobCorrupt | BlobTooLarge)
     verdict = Verdict.FAIL if is_wrong else Verdict.UNDECIDABLE
-    return Finding(check, verdict, round_number, str(cid), "", error.message)
+    finding = Finding(check, verdict, round_number, str(cid), "", error.message)
+    if promise is None:
+        return finding
+    return replace(finding, promised_by=promise.by, promised_until=promise.until)
 
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNDECIDABLE: 2}

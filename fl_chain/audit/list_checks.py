@@ -17,6 +17,7 @@ from fl_chain.audit.findings import Finding, Verdict, from_store_error, passed
 from fl_chain.errors import StoreError
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.records import ModelProposed
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 from fl_chain.protocol.state import RoundHistory
@@ -56,7 +57,8 @@ def check_lists(
             data = evidence.fetch_blob(cid, cap)
         except StoreError as error:
             if not is_claimed:
-                findings.append(from_store_error(check, error, cid, round_number))
+                promise = read_promise(manifest, listed.aggregator, listed.timestamp)
+                findings.append(from_store_error(check, error, cid, round_number, promise))
             continue
         if not is_claimed:
             lists[listed.first] = data

@@ -24,6 +24,7 @@ from fl_chain.errors import MalformedBlob, StoreError, ValueOutOfRange
 from fl_chain.protocol.cid import cid_from_digest, compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.records import ModelProposed
 from fl_chain.protocol.report import RoundReport, compute_report_bytes, decode_report
 from fl_chain.protocol.state import RoundHistory
@@ -145,7 +146,8 @@ def check_report(
             )
         report = decode_report(data)
     except StoreError as error:
-        return None, from_store_error(check, error, cid, round_number)
+        promise = read_promise(manifest, proposal.proposer, proposal.timestamp)
+        return None, from_store_error(check, error, cid, round_number, promise)
     except MalformedBlob as error:
         return None, failed(check, error.message, round_number=round_number)
     place = (report.task, report.round, report.base_model, report.model)
@@ -220,7 +222,8 @@ def check_model_blob(manifest: Manifest, proposal: ModelProposed, evidence: Evid
     try:
         data = evidence.fetch_blob(cid, size)
     except StoreError as error:
-        return from_store_error(check, error, cid, round_number)
+        promise = read_promise(manifest, proposal.proposer, proposal.timestamp)
+        return from_store_error(check, error, cid, round_number, promise)
     digest = compute_digest(data)
     if digest != proposal.model_digest:
         return failed(

@@ -16,6 +16,7 @@ from fl_chain.audit.findings import Finding, from_store_error
 from fl_chain.errors import StoreError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 
@@ -79,7 +80,8 @@ def examine_update(aggregation: RoundAggregation, asked: Asked, fetch_blob: Fetc
     except StoreError as error:
         if asked.is_claimed:
             return Outcome(record.sequence, 0, is_there=False)
-        problem = from_store_error("update_blob", error, cid, aggregation.round_number)
+        promise = read_promise(aggregation.manifest, record.participant, record.timestamp)
+        problem = from_store_error("update_blob", error, cid, aggregation.round_number, promise)
         return Outcome(record.sequence, 0, is_there=False, problem=problem)
     if asked.is_claimed:
         return Outcome(record.sequence, len(data), is_there=True)

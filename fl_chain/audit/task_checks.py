@@ -17,6 +17,7 @@ from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import WORD_BYTES, compute_record_hash, encode_words
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.records import (
     LISTING_PREFIX_BYTES,
     RECORD_PREFIX_BYTES,
@@ -156,17 +157,19 @@ def check_manifest(task: Task, evidence: Evidence) -> tuple[Finding, Manifest | 
 
 
 def check_genesis(
-    manifest: Manifest, parameters: TaskParameters, evidence: Evidence
+    manifest: Manifest, task: Task, evidence: Evidence
 ) -> tuple[Finding, NDArray[np.int32] | None]:
     """Check that the pinned genesis model is canonical, bound to the task and on record."""
     check = "genesis_model"
+    parameters = task.parameters
     header = model_header(manifest)
     size = compute_blob_bytes(header)
     cid = cid_from_digest(parameters.genesis_cid_digest, size)
     try:
         data = evidence.fetch_blob(cid, size)
     except StoreError as error:
-        return from_store_error(check, error, cid), None
+        promise = read_promise(manifest, task.coordinator, task.created_at)
+        return from_store_error(check, error, cid, promise=promise), None
     digest = compute_digest(data)
     if digest != parameters.genesis_digest:
         detail = "the pinned genesis model is not the one on record"

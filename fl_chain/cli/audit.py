@@ -19,6 +19,7 @@ from fl_chain.cli.output import console, print_line
 from fl_chain.cli.settings import (
     Settings,
     json_option,
+    look_option,
     password_option,
     rpc_option,
     task_option,
@@ -69,6 +70,7 @@ def audit() -> None:
     help="IPFS node's API; may be given several times, then every copy is checked."
     "  [default: configuration, then every node of the devnet]",
 )
+@look_option
 @click.option(
     "--explain",
     metavar="CHECK",
@@ -108,6 +110,7 @@ def run(
     jobs: int | None,
     rpc: str | None,
     ipfs: tuple[str, ...],
+    look_seconds: float,
     as_json: bool,
     signer: str | None,
     statement: Path,
@@ -151,8 +154,13 @@ def run(
     if signer is not None:
         signature = prepare_signature(settings, services, signer, password_file, statement)
     connection = services.connect()
-    writer = prepare_report(html_file, services, task, ipfs) if html_file else None
-    with services.open_stores(ipfs) as store, audit_bar(terminal, is_quiet=as_json) as bar:
+    writer = None
+    if html_file is not None:
+        writer = prepare_report(html_file, services, task, ipfs, look_seconds)
+    with (
+        services.open_stores(ipfs, look_seconds) as store,
+        audit_bar(terminal, is_quiet=as_json) as bar,
+    ):
         findings = audit_task(
             connection,
             task,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from fl_chain.cli.history import open_task_history
 from fl_chain.cli.output import count, print_line, print_rows
 from fl_chain.cli.settings import Settings, json_option, rpc_option, task_option
 
-OPTIONAL = ("kept_by", "recorded_at", "nodes_asked", "cid", "recorded_by")
+OPTIONAL = ("kept_by", "recorded_at", "nodes_asked", "cid", "promised_until", "recorded_by")
 EXIT_MISSING = 2
 
 
@@ -45,7 +46,8 @@ def availability(
     """Show which blobs of a task can still be had, and from how many IPFS nodes.
 
     Each node answers for itself, with the bytes. Exit code 0: every blob is somewhere. 2: some are
-    nowhere, and an audit could not decide about them.
+    nowhere, and an audit could not decide about them. Where the task asks for it (keep_seconds),
+    whoever recorded a blob promised to keep it: until when, and by whom promises are broken.
 
     \b
     fl-chain audit availability --task 0x...
@@ -63,7 +65,7 @@ def availability(
             rows.append(row)
             if as_json:
                 print_line(row)
-    missing = sum(row["nodes"] == 0 for row in rows)
+    missing = [row for row in rows if row["nodes"] == 0]
     if not as_json:
         scarce = [row for row in rows if row["nodes"] < below]
         if scarce:
@@ -74,9 +76,22 @@ def availability(
         spread = ", ".join(f"{by_count[n]} on {count(n, 'node')}" for n in sorted(by_count))
         click.echo(f"{total}: {spread}")
         if missing:
-            click.echo(f"{count(missing, 'blob')} nowhere to be had", file=sys.stderr)
+            click.echo(f"{count(len(missing), 'blob')} nowhere to be had", file=sys.stderr)
+        for sender, number in Counter(map(_broken_by, missing)).items():
+            if sender is not None:
+                told = f"{sender} promised to keep {count(number, 'blob')} of these until later"
+                click.echo(told, file=sys.stderr)
     return EXIT_MISSING if missing else 0
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "kept_by": ", ".join(row["kept_by"]) or None}
+    shown = {**row, "kept_by": ", ".join(row["kept_by"]) or None}
+    if shown["promised_until"] is None:
+        del shown["promised_until"]  # all rows of a task alike
+    return shown
+
+
+def _broken_by(row: dict[str, Any]) -> str | None:
+    """Return who broke a promise; None if the blob was not promised, or is no longer."""
+    until = row["promised_until"]
+    return row["recorded_by"] if until is not None and until > time.time() else None

@@ -34,6 +34,8 @@ class ReportWriter:
         Digests of the models on record by round, before the audit begins.
     ipfs
         Multiaddrs of the IPFS nodes that the audit asks; empty for those of the services.
+    look_seconds
+        How long each may look for content that it does not have.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class ReportWriter:
         task: str,
         models: Mapping[int, str | None],
         ipfs: Sequence[str],
+        look_seconds: float,
     ) -> None:
         self._path = path
         self._services = services
         self._task = task
         self._models = models
         self._ipfs = ipfs
+        self._look_seconds = look_seconds
 
     def write(self, findings: Sequence[Finding], only_round: int | None, since: int | None) -> None:
         """Write what the audit found.
@@ -73,7 +77,7 @@ class ReportWriter:
         )
         with (
             Explorer(self._services, [self._task]).open(self._task) as opened,
-            self._services.open_stores(self._ipfs) as store,
+            self._services.open_stores(self._ipfs, self._look_seconds) as store,
         ):
             norms = list(measure_norms(opened.history, store))
             text = make_report(opened, audited, norms)
@@ -85,7 +89,9 @@ class ReportWriter:
             raise LocalStateError(f"cannot write {self._path}: {error.strerror}") from None
 
 
-def prepare_report(path: Path, services: Services, task: str, ipfs: Sequence[str]) -> ReportWriter:
+def prepare_report(
+    path: Path, services: Services, task: str, ipfs: Sequence[str], look_seconds: float
+) -> ReportWriter:
     """Return what will write the report; called before the audit begins.
 
     Raises
@@ -105,7 +111,7 @@ def prepare_report(path: Path, services: Services, task: str, ipfs: Sequence[str
         services = replace(services, ipfs=ipfs[0])
     with Explorer(services, [task]).open(task) as opened:
         models = {row["round"]: row["model"] for row in opened.rounds}
-    return ReportWriter(path, services, task, models, ipfs)
+    return ReportWriter(path, services, task, models, ipfs, look_seconds)
 
 
 def describe_environment() -> dict[str, str]:

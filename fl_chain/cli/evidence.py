@@ -12,7 +12,14 @@ from fl_chain.cli.findings import print_finding, print_verdict
 from fl_chain.cli.history import open_task_history
 from fl_chain.cli.index_bar import step_bars
 from fl_chain.cli.output import count, print_line
-from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option, task_option
+from fl_chain.cli.settings import (
+    Settings,
+    json_option,
+    key_options,
+    look_option,
+    rpc_option,
+    task_option,
+)
 
 EXIT_MISSING = 2
 bundle_argument = click.argument("bundle", type=click.Path(path_type=Path))
@@ -40,6 +47,7 @@ def evidence() -> None:
     multiple=True,
     help="IPFS node's API; may be given several times.  [default: configuration, then devnet]",
 )
+@look_option
 @click.option(
     "--sparse",
     is_flag=True,
@@ -53,6 +61,7 @@ def export(
     task: str,
     rpc: str | None,
     ipfs: tuple[str, ...],
+    look_seconds: float,
     sparse: bool,
     as_json: bool,
 ) -> int:
@@ -66,7 +75,7 @@ def export(
 
     services = settings.services(rpc)
     with (
-        services.open_stores(ipfs) as store,
+        services.open_stores(ipfs, look_seconds) as store,
         open_task_history(settings, task, rpc, ipfs[0] if ipfs else None) as found,
         step_bars() as on_step,
     ):

@@ -8,7 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict
-from fl_chain.cli.output import console, count, format_finding, print_line, terminal_width
+from fl_chain.cli.output import (
+    console,
+    count,
+    format_finding,
+    format_time,
+    print_line,
+    terminal_width,
+)
 
 OF_EVERY_ROUND = "model_blob"
 """The check that has one finding for each round that was looked at."""
@@ -20,7 +27,7 @@ def print_finding(finding: Finding, terminal: Console | None = None) -> None:
     place = f"round {finding.round}" if finding.round is not None else "task"
     head, *more = format_finding(
         f"{finding.verdict:<11}  {place:<9} {finding.check:<17}",
-        finding.detail,
+        _tell(finding),
         finding.expected,
         finding.actual,
         terminal_width(),
@@ -32,6 +39,14 @@ def print_finding(finding: Finding, terminal: Console | None = None) -> None:
     terminal.print(line, soft_wrap=True)
     for text in more:
         terminal.print(Text(text), soft_wrap=True)
+
+
+def _tell(finding: Finding) -> str:
+    """Return what was found, and who promised what is missing."""
+    if finding.promised_until is None:
+        return finding.detail
+    until = format_time(finding.promised_until)
+    return f"{finding.detail}; {finding.promised_by} promised to keep it until {until}"
 
 
 def print_verdict(findings: Sequence[Finding], as_json: bool) -> None:

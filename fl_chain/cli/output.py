@@ -77,6 +77,10 @@ _SENTENCES = {
     "over": "the task is over after {rounds} finalized {rounds:round}",
     "passed_over_relay": "round {round}: not left to the relay: {reason}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
+    "promising": (
+        "what is recorded here is promised to be provided for {keep_seconds}"
+        " {keep_seconds:second} after its record"
+    ),
     "proposed": (
         "round {round}: model {model} proposed from {included} of {updates} {updates:update}"
     ),
@@ -282,10 +286,20 @@ def _lay_out(rows: Sequence[dict[str, Any]], names: Sequence[str], brevity: _Bre
         cells = [_heading(name), *(_cell(name, row[name], brevity) for row in rows)]
         widest = max(map(len, cells))
         is_number = all(isinstance(row[name], int | None) for row in rows)
-        is_time = name.endswith("_at") or name == "timestamp"
-        is_right = is_number and not is_time and not name.startswith("is_")
+        is_right = is_number and not _is_time(name) and not name.startswith("is_")
         columns.append([cell.rjust(widest) if is_right else cell.ljust(widest) for cell in cells])
     return [_GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
+
+
+def format_time(seconds: int, *, is_short: bool = False) -> str:
+    """Return a time in UTC, given in seconds since the epoch; the short form has no date."""
+    form = "%H:%M:%SZ" if is_short else "%Y-%m-%d %H:%M:%SZ"
+    return time.strftime(form, time.gmtime(seconds))
+
+
+def _is_time(name: str) -> bool:
+    """Return whether values of this name are seconds since the epoch."""
+    return name.endswith(("_at", "_until")) or name == "timestamp"
 
 
 def _heading(name: str) -> str:
@@ -296,9 +310,8 @@ def _heading(name: str) -> str:
 def _cell(name: str, value: Any, brevity: _Brevity) -> str:
     if value is None:
         return "-"
-    if name.endswith("_at") or name == "timestamp":
-        form = "%H:%M:%SZ" if brevity.has_short_times else "%Y-%m-%d %H:%M:%SZ"
-        return time.strftime(form, time.gmtime(value))
+    if _is_time(name):
+        return format_time(value, is_short=brevity.has_short_times)
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
@@ -319,7 +332,7 @@ def _spoken(values: dict[str, Any]) -> dict[str, Any]:
     """Return what sentences are made of: counts that know their plural, digests by their start."""
     return {
         name: _Count(value)
-        if isinstance(value, int) and not isinstance(value, bool) and not name.endswith("_at")
+        if isinstance(value, int) and not isinstance(value, bool) and not _is_time(name)
         else _cell(name, value, _BREVITIES[0])
         for name, value in values.items()
     }

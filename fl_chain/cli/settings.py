@@ -117,6 +117,17 @@ def rpc_option(command: Command) -> Command:
     return click.option("--rpc", metavar="URL", help=text)(command)
 
 
+def look_option(command: Command) -> Command:
+    """Add --look-seconds."""
+    return click.option(
+        "--look-seconds",
+        type=click.FloatRange(0.1, 3600),
+        default=60,
+        show_default=True,
+        help="How long an IPFS node may look for content that it does not have.",
+    )(command)
+
+
 def ipfs_option(command: Command) -> Command:
     """Add --ipfs."""
     text = "IPFS node's API, multiaddr.  [default: configuration, then devnet]"

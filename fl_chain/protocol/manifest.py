@@ -127,6 +127,9 @@ class Manifest:
     """``coordinator`` if only the coordinator admits participants, ``open`` if anybody does."""
     measurements: bool = False
     """Whether every update carries a measurement, and every report their totals."""
+    keep_seconds: int = 0
+    """So long after a record its sender provides the content that it names; 0 if nobody promises
+    anything; 0 to 2^32 - 1."""
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
@@ -148,6 +151,7 @@ class Manifest:
             self.admission in ADMISSION_MODES, f"admission is one of {', '.join(ADMISSION_MODES)}"
         )
         _require(self.chain_id > 0, "chain_id is positive")
+        _require(0 <= self.keep_seconds < 2**32, "keep_seconds is 0 to 2^32 - 1")
         self._check_committee()
         self._check_encoding()
         self._check_rounds()
@@ -252,6 +256,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "committee": committee,
             "encoding": _plain(manifest.encoding),
             "format": FORMAT,
+            "keep_seconds": manifest.keep_seconds,
             "kind": MANIFEST,
             "layout": [{"name": name, "shape": list(shape)} for name, shape in manifest.layout],
             "measurements": manifest.measurements,
@@ -297,6 +302,7 @@ def decode_manifest(data: bytes) -> Manifest:
             privacy=_typed(value["privacy"], str),
             admission=_typed(value["admission"], str),
             measurements=_typed(value["measurements"], bool),
+            keep_seconds=_typed(value["keep_seconds"], int),
         )
         canonical = encode_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError):

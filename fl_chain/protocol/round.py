@@ -64,6 +64,7 @@ class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask):
     def __init__(self, created: TaskCreated) -> None:
         super().__init__()
         self.coordinator = created.coordinator
+        self.created_at = created.timestamp
         self.parameters = created.parameters
         self.committee = Committee(created.parameters.bond)
         self.admissions = Admissions()

@@ -34,6 +34,7 @@ from fl_chain.roles.liveness import (
     compute_due,
     move_on,
     report_end,
+    report_promise,
 )
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
@@ -109,6 +110,7 @@ class AggregatorRole:
             )
         if not self.follower.task.is_over:
             self._patiently(self._ledger.check_funds)
+            report_promise(self._patiently(lambda: self.follower.manifest), self._progress)
         while not self.step():
             pass
 

@@ -209,11 +209,15 @@ def _history_hashes(history: TaskHistory, counts: set[int]) -> dict[int, bytes]:
 
 
 def _describe(finding: Finding) -> dict[str, Any]:
-    described = {
+    described: dict[str, Any] = {
         "actual": finding.actual,
         "check": finding.check,
         "detail": finding.detail,
         "expected": finding.expected,
         "verdict": finding.verdict.value,
     }
-    return described if finding.round is None else {**described, "round": finding.round}
+    if finding.round is not None:
+        described["round"] = finding.round
+    if finding.promised_until is not None:
+        described |= {"promised_by": finding.promised_by, "promised_until": finding.promised_until}
+    return described

@@ -22,7 +22,8 @@ def list_availability(
 ) -> Iterator[Row]:
     """Yield a row per blob: which of the nodes have all of it themselves, unharmed.
 
-    A blob that no node has itself may still be on a node that none was asked about.
+    A blob that no node has itself may still be on a node that none was asked about. In a task that
+    asks for promises, whoever recorded a blob promised to provide it until ``promised_until``.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def list_availability(
         for number, (blob, keepers) in enumerate(zip(blobs, answers, strict=True), start=1):
             if on_blob is not None:
                 on_blob(number, len(blobs))
+            promise = blob.promise_in(history.manifest)
             yield {
                 "blob": blob.kind,
                 "round": blob.round,
@@ -58,6 +60,7 @@ def list_availability(
                 "kept_by": keepers,
                 "recorded_by": blob.recorded_by,
                 "recorded_at": blob.recorded_at,
+                "promised_until": promise.until if promise else None,
             }
     if len(blobs) == 1:
         raise UsageError(

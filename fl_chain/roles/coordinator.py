@@ -130,6 +130,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         privacy=task_file.privacy,
         admission=task_file.admission,
         measurements=task_file.measurements,
+        keep_seconds=task_file.keep_seconds,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), values)

@@ -11,6 +11,7 @@ from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import InvalidManifest, TrainingError
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.liveness import report_promise
 from fl_chain.roles.patience import with_patience
 from fl_chain.roles.progress import Progress
 from fl_chain.storage.store import ContentStore
@@ -65,6 +66,7 @@ def open_trainer(
         "joined",
         {"partition": partition_id, "partitions": num_partitions, "examples": len(dataset)},
     )
+    report_promise(manifest, progress)
     return build_trainer(manifest, dataset)
 
 

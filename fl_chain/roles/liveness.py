@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Abort, ConcludeDispute, Finalize
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.round import Task
 from fl_chain.roles.follower import TaskFollower
@@ -108,3 +109,9 @@ def report_end(task: Task, progress: Progress) -> None:
     """Say how the task ended."""
     event = "stopped" if task.current.is_stopped else "over"
     progress(event, {"rounds": task.current.num_finalized})
+
+
+def report_promise(manifest: Manifest, progress: Progress) -> None:
+    """Say what whoever acts in the task promises, if it asks for a promise."""
+    if manifest.keep_seconds:
+        progress("promising", {"keep_seconds": manifest.keep_seconds})

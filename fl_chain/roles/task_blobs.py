@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fl_chain.aggregation.derive import compute_fetch_bytes, compute_update_bytes
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.promises import Promise, read_promise
 from fl_chain.protocol.records import ModelProposed, UpdatesListed
 from fl_chain.protocol.report import compute_report_bytes
 from fl_chain.protocol.update_list import locate_list
@@ -33,6 +35,12 @@ class TaskBlob:
     """Address whose record names it."""
     recorded_at: int
     """Block time of that record, in seconds."""
+
+    def promise_in(self, manifest: Manifest | None) -> Promise | None:
+        """Return what who recorded it promised; None of what cannot be told."""
+        if manifest is None:
+            return None
+        return read_promise(manifest, self.recorded_by, self.recorded_at)
 
 
 def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:

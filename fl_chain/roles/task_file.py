@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import (
@@ -22,6 +22,8 @@ from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_rules import check_task_rules
 
+T = TypeVar("T", int, str, bool)
+
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentTerms:
@@ -33,7 +35,10 @@ class EnrolmentTerms:
     """Time between leaving and claiming the bond."""
 
 
-_TOP = ("name", "participants", "registry", "rule", "privacy", "admission", "measurements")
+_TOP = (
+    *("name", "participants", "registry", "rule", "privacy", "admission", "measurements"),
+    "keep_seconds",
+)
 _TABLES = {
     "committee": CommitteeParameters,
     "rounds": RoundParameters,
@@ -73,6 +78,7 @@ class TaskFile:
     encoding: Encoding
     admission: str
     measurements: bool
+    keep_seconds: int
     enrolment: EnrolmentTerms
 
 
@@ -144,7 +150,8 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         recipe=_build("recipe", _table(contents, "recipe")),
         encoding=_build("encoding", _table(contents, "encoding")),
         admission=_take(contents, "admission", "coordinator"),
-        measurements=_take_choice(contents, "measurements", default=True),
+        measurements=_take(contents, "measurements", True),
+        keep_seconds=_take(contents, "keep_seconds", 0),
         enrolment=enrolment,
     )
     check_task_rules(
@@ -157,6 +164,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         encoding=task.encoding,
         admission=task.admission,
         measurements=task.measurements,
+        keep_seconds=task.keep_seconds,
     )
     return task
 
@@ -228,7 +236,7 @@ def _build(name: str, values: dict[str, Any]) -> Any:
         raise UsageError(f"[{name}] lacks {missing}") from None
 
 
-_SPOKEN = {int: "a whole number", str: "text"}
+_SPOKEN: dict[type, str] = {int: "a whole number", str: "text", bool: "true or false"}
 
 
 def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
@@ -239,17 +247,10 @@ def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
             raise UsageError(f"unknown field {prefix}{key}", guess)
 
 
-def _take(contents: dict[str, Any], name: str, default: str) -> str:
+def _take(contents: dict[str, Any], name: str, default: T) -> T:
     value = contents.get(name, default)
-    if not isinstance(value, str):
-        raise UsageError(f"{name} is {value!r}, expected text")
-    return value
-
-
-def _take_choice(contents: dict[str, Any], name: str, *, default: bool) -> bool:
-    value = contents.get(name, default)
-    if not isinstance(value, bool):
-        raise UsageError(f"{name} is {value!r}, expected true or false")
+    if type(value) is not type(default):
+        raise UsageError(f"{name} is {value!r}, expected {_SPOKEN[type(default)]}")
     return value
 
 

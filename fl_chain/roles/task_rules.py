@@ -42,6 +42,7 @@ def check_task_rules(
     encoding: Encoding,
     admission: str,
     measurements: bool,
+    keep_seconds: int,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
 
@@ -64,6 +65,7 @@ def check_task_rules(
             privacy=privacy,
             admission=admission,
             measurements=measurements,
+            keep_seconds=keep_seconds,
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")

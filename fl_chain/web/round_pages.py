@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from fl_chain.errors import UsageError
+from fl_chain.protocol.promises import read_promise
 from fl_chain.roles.explorer import OpenTask
 from fl_chain.roles.history_details import describe_participant_standing, describe_record
 from fl_chain.roles.history_updates import list_updates
@@ -91,6 +92,7 @@ def show_update(site: Site, query: Query, address: str, number: int, sequence: i
             "heading": f"Update {sequence} of round {number}",
             "row": row,
             "update": found,
+            "promised_until": _promise(task, found["participant"], found["submitted_at"]),
             "status": status,
             "total_weight": task.total_weight_of(number),
             "standing": standing_of_update(standing_of_round(row, audit), status),
@@ -103,11 +105,21 @@ def show_update(site: Site, query: Query, address: str, number: int, sequence: i
             "task": frame.summary,
             "verdict": values["standing"].label,
             "status": values["status"],
+            "promised_until": values["promised_until"],
             "rows": [found],
         }
         trail = (*frame.trail, (f"Round {number}", f"{frame.path}/round/{number}"))
         live = values["standing"].label == NOT_AUDITED
         return Page("update.html", f"Update {sequence}", values, twin, trail, is_live=live)
+
+
+def _promise(task: OpenTask, sender: str | None, recorded_at: int | None) -> int | None:
+    """Return until when a sender promised to keep what it recorded; None if nobody knows."""
+    manifest = task.history.manifest
+    if manifest is None or sender is None or recorded_at is None:
+        return None
+    promise = read_promise(manifest, sender, recorded_at)
+    return promise.until if promise else None
 
 
 def show_participant(site: Site, query: Query, address: str, participant: str) -> Page:
@@ -160,6 +172,7 @@ def show_model(site: Site, query: Query, address: str, digest: str) -> Page:
             "frame": frame,
             "heading": f"Model {shorten(model['model'])}",
             "model": model,
+            "promised_until": _promise(task, model["proposer"], model["proposed_at"]),
             "is_on_record": row["model"] == model["model"],
             "standing": standing_of_round({**row, "model": model["model"]}, audit),
             "lineage": lineage,
@@ -170,6 +183,7 @@ def show_model(site: Site, query: Query, address: str, digest: str) -> Page:
             "page": "model",
             "task": frame.summary,
             "verdict": values["standing"].label,
+            "promised_until": values["promised_until"],
             "rows": lineage,
         }
         trail = (*frame.trail, (f"Round {model['round']}", f"{frame.path}/round/{model['round']}"))

@@ -46,6 +46,8 @@ WORDS: Final = {
     " it records an update only.",
     "phase": "How far a round has come: COLLECTING updates, AGGREGATING them, PROPOSED, CHALLENGED,"
     " FINALIZED with a model, or ABORTED without one.",
+    "promise": "Whoever records something in such a task promises to provide its content for some"
+    " time after. If it is missing before, the audit names who broke the promise.",
     "proposer": "The aggregator whose model a round's record names.",
     "report": "The document that gives each recorded update of a round its status: included in the"
     " model, or left out, and why.",

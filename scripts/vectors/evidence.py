@@ -40,6 +40,7 @@ class TaskOnRecord:
         list_seconds: int = 0,
         sample_rate: int = 0,
         is_measured: bool = False,
+        keep_seconds: int = 0,
     ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
@@ -48,6 +49,7 @@ class TaskOnRecord:
         document["rounds"] |= {"commit_seconds": commit_seconds, "list_seconds": list_seconds}
         document["rounds"]["sample_rate"] = sample_rate
         document["rounds"]["seed_seconds"] = SEED_SECONDS if sample_rate else 0
+        document["keep_seconds"] = keep_seconds
         document["measurements"] = self.is_measured = is_measured
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)

@@ -21,7 +21,7 @@ from fl_chain.errors import PortTaken
 from fl_chain.roles.services import Services
 from fl_chain.web.guard import HEADERS, MAX_TARGET_BYTES
 from fl_chain.web.server import open_explorer
-from tests.gallery import HOSTILE, Gallery, Visitor, run_explorer, vars_of
+from tests.gallery import HOSTILE, KEEP_SECONDS, Gallery, Visitor, run_explorer, vars_of
 
 DOCS = Path(__file__).parents[2] / "docs/schemas"
 ROWS = json.loads((DOCS / "history.schema.json").read_text(encoding="utf-8"))
@@ -170,6 +170,28 @@ def test_pages_say_what_the_audit_says_beside_what_the_chain_says(
     assert "UNDECIDABLE" in missing
     listed = visitor.ask(f"/task/{gallery.listed.address}/round/1").text
     assert "NO MODEL" in listed
+
+
+def test_pages_say_what_was_promised_until_when_and_by_whom(
+    gallery: Gallery, visitor: Visitor
+) -> None:
+    task = gallery.missing.task
+    proposal = task.rounds[1].proposal
+    assert proposal is not None
+    path = f"/task/{gallery.missing.address}"
+    assert "30 d after each record" in visitor.ask(path).text
+    for page, recorded_at in (
+        (f"{path}/update/1/0", task.rounds[1].updates[0].timestamp),
+        (f"{path}/model/{proposal.model_digest.hex()}", proposal.timestamp),
+    ):
+        until = recorded_at + KEEP_SECONDS
+        assert visitor.ask(f"{page}.json").json["promised_until"] == until
+        assert "To be kept until" in visitor.ask(page).text
+    found = re.sub("<[^>]*>", "", visitor.ask(f"{path}/round/1").text)
+    assert f"{proposal.proposer} promised to keep it until" in found
+    page = f"/task/{gallery.whole.address}"
+    assert "Promised to be kept" not in visitor.ask(page).text
+    assert "To be kept until" not in visitor.ask(f"{page}/update/1/0").text
 
 
 def test_a_page_reloads_only_while_its_rounds_run(gallery: Gallery, visitor: Visitor) -> None:

@@ -135,7 +135,11 @@ def audit(case: dict[str, Any]) -> list[Finding]:
     return run_audit(evidence_of(case), case["only_round"])
 
 
-def ordered(findings: list[tuple[str, str, int | None]]) -> list[tuple[str, str, int | None]]:
+Told = tuple[str, str, int | None, str, int | None]
+"""What every implementation says in a finding."""
+
+
+def ordered(findings: list[Told]) -> list[Told]:
     return sorted(findings, key=lambda finding: (finding[2] or 0, finding[0], finding[1]))
 
 
@@ -143,8 +147,14 @@ def ordered(findings: list[tuple[str, str, int | None]]) -> list[tuple[str, str,
 def test_evidence_yields_its_findings(name: str) -> None:
     case = AUDITS[name]
     findings = audit(case)
-    made = [(finding.check, finding.verdict.value, finding.round) for finding in findings]
-    expected = [(entry["check"], entry["verdict"], entry["round"]) for entry in case["findings"]]
+    made = [(f.check, f.verdict.value, f.round, f.promised_by, f.promised_until) for f in findings]
+    expected = [
+        (
+            *(entry["check"], entry["verdict"], entry["round"]),
+            *(entry.get("promised_by", ""), entry.get("promised_until")),
+        )
+        for entry in case["findings"]
+    ]
     assert ordered(made) == ordered(expected)
     assert compute_verdict(findings) == case["verdict"]
 

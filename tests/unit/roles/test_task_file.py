@@ -153,6 +153,17 @@ def test_a_share_of_the_participants_is_a_number(share: Any) -> None:
         parse_task({"recipe": dict(RECIPE), "rounds": {"sample_rate": share}})
 
 
+def test_nobody_promises_anything_unless_the_file_says_for_how_long() -> None:
+    assert parse_task({"recipe": RECIPE}).keep_seconds == 0
+    assert parse_task({"recipe": RECIPE, "keep_seconds": 2**32 - 1}).keep_seconds == 2**32 - 1
+    for value in ("60", True, [60]):
+        with pytest.raises(UsageError, match="expected a whole number"):
+            parse_task({"recipe": RECIPE, "keep_seconds": value})
+    for seconds in (-1, 2**32):
+        with pytest.raises(InvalidManifest, match="keep_seconds is 0 to 2"):
+            parse_task({"recipe": RECIPE, "keep_seconds": seconds})
+
+
 def test_updates_carry_measurements_unless_the_file_says_no() -> None:
     assert parse_task({"recipe": RECIPE}).measurements
     assert not parse_task({"recipe": RECIPE, "measurements": False}).measurements
