@@ -33,6 +33,7 @@ from fl_chain.audit.chain_proofs import (
 from fl_chain.audit.evidence import ContractEvidence
 from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.errors import MalformedBlob
+from fl_chain.protocol.car import CarIndex
 from fl_chain.protocol.logs import Log, decode_log
 from fl_chain.protocol.records import UpdateSubmitted
 
@@ -141,8 +142,24 @@ def check_build(is_same: bool) -> Finding:
     check = "contract_build"
     if is_same:
         return passed(check, "the contracts in the bundle are those of this version")
-    detail = "the bundle was made with another version: use the one that its manifest names"
+    detail = (
+        "the bundle was made with another version: use the one that its manifest names; or, if"
+        " bundle_files fails, these files are damaged"
+    )
     return Finding(check, Verdict.UNDECIDABLE, detail=detail)
+
+
+def check_content(index: CarIndex) -> Finding:
+    """Check that the content of the bundle can be read, and hashes to its CIDs."""
+    check = "bundle_content"
+    if index.problem:
+        return failed(check, index.problem)
+    if index.damaged:
+        detail = (
+            f"{len(index.damaged)} of the blocks are damaged, among them {index.name_damaged()}"
+        )
+        return failed(check, detail)
+    return passed(check, f"{len(index.places)} blocks hash to their CIDs")
 
 
 class _Wrong(Exception):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, MalformedBlob
@@ -55,34 +55,73 @@ def encode_section(cid: Cid, block: bytes) -> bytes:
     return encode_varint(_CID_BYTES + len(block)) + cid.to_bytes() + block
 
 
-def index_blocks(read_at: ReadAt) -> dict[bytes, BlockPlace]:
-    """Return the place of every block of a file by its CID, once each hashes to it.
+@dataclass(slots=True)
+class CarIndex:
+    """What is where in a file."""
 
-    Raises
-    ------
-    MalformedBlob
-        No CAR file, or one that was cut short.
-    BlobCorrupt
-        A block that is not what its CID names.
+    places: dict[bytes, BlockPlace] = field(default_factory=dict)
+    """CID to the block that hashes to it."""
+    damaged: set[bytes] = field(default_factory=set)
+    """CIDs of blocks that do not."""
+    problem: str = ""
+    """Why nothing could be read from some place on; empty if all of the file was."""
+
+    def name_damaged(self) -> str:
+        """Return the CID of some damaged block."""
+        name = min(self.damaged)
+        return str(Cid(name[1], name[4:])) if name[1] in (RAW, DAG_PB) else name.hex()
+
+    def find(self, cid: Cid) -> BlockPlace:
+        """Return where a block is.
+
+        Raises
+        ------
+        BlobUnavailable
+            It is not in the file.
+        BlobCorrupt
+            What is there in its place does not hash to its CID.
+        """
+        name = cid.to_bytes()
+        if name in self.places:
+            return self.places[name]
+        if name in self.damaged:
+            raise BlobCorrupt(f"the CAR file holds {cid} damaged")
+        raise BlobUnavailable(f"the CAR file does not hold {cid}")
+
+
+def index_blocks(read_at: ReadAt) -> CarIndex:
+    """Return the place of every block of a file.
+
+    A block that is damaged takes nothing from the others.
     """
+    index = CarIndex()
+    try:
+        for name, place, is_intact in _walk(read_at):
+            if is_intact:
+                index.places[name] = place
+            else:
+                index.damaged.add(name)
+    except MalformedBlob as error:
+        index.problem = error.message
+    return index
+
+
+def _walk(read_at: ReadAt) -> Iterator[tuple[bytes, BlockPlace, bool]]:
+    """Yield the CID of every block, its place, and whether it hashes to its CID."""
     size, offset = _read_length(read_at, 0, MAX_CAR_HEADER_BYTES)
     offset += size  # which blobs are in the file, the chain says
-    places: dict[bytes, BlockPlace] = {}
     while read_at(offset, 1):
         size, offset = _read_length(read_at, offset, MAX_BLOCK_BYTES + _CID_BYTES)
         section = read_at(offset, size)
         name, block = section[:_CID_BYTES], section[_CID_BYTES:]
         if len(section) != size or name[:1] != b"\x01" or name[2:4] != b"\x12\x20":
             raise MalformedBlob(f"there is no block at byte {offset} of the CAR file")
-        if hashlib.sha256(block).digest() != name[4:]:
-            cid = Cid(name[1], name[4:]) if name[1] in (RAW, DAG_PB) else name.hex()
-            raise BlobCorrupt(f"the CAR file holds {cid} damaged")
-        places[name] = BlockPlace(offset + _CID_BYTES, size - _CID_BYTES)
+        place = BlockPlace(offset + _CID_BYTES, size - _CID_BYTES)
+        yield name, place, hashlib.sha256(block).digest() == name[4:]
         offset += size
-    return places
 
 
-def read_blob(places: dict[bytes, BlockPlace], read_at: ReadAt, cid: Cid, max_bytes: int) -> bytes:
+def read_blob(index: CarIndex, read_at: ReadAt, cid: Cid, max_bytes: int) -> bytes:
     """Return the blob of a CID from the blocks of a file.
 
     Raises
@@ -92,13 +131,13 @@ def read_blob(places: dict[bytes, BlockPlace], read_at: ReadAt, cid: Cid, max_by
     BlobTooLarge
         It has more than ``max_bytes``.
     BlobCorrupt
-        Its blocks are no blob of the import profile.
+        A block of it is damaged, or its blocks are no blob of the import profile.
     """
     pieces: list[bytes] = []
     size = 0
     # A blob of the profile has one leaf for each MiB, and few nodes: more is an attempt to keep us.
     patience = 2 * (max_bytes // LEAF_CHUNK_BYTES + 8)
-    for leaf in _leaves(places, read_at, cid, [patience]):
+    for leaf in _leaves(index, read_at, cid, [patience]):
         size += len(leaf)
         if size > max_bytes:
             raise BlobTooLarge(f"{cid} has more than {max_bytes} bytes")
@@ -109,12 +148,8 @@ def read_blob(places: dict[bytes, BlockPlace], read_at: ReadAt, cid: Cid, max_by
     return data
 
 
-def _leaves(
-    places: dict[bytes, BlockPlace], read_at: ReadAt, cid: Cid, patience: list[int]
-) -> Iterator[bytes]:
-    place = places.get(cid.to_bytes())
-    if place is None:
-        raise BlobUnavailable(f"the CAR file does not hold {cid}")
+def _leaves(index: CarIndex, read_at: ReadAt, cid: Cid, patience: list[int]) -> Iterator[bytes]:
+    place = index.find(cid)
     patience[0] -= 1
     if patience[0] < 0:
         raise BlobTooLarge(f"there are more blocks below {cid} than a blob here can have")
@@ -127,7 +162,7 @@ def _leaves(
     except MalformedBlob as error:
         raise BlobCorrupt(f"{cid}: {error.message}") from None
     for link in links:
-        yield from _leaves(places, read_at, link, patience)
+        yield from _leaves(index, read_at, link, patience)
 
 
 def _read_length(read_at: ReadAt, offset: int, largest: int) -> tuple[int, int]:

@@ -22,7 +22,12 @@ from fl_chain.audit.bundle import (
     decode_state,
     split_lines,
 )
-from fl_chain.audit.bundle_checks import check_blocks, check_build, check_state_proofs
+from fl_chain.audit.bundle_checks import (
+    check_blocks,
+    check_build,
+    check_content,
+    check_state_proofs,
+)
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, failed, passed
 from fl_chain.chain.contracts import (
@@ -32,8 +37,8 @@ from fl_chain.chain.contracts import (
     encode_creation,
     matches_runtime_code,
 )
-from fl_chain.errors import BlobCorrupt, MalformedBlob, UsageError
-from fl_chain.protocol.car import BlockPlace, index_blocks, read_blob
+from fl_chain.errors import MalformedBlob, UsageError
+from fl_chain.protocol.car import index_blocks, read_blob
 from fl_chain.protocol.cid import Cid
 from fl_chain.roles.evidence_files import BundleReader, read_index
 
@@ -118,13 +123,9 @@ def _collect(reader: BundleReader, index: BundleIndex, report: Reporter) -> Evid
         lambda name, code: matches_runtime_code(CONTRACT_NAMES[name], code),
     )
     report(finding, _check_build(reader))
-    places: dict[bytes, BlockPlace] = {}
     read_content = partial(reader.read_at, CONTENT)
-    try:
-        places = index_blocks(read_content)
-        report(passed("bundle_content", f"{len(places)} blocks hash to their CIDs"))
-    except (MalformedBlob, BlobCorrupt) as error:
-        report(failed("bundle_content", error.message))
+    places = index_blocks(read_content)
+    report(check_content(places))
 
     def fetch_blob(cid: Cid, max_bytes: int) -> bytes:
         return read_blob(places, read_content, cid, max_bytes)

@@ -300,6 +300,15 @@ def test_content_that_is_not_there_is_undecidable(bundle: Path, tmp_path: Path) 
     assert problems(findings) == [(None, "manifest", "UNDECIDABLE")]
 
 
+def test_damaged_content_is_charged_to_no_other_content(bundle: Path, tmp_path: Path) -> None:
+    findings = forge(bundle, tmp_path, alter_content)
+    (of_content,) = (f for f in findings if f.check == "bundle_content")
+    (of_blob,) = (f for f in findings if f.verdict != Verdict.PASS and f != of_content)
+    assert of_blob.verdict == Verdict.FAIL
+    assert of_blob.expected in of_content.detail
+    assert "damaged" in of_blob.detail
+
+
 @pytest.mark.parametrize(
     "text",
     [b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"format":"fl_chain/1"}'],
