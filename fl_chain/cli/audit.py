@@ -95,9 +95,7 @@ def audit() -> None:
 @click.option(
     "--statement",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("audit.json"),
-    show_default=True,
-    help="With --sign, the file to write the signed audit to.",
+    help="With --sign, the file to write the signed audit to.  [default: audit.json]",
 )
 @password_option
 @click.pass_obj
@@ -113,7 +111,7 @@ def run(
     look_seconds: float,
     as_json: bool,
     signer: str | None,
-    statement: Path,
+    statement: Path | None,
     password_file: Path | None,
     html_file: Path | None,
 ) -> int:
@@ -138,6 +136,8 @@ def run(
         raise click.UsageError(
             "what is signed is of all rounds and found now: leave out --round, --since and --resume"
         )
+    if statement is not None and signer is None:
+        raise click.UsageError("--statement is the file of a signed audit: name a key with --sign")
     from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
 
@@ -150,35 +150,45 @@ def run(
             print_finding(finding, terminal)
 
     services = settings.services(rpc)
-    signature = None
+    signature, signed = None, None
+    statement = statement or Path("audit.json")
     if signer is not None:
         signature = prepare_signature(settings, services, signer, password_file, statement)
     connection = services.connect()
     writer = None
     if html_file is not None:
         writer = prepare_report(html_file, services, task, ipfs, look_seconds)
-    with (
-        services.open_stores(ipfs, look_seconds) as store,
-        audit_bar(terminal, is_quiet=as_json) as bar,
-    ):
-        findings = audit_task(
-            connection,
-            task,
-            store,
-            only_round,
-            show_finding,
-            since=1 if since is None else since,
-            num_jobs=jobs or count_cores(),
-            state=settings.state,
-            is_resumed=is_resumed,
-            observer=bar,
-            on_evidence=signature.keep if signature else None,
-        )
-        if signature is not None:
-            signature.write(findings, store.put)
+    try:
+        with (
+            services.open_stores(ipfs, look_seconds) as store,
+            audit_bar(terminal, is_quiet=as_json) as bar,
+        ):
+            findings = audit_task(
+                connection,
+                task,
+                store,
+                only_round,
+                show_finding,
+                since=1 if since is None else since,
+                num_jobs=jobs or count_cores(),
+                state=settings.state,
+                is_resumed=is_resumed,
+                observer=bar,
+                on_evidence=signature.keep if signature else None,
+            )
+            if signature is not None:
+                signed = signature.write(findings, store.put)
+    except KeyboardInterrupt:
+        if only_round is None and signer is None and not as_json:
+            click.echo("rounds that passed are noted: --resume goes on from there", err=True)
+        raise
     print_verdict(findings, as_json)
     if writer is not None:
-        writer.write(findings, only_round, since)
+        writer.write(findings, only_round, since, signed)
+    if not as_json:
+        for what, path in (("report", html_file), ("signed audit", statement if signed else None)):
+            if path is not None:
+                click.echo(f"{what}: {path}", err=True)
     return EXIT_CODES[compute_verdict(findings)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -45,23 +46,29 @@ def availability(
 ) -> int:
     """Show which blobs of a task can still be had, and from how many IPFS nodes.
 
-    Each node answers for itself, with the bytes. Exit code 0: every blob is somewhere. 2: some are
-    nowhere, and an audit could not decide about them. Where the task asks for it (keep_seconds),
-    whoever recorded a blob promised to keep it: until when, and by whom promises are broken.
+    Each node answers for itself, with the bytes; one that is away is not asked. Exit code 0: every
+    blob is somewhere. 2: some are nowhere, and an audit could not decide about them. Where the task
+    asks for it (keep_seconds), whoever recorded a blob promised to keep it: until when, and by whom
+    promises are broken.
 
     \b
     fl-chain audit availability --task 0x...
     fl-chain audit availability --task 0x... --ipfs /dns4/a/tcp/5001 --ipfs /dns4/b/tcp/5001
     """
-    from fl_chain.roles.availability import list_availability
+    from fl_chain.roles.availability import list_availability, split_reachable
 
     services = settings.services(rpc)
     rows: list[dict[str, Any]] = []
     with (
         services.open_stores(ipfs) as stores,
-        open_task_history(settings, task, rpc, ipfs[0] if ipfs else None) as found,
+        ExitStack() as stack,
     ):
-        for row in list_availability(found, stores.stores):
+        reachable, problems = split_reachable(stores.stores)
+        for problem in problems:
+            click.echo(f"not asked: {problem.message}", err=True)
+        place = reachable[0].address if ipfs else None
+        found = stack.enter_context(open_task_history(settings, task, rpc, place))
+        for row in list_availability(found, reachable):
             rows.append(row)
             if as_json:
                 print_line(row)

@@ -14,6 +14,7 @@ from fl_chain import __version__
 from fl_chain.audit.findings import Finding
 from fl_chain.cli.web import missing_extra
 from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.protocol.audit_statement import SignedAudit
 
 if TYPE_CHECKING:
     from fl_chain.roles.services import Services
@@ -54,8 +55,14 @@ class ReportWriter:
         self._ipfs = ipfs
         self._look_seconds = look_seconds
 
-    def write(self, findings: Sequence[Finding], only_round: int | None, since: int | None) -> None:
-        """Write what the audit found.
+    def write(
+        self,
+        findings: Sequence[Finding],
+        only_round: int | None,
+        since: int | None,
+        signed: SignedAudit | None,
+    ) -> None:
+        """Write what the audit found, and who signed it.
 
         Raises
         ------
@@ -74,6 +81,7 @@ class ReportWriter:
             int(time.time()),
             describe_environment(),
             self._services.connect().chain_id,
+            signed,
         )
         with (
             Explorer(self._services, [self._task]).open(self._task) as opened,
@@ -106,7 +114,7 @@ def prepare_report(
     from fl_chain.roles.explorer import Explorer
 
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}", "make it first")
     if ipfs:
         services = replace(services, ipfs=ipfs[0])
     with Explorer(services, [task]).open(task) as opened:

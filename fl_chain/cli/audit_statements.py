@@ -13,6 +13,7 @@ from fl_chain.audit.findings import Finding
 from fl_chain.cli.history import open_task_history
 from fl_chain.cli.output import print_details, print_line, print_progress, print_rows
 from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option, task_option
+from fl_chain.protocol.audit_statement import SignedAudit
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -98,14 +99,18 @@ class AuditSignature:
         """Remember what is audited."""
         self._evidence = evidence
 
-    def write(self, findings: Sequence[Finding], pin: Callable[[bytes], object]) -> None:
+    def write(
+        self, findings: Sequence[Finding], pin: Callable[[bytes], object]
+    ) -> SignedAudit | None:
         """Sign, write the file, and pin the document with the findings."""
         from fl_chain.roles.audit_statements import make_statement, write_statement
 
-        if self._evidence is not None:
-            signed, document = make_statement(self._account, self._evidence, findings)
-            pin(document)
-            write_statement(self._path, signed)
+        if self._evidence is None:
+            return None
+        signed, document = make_statement(self._account, self._evidence, findings)
+        pin(document)
+        write_statement(self._path, signed)
+        return signed
 
 
 def prepare_signature(
@@ -116,7 +121,7 @@ def prepare_signature(
     Raises
     ------
     UsageError
-        The file is there already.
+        The file is there already, or there is no folder for it.
     KeyFileError
         There is no such key, or the password is wrong.
     """
@@ -124,4 +129,6 @@ def prepare_signature(
 
     if path.exists():
         raise UsageError(f"{path} is there already", "name another file with --statement")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}", "make it first")
     return AuditSignature(settings.open_key(services, signer, password_file), path)

@@ -73,8 +73,11 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
     with contextlib.suppress(MalformedBlob):  # some other contract's event
         created = decode_log(ledger.logs[0]) if ledger.logs else None
     if not isinstance(created, TaskCreated):
+        what = f"the contract at {address} on {connection.rpc_url} never created a task"
+        if not connection.code(address):
+            what = f"there is no contract at {address} on {connection.rpc_url}"
         raise UnknownContract(
-            f"the contract at {address} on {connection.rpc_url} never created a task",
+            what,
             "check --task and --rpc; fl-chain history tasks lists what is there",
         )
     registry_address = created.parameters.registry

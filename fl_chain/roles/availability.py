@@ -17,6 +17,28 @@ OnBlob = Callable[[int, int], None]
 """Called with the number of blobs asked for, and that of all."""
 
 
+def split_reachable(stores: Sequence[IpfsStore]) -> tuple[list[IpfsStore], list[StoreError]]:
+    """Return the nodes that answer, and what happened to the others.
+
+    A node that is away says nothing about blobs; the others can be asked nevertheless.
+
+    Raises
+    ------
+    StoreError
+        None of them answers.
+    """
+    reachable, problems = list[IpfsStore](), list[StoreError]()
+    for store in stores:
+        try:
+            store.version()
+            reachable.append(store)
+        except StoreError as error:
+            problems.append(error)
+    if not reachable:
+        raise problems[0]
+    return reachable, problems
+
+
 def list_availability(
     history: TaskHistory, stores: Sequence[IpfsStore], on_blob: OnBlob | None = None
 ) -> Iterator[Row]:
@@ -30,19 +52,16 @@ def list_availability(
     history
         Of the task.
     stores
-        The IPFS nodes to ask, at least one; each answers only for itself.
+        The IPFS nodes to ask, at least one, of :func:`split_reachable`; each answers only for
+        itself.
     on_blob
         For who waits.
 
     Raises
     ------
-    StoreUnreachable
-        A node does not answer: that is no finding about blobs.
     UsageError
         No node has the manifest: without it, nobody can tell which blobs there are.
     """
-    for store in stores:
-        store.version()
     blobs = list(list_blobs(history))
     with ThreadPoolExecutor(BLOBS_AT_ONCE) as pool:
         answers = pool.map(lambda blob: _find_keepers(blob, stores), blobs)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from fl_chain.audit.findings import EXIT_CODES, Finding, Verdict, compute_verdict
+from fl_chain.protocol.audit_statement import SignedAudit
 from fl_chain.roles.audit_statements import list_audits
 from fl_chain.roles.explorer import OpenTask
 from fl_chain.roles.watchman import RoundAudit
@@ -52,6 +53,8 @@ class Audited:
     environment: Mapping[str, str]
     """Of the auditor: names and versions."""
     chain_id: int
+    signed: SignedAudit | None = None
+    """What the auditor signed about it; None if nothing."""
 
 
 def make_report(task: OpenTask, audited: Audited, norms: Sequence[Mapping[str, Any]] = ()) -> str:

@@ -174,6 +174,10 @@ def show_model(site: Site, query: Query, address: str, digest: str) -> Page:
             "model": model,
             "promised_until": _promise(task, model["proposer"], model["proposed_at"]),
             "is_on_record": row["model"] == model["model"],
+            "became_final": row["model"] if row["phase"] == "FINALIZED" else None,
+            "disputes": []
+            if row["model"] == model["model"]
+            else [one for one in task.disputes if one["accused"] == model["proposer"]],
             "standing": standing_of_round({**row, "model": model["model"]}, audit),
             "lineage": lineage,
             "oldest": oldest,

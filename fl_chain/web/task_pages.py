@@ -94,6 +94,7 @@ def show_task(site: Site, query: Query, address: str) -> Page:
             ],
             "audits": audits,
             "num_disputes": len(task.disputes),
+            "disputes": task.disputes,
         }
         twin = {
             "page": "task",

@@ -89,7 +89,8 @@ def test_what_never_created_a_task_is_refused(world: World, runtime: bytes) -> N
     address = deploy(world, creation_of(runtime)) if runtime else "0x" + "77" * 20
     with pytest.raises(UnknownContract):
         EthereumLedger(world.connection, address)
-    with pytest.raises(UnknownContract):
+    told = "never created a task" if runtime else "there is no contract at"
+    with pytest.raises(UnknownContract, match=told):
         collect_evidence(world.connection, address, world.store)
 
 

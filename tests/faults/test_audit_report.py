@@ -29,6 +29,8 @@ def test_a_task_that_passes_has_a_report_with_its_curves(gallery: Gallery, path:
     assert make(gallery.whole, path) == 0
     text = unescape(path.read_text(encoding="utf-8"))
     assert "Each of the 2 models on record was computed again" in text
+    assert "Somebody was caught" in text
+    assert "The auditor signed" not in text
     for heading in (
         "Participation",
         "Time of each step",

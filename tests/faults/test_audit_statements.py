@@ -235,8 +235,23 @@ def test_an_audit_is_signed_as_it_is_made_and_recorded_after(
     signing = ["--sign", "auditor", *key, "--statement", "a.json"]
     for partly in (["--round", "1"], ["--since", "1"], ["--resume"]):
         assert run([*audit, *signing, *partly]) == 3
-    assert run([*audit, *signing]) == 0
+    assert run([*audit, "--statement", "a.json"]) == 3
+    capsys.readouterr()
+    assert run([*audit, *signing[:-1], "nowhere/a.json"]) == 3
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.splitlines()[0]) == (
+        "",
+        "error: cannot write nowhere/a.json: there is no folder nowhere",
+    )
+    assert run([*audit, *signing, "--html", "report.html"]) == 0
+    told = capsys.readouterr().err
+    assert "report: report.html" in told
+    assert "signed audit: a.json" in told
     signed = read_statement(Path("a.json"))
+    report = Path("report.html").read_text("utf-8")
+    assert "The auditor signed the findings" in report
+    assert signed.auditor in report
+    assert signed.audit.findings_digest.hex() in report
     assert signed.auditor == address.lower()
     findings = cid_from_digest(signed.audit.findings_cid_digest, 0)
     document = world.store.get(findings, max_bytes=2**20)

@@ -103,6 +103,21 @@ def test_a_node_that_is_away_is_an_error_and_no_finding(ask: Ask) -> None:
     assert (code, rows) == (3, [])
 
 
+def test_a_node_that_is_away_keeps_nobody_from_asking_the_others(
+    federation: Federation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, away = federation.world, "/ip4/127.0.0.1/tcp/1"
+    place = ("--task", federation.address, "--rpc", world.connection.rpc_url)
+    for nodes in ((away, world.ipfs_address), (world.ipfs_address, away)):
+        flags = [flag for node in nodes for flag in ("--ipfs", node)]
+        state = ("--state", str(tmp_path))
+        assert run([*state, "audit", "availability", *place, *flags, "--json"]) == 0
+        printed = capsys.readouterr()
+        rows = [json.loads(line) for line in printed.out.splitlines()]
+        assert {row["nodes_asked"] for row in rows} == {1}
+        assert f"not asked: no IPFS node answers at {away}" in printed.err
+
+
 def test_lists_are_blobs_too(world: World) -> None:
     federation = world.federation(3, aggregators=2, list_seconds=300, num_rounds=1)
     federation.list_updates(1, federation.entry(0), federation.entry(1))

@@ -194,6 +194,22 @@ def test_pages_say_what_was_promised_until_when_and_by_whom(
     assert "To be kept until" not in visitor.ask(f"{page}/update/1/0").text
 
 
+def test_who_was_caught_stands_beside_the_verdict(gallery: Gallery, visitor: Visitor) -> None:
+    task = gallery.whole.task
+    (rejected,) = task.rounds[1].rejected
+    final = task.rounds[1].finalized
+    assert final is not None
+    path = f"/task/{gallery.whole.address}"
+    pages = (path, f"{path}/round/1", f"{path}/model/{rejected.model_digest.hex()}")
+    for page in pages:
+        text = visitor.ask(page).text
+        said = re.sub("<[^>]*>", "", text)
+        assert f"aggregator {rejected.proposer} lost its bond of" in said
+    assert f"{path}/model/{final.model_digest.hex()}" in text
+    for page in (f"/task/{gallery.wrong.address}", f"{path}/model/{final.model_digest.hex()}"):
+        assert "Somebody was caught" not in visitor.ask(page).text
+
+
 def test_a_page_reloads_only_while_its_rounds_run(gallery: Gallery, visitor: Visitor) -> None:
     refresh = 'http-equiv="refresh"'
     assert refresh in visitor.ask(f"/task/{gallery.listed.address}").text
