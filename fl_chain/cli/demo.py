@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from fl_chain.roles.demo import Demo
     from fl_chain.roles.evaluator import Evaluator
 
-COLUMNS = ("round", "updates", "attested", "test accuracy", "gas", "bytes pinned", "seconds")
+COLUMNS = (
+    *("round", "updates", "attested", "test accuracy"),
+    *("gas", "bytes pinned", "energy", "seconds"),
+)
 MIN_WIDTH = 7
 TOLD = ("challenged", "answered", "selected", "decided", "omission", "equivocation", "rejected")
 """Events that are told in sentences between the rows."""
@@ -194,6 +197,7 @@ def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
                     f"{evaluator.evaluate(tally.round).accuracy:.4f}",
                     f"{tally.gas:,}",
                     f"{tally.bytes_pinned:,}",
+                    tally.energy,
                     f"{tally.finalized_at - began:.2f}",
                 )
             )

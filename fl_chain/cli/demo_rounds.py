@@ -33,6 +33,9 @@ class RoundTally:
     """How often each event was reported."""
     gas: int = 0
     bytes_pinned: int = 0
+    energy_millijoules: int = 0
+    energy_sources: set[str] = field(default_factory=set)
+    """Where participants have their energy from: counters, estimates, or nothing."""
     num_updates: int | None = None
     """Updates on record; None until the model is proposed."""
     num_included: int = 0
@@ -47,6 +50,9 @@ class RoundTally:
         values = event.values
         self.gas += values.get("gas", 0)
         self.bytes_pinned += values.get("bytes", 0)
+        self.energy_millijoules += values.get("energy_millijoules", 0)
+        if source := values.get("energy_source"):
+            self.energy_sources.add(source)
         if values.get("agrees", True):
             self.events[event.event] += 1
         match event.event:
@@ -61,6 +67,14 @@ class RoundTally:
                 self.is_by_quorum = "gas" not in values
             case "aborted" | "ended":
                 self.is_aborted = True
+
+    @property
+    def energy(self) -> str:
+        """What the training took, in joules; a part that is estimated makes all of it that."""
+        if not self.energy_sources - {"none"}:
+            return "-"
+        mark = "~" if "estimated" in self.energy_sources else ""
+        return f"{mark}{self.energy_millijoules / 1000:.1f} J"
 
     def done(self, bar: str) -> int:
         """Return how far a bar is."""

@@ -296,6 +296,8 @@ class ParticipantRole:
             result, measurement = train_and_measure(
                 self._trainer, parameters, seed, self._meter, values
             )
+            values["energy_millijoules"] = measurement.energy_millijoules
+            values["energy_source"] = measurement.energy_source.value
         else:
             with timed(values, "train_seconds"):
                 result = self._trainer.train(parameters, seed=seed)

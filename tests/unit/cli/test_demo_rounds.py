@@ -22,7 +22,13 @@ def participant(index: int, number: int) -> list[DemoEvent]:
     name = f"participant-{index}"
     return [
         event(name, "training", number),
-        event(name, "submitted", number, gas=40, bytes=100),
+        event(
+            *(name, "submitted", number),
+            gas=40,
+            bytes=100,
+            energy_millijoules=1500,
+            energy_source="estimated",
+        ),
     ]
 
 
@@ -64,9 +70,12 @@ def listen(told: list[DemoEvent], quorum: int = 2) -> list[RoundTally]:
     return [*shown, *board.take(is_over=True)]
 
 
-def summary(tally: RoundTally) -> tuple[int, int, int, int, int]:
+def summary(tally: RoundTally) -> tuple[int, int, int, int, int, str]:
     voices = tally.done("attesting")
-    return (tally.round, tally.num_included, voices, tally.gas, tally.bytes_pinned)
+    return (
+        *(tally.round, tally.num_included, voices),
+        *(tally.gas, tally.bytes_pinned, tally.energy),
+    )
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -82,8 +91,26 @@ def test_each_round_has_its_own_numbers_in_whatever_order_processes_are_heard(se
         if not pipes[source]:
             del pipes[source]
     assert [summary(tally) for tally in listen(told)] == [
-        (number, 2, 2, 2 * 40 + 80 + 70, 2 * 100 + 50) for number in (1, 2, 3)
+        (number, 2, 2, 2 * 40 + 80 + 70, 2 * 100 + 50, "~3.0 J") for number in (1, 2, 3)
     ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "shown"),
+    [
+        (["measured", "measured"], "3.0 J"),
+        (["measured", "estimated"], "~3.0 J"),
+        (["none", "none"], "-"),
+        (["none", "measured"], "1.5 J"),
+        ([], "-"),
+    ],
+)
+def test_energy_is_marked_where_a_part_of_it_is_estimated(sources: list[str], shown: str) -> None:
+    tally = RoundTally(1)
+    for source in sources:
+        said = {"energy_millijoules": 1500 * (source != "none"), "energy_source": source}
+        tally.add(event("participant-0", "submitted", 1, **said), 1.0)
+    assert tally.energy == shown
 
 
 def test_a_line_waits_for_what_led_to_it_and_for_no_more() -> None:
@@ -131,7 +158,7 @@ def test_voices_against_do_not_count_for_the_model_that_becomes_final() -> None:
         event("aggregator-3", "finalized", 1, proposer="0x"),
     ]
     (tally,) = listen(told)
-    assert summary(tally) == (1, 1, 2, 40 + 2 * 80 + 3 * 70, 100 + 2 * 50)
+    assert summary(tally) == (1, 1, 2, 40 + 2 * 80 + 3 * 70, 100 + 2 * 50, "~1.5 J")
 
 
 @pytest.mark.parametrize("quorum", [0, 2])
@@ -145,7 +172,7 @@ def test_a_model_that_is_final_by_the_window_waits_for_no_voices(quorum: int) ->
     for one in told:
         board.add(one, NOBODY_WAITS)
     (tally,) = board.take()
-    assert summary(tally) == (1, 1, 1, 40 + 80 + 60, 150)
+    assert summary(tally) == (1, 1, 1, 40 + 80 + 60, 150, "~1.5 J")
 
 
 def test_an_aborted_round_has_no_line_and_holds_up_nothing() -> None:
