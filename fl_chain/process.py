@@ -11,9 +11,8 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,30 +108,6 @@ def start_process(
         raise DevnetError(f"cannot run {arguments[0]}: {error.strerror}") from None
     _background[process.pid] = process
     return process, identify(process.pid)
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Hold Ctrl-C and a polite kill back until the block is done.
-
-    A signal between the start of a process and the assignment of its handle would leave a process
-    that nobody knows of.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    held: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, frame: held.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for received in held:
-            signal.raise_signal(received)
 
 
 def identify(pid: int) -> ProcessIdentity:

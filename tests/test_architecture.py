@@ -22,7 +22,7 @@ PURE_LAYERS = ("errors", "protocol", "aggregation", "audit")
 """Each may import itself and those before it."""
 EDGES = ("training", "storage", "chain", "relay", "index")
 FACES = ("cli", "web")
-HELPERS = ("npm", "process")
+HELPERS = ("interrupts", "npm", "process")
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {
@@ -110,8 +110,8 @@ def test_roles_import_no_face(path: Path) -> None:
 @pytest.mark.parametrize("path", modules_in(*FACES), ids=relative)
 def test_a_face_imports_roles_and_what_they_speak_of(path: Path) -> None:
     layer = layer_of(name_of(path))
-    # The command line starts the pages, and never the other way round.
-    others = {"web"} if layer == "cli" else set()
+    # The command line starts the pages, and never the other way round; Ctrl-C ends it.
+    others = {"web", "interrupts"} if layer == "cli" else set()
     assert own_imports(path) <= {layer, *others, "roles", "protocol", "audit", "errors"}
 
 

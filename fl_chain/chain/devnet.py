@@ -22,13 +22,13 @@ from eth_account.signers.local import LocalAccount
 
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable, DevnetError, ToolchainError
+from fl_chain.interrupts import signals_held
 from fl_chain.npm import ensure_packages, node_executable
 from fl_chain.process import (
     LOOPBACK,
     ProcessIdentity,
     choose_port,
     read_log_end,
-    signals_held,
     start_process,
 )
 

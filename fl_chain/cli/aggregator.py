@@ -70,12 +70,11 @@ def run(
     fl-chain aggregator run --task 0x... --key coordinator --intake-port 7401
     fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7401
     """
-    from multiprocessing.pool import ThreadPool
-
     from fl_chain.roles.cheats import make_aggregator
     from fl_chain.roles.examination import FETCHES_AT_ONCE
     from fl_chain.roles.follower import TaskFollower
     from fl_chain.roles.intake import Intake
+    from fl_chain.roles.thread_crew import ThreadCrew
 
     progress = print_progress(as_json)
     services = settings.services(rpc, ipfs)
@@ -84,9 +83,7 @@ def run(
         ledger = services.open_ledger(task, account, journal)
         options = {"progress": progress, "patience_seconds": patience}
         with ExitStack() as stack:
-            # Its threads do not outlive an interrupt, whatever they wait for.
-            pool = stack.enter_context(ThreadPool(FETCHES_AT_ONCE))
-            options["map_at_once"] = pool.map
+            options["map_at_once"] = stack.enter_context(ThreadCrew(FETCHES_AT_ONCE)).map
             if intake_port is not None:
                 follower = TaskFollower(services.open_ledger(task), store)
                 options["intake"] = intake = Intake(follower, is_for_lists=True)

@@ -12,6 +12,7 @@ import click
 from fl_chain import __version__
 from fl_chain.cli.settings import Settings
 from fl_chain.errors import FlChainError, LocalStateError, UsageError
+from fl_chain.interrupts import insist_on_interrupts
 
 COMMANDS = {
     "aggregator": "Aggregate the updates of a task.",
@@ -94,6 +95,7 @@ def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    insist_on_interrupts()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.pool import ThreadPool
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -24,6 +23,7 @@ from fl_chain.audit.workers import MOST_UPDATES
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.roles import audit_process
 from fl_chain.roles.audit_process import OpenStore
+from fl_chain.roles.thread_crew import Await, ThreadCrew
 
 MOST_JOBS: Final = 64
 PROCESS_BYTES: Final = 2**29
@@ -34,8 +34,6 @@ _ROUGHLY: Final = 4
 """Slices for each job, so that none waits long for the last one."""
 A = TypeVar("A")
 B = TypeVar("B")
-Await = Callable[[], B]
-"""Waits for a result."""
 
 
 def count_cores() -> int:
@@ -82,9 +80,9 @@ class ParallelWorkers:
         self._num_rounds = 1
         self._open_store = open_store
         self._process_bytes = process_bytes
-        # Two pools: work on a round waits for that on its slices, which waits for nobody.
-        self._rounds = ThreadPool(num_jobs)
-        self._slices = ThreadPool(num_jobs)
+        # Two crews: work on a round waits for that on its slices, which waits for nobody.
+        self._rounds = ThreadCrew(num_jobs)
+        self._slices = ThreadCrew(num_jobs)
         self._executor: ProcessPoolExecutor | None = None
         self._life: Connection | None = None
         """As long as it is open, the processes live; if this process ends, it is closed."""
@@ -107,7 +105,7 @@ class ParallelWorkers:
         self._num_rounds = max(1, min(self._num_jobs, len(rounds)))
 
         def begin(item: A) -> Await[B]:
-            return self._rounds.apply_async(work, (item,)).get
+            return self._rounds.begin(work, item)
 
         return _map_ahead(self._num_rounds, begin, rounds)
 
@@ -128,15 +126,15 @@ class ParallelWorkers:
 
         def begin(part: Slice) -> Await[ExaminedSlice]:
             if executor is None:
-                return self._slices.apply_async(examine_slice, (part, fetch_blob)).get
+                return self._slices.begin(partial(examine_slice, fetch_blob=fetch_blob), part)
             return partial(_await, executor.submit(audit_process.examine_here, part))
 
         return _map_ahead(self._jobs_of_a_round, begin, slices)
 
     def close(self) -> None:
         """Give up what is not done yet."""
-        self._rounds.terminate()
-        self._slices.terminate()
+        self._rounds.close()
+        self._slices.close()
         if self._executor is not None and self._life is not None:
             self._life.close()
             # They are gone at once; not to wait for that would leave a thread to the end of Python.

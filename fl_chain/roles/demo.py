@@ -25,7 +25,8 @@ from typing import Any
 
 from fl_chain.chain.ether import format_ether
 from fl_chain.errors import DevnetError, UsageError
-from fl_chain.process import choose_port, signals_held
+from fl_chain.interrupts import signals_held
+from fl_chain.process import choose_port
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.coordinator import CreatedTask, create_task

@@ -25,7 +25,7 @@ from fl_chain.storage.store import ContentStore
 
 T = TypeVar("T")
 MapAtOnce = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
-"""As ``map``, which takes one after the other, or the ``map`` of a pool of threads."""
+"""As ``map``, which takes one after the other, or the ``map`` of a crew of threads."""
 
 FETCHES_AT_ONCE = 8
 """Most updates that are fetched together, and held until they are added."""

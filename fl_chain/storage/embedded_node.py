@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from fl_chain.errors import DevnetError, LocalStateError, PortTaken, ToolchainError
+from fl_chain.interrupts import signals_held
 from fl_chain.npm import ensure_packages, node_executable, stage_sources
-from fl_chain.process import signals_held
 
 __all__ = ["RunningNode", "source_directory", "start_node"]
 

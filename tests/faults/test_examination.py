@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from fl_chain.roles import examination
 from fl_chain.roles.examination import Examination, MapAtOnce
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import ignore_progress
+from fl_chain.roles.thread_crew import ThreadCrew
 from fl_chain.storage.store import ContentStore
 from tests.world import Federation, World
 
@@ -68,8 +68,8 @@ def derive(examined: Examination, federation: Federation) -> tuple[bytes, bytes]
 def test_what_is_fetched_at_once_makes_what_is_fetched_one_by_one(world: World) -> None:
     federation = world.federation(num_rounds=1)
     federation.submit_honestly()
-    with ThreadPool(3) as pool:
-        at_once = examine(federation, pool.map, Meeting(federation.store, 3))
+    with ThreadCrew(3) as crew:
+        at_once = examine(federation, crew.map, Meeting(federation.store, 3))
     assert derive(at_once, federation) == derive(examine(federation, map), federation)
 
 

@@ -1,9 +1,7 @@
-"""Processes that are started, ended by identity, and never lost to a signal in between."""
+"""Processes that are started, and ended by identity."""
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +17,6 @@ from fl_chain.process import (
     choose_port,
     identify,
     read_log_end,
-    signals_held,
     start_process,
 )
 
@@ -78,33 +75,6 @@ def test_a_process_of_somebody_else_is_ended_without_waiting_for_its_parent(
         assert not child.is_running
         assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
         parent.kill()
-
-
-def test_a_signal_waits_until_what_was_begun_is_done() -> None:
-    steps = []
-
-    def interrupted() -> None:
-        with signals_held():
-            os.kill(os.getpid(), signal.SIGINT)
-            steps.append("done all the same")
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert steps == ["done all the same"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_other_threads_have_no_signals_to_hold() -> None:
-    done = threading.Event()
-
-    def work() -> None:
-        with signals_held():
-            done.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert done.is_set()
 
 
 def test_what_cannot_be_run_is_an_error(tmp_path: Path) -> None:
