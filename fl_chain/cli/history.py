@@ -23,6 +23,7 @@ LOOK_SECONDS = 2.0
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
 ROUNDS_OPTIONAL = ("committed", "seed", "selected", "proposer", "report", "base_round", "rejected")
 PARTICIPANTS_OPTIONAL = ("selected",)
+AGGREGATORS_OPTIONAL = ("seat", "final")
 UPDATES_OPTIONAL = ("transaction", "cid_digest", "cid", "listed_by", "reason")
 MODELS_OPTIONAL = ("report", "cid", "base_round", "proposed_at")
 DISPUTES_OPTIONAL = ("transaction", "moves", "ended_at", "wei", "position")
@@ -44,6 +45,7 @@ def history() -> None:
     fl-chain history rounds --task 0x... --round 3-7
     fl-chain history updates --task 0x... --participant alice --since 2026-11-01
     fl-chain history round 3 --task 0x...
+    fl-chain history aggregator carol --task 0x...
     fl-chain history disputes --task 0x... --json
     """
 
@@ -75,7 +77,7 @@ def tasks(settings: Settings, rpc: str | None, ipfs: str | None, as_json: bool) 
 def participants(
     settings: Settings, task: str, round_number: int | None, rpc: str | None, as_json: bool
 ) -> None:
-    """List the participants of a task.
+    """List the participants of a task. Updates in lists are not counted.
 
     Where participants are sampled, "selected" is about the current round, or the one of --round.
     """
@@ -84,6 +86,42 @@ def participants(
     with open_task_history(settings, task, rpc, None) as found:
         rows = list_participants(found, round_number)
         print_rows(rows, as_json, "no participants yet", PARTICIPANTS_OPTIONAL)
+
+
+@history.command("aggregators")
+@task_option
+@rpc_option
+@json_option
+@click.pass_obj
+def aggregators(settings: Settings, task: str, rpc: str | None, as_json: bool) -> None:
+    """List the aggregators of a task: what they proposed and attested to, and their bonds."""
+    from fl_chain.roles.history_aggregators import list_aggregators
+
+    with open_task_history(settings, task, rpc, None) as found:
+        print_rows(list_aggregators(found), as_json, "no aggregators", AGGREGATORS_OPTIONAL)
+
+
+@history.command("aggregator")
+@click.argument("aggregator")
+@task_option
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def one_aggregator(
+    settings: Settings,
+    aggregator: str,
+    task: str,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> None:
+    """Show AGGREGATOR, an address or the name of a key: its models, its disputes, its records."""
+    from fl_chain.roles.history_aggregators import describe_aggregator
+
+    address = settings.services(rpc, ipfs).resolve_address(aggregator)
+    with open_task_history(settings, task, rpc, ipfs) as found:
+        _print_details(describe_aggregator(found, address), as_json)
 
 
 @history.command("round")
@@ -131,7 +169,7 @@ def _print_details(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_line(row)
     else:
-        optional = (*UPDATES_OPTIONAL, *DISPUTES_OPTIONAL)
+        optional = (*UPDATES_OPTIONAL, *DISPUTES_OPTIONAL, *MODELS_OPTIONAL)
         print_details(row, optional)
 
 

@@ -105,6 +105,25 @@ def decode_update_list(data: bytes) -> UpdateList:
     return updates
 
 
+def find_entries(data: bytes, digest: bytes) -> list[int]:
+    """Return the places, from 0, of entries of a list with this digest or CID digest.
+
+    Examples
+    --------
+    >>> find_entries(bytes(1_024 + 256) + bytes(64) + b"c" * 32 + bytes(160), b"c" * 32)
+    [1]
+    """
+    words = (WORD_BYTES, 2 * WORD_BYTES)
+    found: list[int] = []
+    at = data.find(digest, LIST_HEADER_BYTES)
+    while at >= 0:
+        place, within = divmod(at - LIST_HEADER_BYTES, ENTRY_BYTES)
+        if within in words and place not in found[-1:]:
+            found.append(place)
+        at = data.find(digest, at + 1)
+    return found
+
+
 def _encode_header(updates: UpdateList, count: int) -> bytes:
     if not 0 < count <= MAX_UPDATES:
         raise MalformedBlob(f"a list has 1 to {MAX_UPDATES} updates, not {count}")

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
+from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import find_tasks
-from fl_chain.errors import LedgerError, UsageError
+from fl_chain.errors import ChainUnreachable, LedgerError, UsageError
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import ModelProposed, TaskCreated, TaskParameters, TaskStopped
 from fl_chain.protocol.report import RoundReport
 from fl_chain.roles.history import list_models, list_rounds
+from fl_chain.roles.history_aggregators import list_aggregators
 from fl_chain.roles.history_disputes import list_disputes
 from fl_chain.roles.history_measures import list_measures
 from fl_chain.roles.history_updates import list_participants
@@ -143,6 +145,11 @@ class OpenTask:
         return self._find("participants", lambda: list(list_participants(self.history)))
 
     @property
+    def aggregators(self) -> list[Row]:
+        """Every aggregator as in ``fl-chain history aggregators``."""
+        return self._find("aggregators", lambda: list(list_aggregators(self.history)))
+
+    @property
     def disputes(self) -> list[Row]:
         """Every dispute as in ``fl-chain history disputes``."""
         return self._find("disputes", lambda: list(list_disputes(self.history)))
@@ -245,9 +252,22 @@ class Explorer:
         self._kept = _Kept()
         self._known: tuple[str, ...] = ()
 
+    def check_tasks(self) -> None:
+        """Check that the tasks to show are there.
+
+        Raises
+        ------
+        UsageError
+            One of them is not.
+        """
+        for address in sorted(self._only.difference(self.list_addresses())):
+            raise UsageError(
+                f"no task has the contract {address}", "fl-chain history tasks lists them"
+            )
+
     def list_addresses(self) -> tuple[str, ...]:
         """Return the tasks' addresses, oldest first."""
-        found = find_tasks(self._services.connect())
+        found = find_tasks(self._connect())
         known = tuple(a for a, _ in found if not self._only or a in self._only)
         self._known = known
         return known
@@ -263,7 +283,7 @@ class Explorer:
         """
         if address not in self._known and address not in self.list_addresses():
             raise UsageError(f"no task has the contract {address}")
-        connection = self._services.connect()
+        connection = self._connect()
         store = self._services.open_store_if_any(LOOK_SECONDS)
         with store or nullcontext():
             shelf = _Shelf(self._kept, store, connection.chain_id)
@@ -272,3 +292,9 @@ class Explorer:
                 yield OpenTask(address, history, self._kept)
             finally:
                 history.index.close()
+
+    def _connect(self) -> ChainConnection:
+        try:
+            return self._services.connect()
+        except UsageError as error:  # a devnet that ran when the explorer began
+            raise ChainUnreachable(error.message, error.hint) from None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from fl_chain.aggregation.derive import compute_update_bytes
 from fl_chain.aggregation.submissions import Place, Submission, list_submissions
 from fl_chain.index.selection import EVERYTHING, Selection
 from fl_chain.protocol.cid import cid_from_digest
-from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.records import UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.state import RoundHistory
+from fl_chain.protocol.update_list import compute_list_bytes, find_entries
 from fl_chain.roles.task_history import Row, TaskHistory
+
+MOST_LIST_BYTES: Final = 2**26
 
 
 def list_updates(history: TaskHistory, selection: Selection = EVERYTHING) -> Iterator[Row]:
@@ -100,6 +104,32 @@ def _listed_by(history: RoundHistory, sequence: int) -> str | None:
         if listed.first <= sequence < listed.first + listed.count:
             return listed.aggregator
     return None
+
+
+def find_updates(history: TaskHistory, digest: bytes) -> Iterator[tuple[int, int]]:
+    """Yield round and sequence number of the updates with a digest, in themselves or in their CID.
+
+    Of lists the newest are searched, as many as have 64 MiB together, up to the first that cannot
+    be had; whether an entry is signed by whom it names is not looked at.
+    """
+    index = history.index
+    for item in (*index.find_digest(digest), *index.find_cid_digest(digest)):
+        if isinstance(item.record, UpdateSubmitted):
+            yield item.record.round, item.record.sequence
+    rest = MOST_LIST_BYTES
+    listed = [item.record for item in index.records(UpdatesListed)]
+    for record in reversed(listed):
+        if not isinstance(record, UpdatesListed):
+            continue
+        rest -= compute_list_bytes(record.count)
+        if rest < 0:
+            return
+        data = history.shelf.find_list(record)
+        if data is None:
+            return
+        for place in find_entries(data, digest):
+            if place < record.count:
+                yield record.round, record.first + place
 
 
 def list_participants(history: TaskHistory, round_number: int | None = None) -> Iterator[Row]:

@@ -17,15 +17,16 @@ from starlette.routing import Route
 from fl_chain.errors import FlChainError, UsageError
 from fl_chain.web.guard import Guard
 from fl_chain.web.page import Page, Redirect, Site
+from fl_chain.web.party_pages import show_aggregator, show_participant
 from fl_chain.web.round_pages import (
     show_model,
-    show_participant,
     show_round,
     show_transaction,
     show_update,
 )
 from fl_chain.web.search import show_search
 from fl_chain.web.task_pages import (
+    show_aggregators,
     show_disputes,
     show_participants,
     show_task,
@@ -44,6 +45,8 @@ PAGES: Final[dict[str, Callable[..., Page | Redirect]]] = {
     f"{_TASK}/update/{{number:int}}/{{sequence:int}}": show_update,
     f"{_TASK}/participants": show_participants,
     f"{_TASK}/participant/{{participant}}": show_participant,
+    f"{_TASK}/aggregators": show_aggregators,
+    f"{_TASK}/aggregator/{{aggregator}}": show_aggregator,
     f"{_TASK}/model/{{digest}}": show_model,
     f"{_TASK}/transaction/{{transaction}}": show_transaction,
     f"{_TASK}/disputes": show_disputes,

@@ -26,6 +26,8 @@ from fl_chain.web.verdicts import (
 MOST_ROWS: Final = 500
 """Rounds, and participants, in the report; the commands that it names list all of them."""
 MOST_PROBLEMS: Final = 100
+NOT_AUDITED_HERE: Final = "NOT AUDITED"
+"""Other than in the explorer, nobody is about to."""
 
 LEFT_OUT: Final = {
     "accuracy": "Accuracy is left out: no participant has measured it, or no report was at hand.",
@@ -120,7 +122,7 @@ def _standing(
     audit = RoundAudit(row["model"], tuple(findings)) if is_same and findings else None
     standing = standing_of_round(row, audit)
     if audit is None and row["model"] is not None:
-        return Standing(standing.label, "This model was not part of the audit.")
+        return Standing(NOT_AUDITED_HERE, "This model was not part of the audit.")
     return standing
 
 

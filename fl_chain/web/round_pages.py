@@ -8,11 +8,10 @@ from typing import Any
 from fl_chain.errors import UsageError
 from fl_chain.protocol.promises import read_promise
 from fl_chain.roles.explorer import OpenTask
-from fl_chain.roles.history_details import describe_participant_standing, describe_record
+from fl_chain.roles.history_details import describe_record
 from fl_chain.roles.history_updates import list_updates
 from fl_chain.roles.lineage import trace_model
 from fl_chain.roles.task_history import Selection
-from fl_chain.web.curves import curves_of_participant
 from fl_chain.web.lineage_graph import draw_lineage
 from fl_chain.web.page import (
     Page,
@@ -120,43 +119,6 @@ def _promise(task: OpenTask, sender: str | None, recorded_at: int | None) -> int
         return None
     promise = read_promise(manifest, sender, recorded_at)
     return promise.until if promise else None
-
-
-def show_participant(site: Site, query: Query, address: str, participant: str) -> Page:
-    """Return the page of one participant."""
-    participant = check_address(participant)
-    with site.explorer.open(check_address(address)) as task:
-        frame = frame_task(site, task)
-        row = next((r for r in task.participants if r["participant"] == participant), None)
-        records = describe_participant_standing(task.history, participant)
-        if row is None and not records:
-            raise UsageError(f"{participant} never took part in this task")
-        row = row or {"participant": participant, "is_admitted": False, "updates": 0}
-        selection = Selection(participant=participant)
-        total = row["updates"]
-        if task.history.parameters.list_seconds:  # counts leave out what was listed
-            total = sum(1 for _ in list_updates(task.history, selection))
-        paging = parse_page(query.get("page", ""), total)
-        rows = list(islice(list_updates(task.history, selection), paging.first, paging.last))
-        values = {
-            "frame": frame,
-            "heading": "Participant",
-            "row": row,
-            "updates": rows,
-            "paging": paging,
-            "records": records,
-            "curves": curves_of_participant(rows, frame.path),
-        }
-        twin = {
-            "page": "participant",
-            "task": frame.summary,
-            "first": paging.first,
-            "total": paging.total,
-            "rows": [{**row, "submissions": rows, "records": records}],
-        }
-        title, live = f"Participant {shorten(participant)}", not task.is_over
-        trail = (*frame.trail, ("Participants", f"{frame.path}/participants"))
-        return Page("participant.html", title, values, twin, trail, is_live=live)
 
 
 def show_model(site: Site, query: Query, address: str, digest: str) -> Page:

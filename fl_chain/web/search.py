@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.cid import Cid
+from fl_chain.protocol.records import ModelProposed, UpdatesListed
 from fl_chain.roles.explorer import OpenTask
+from fl_chain.roles.history_updates import find_updates
 from fl_chain.web.page import Page, Query, Redirect, Site, name_of, shorten
 
 MAX_QUERY: Final = 200
@@ -48,7 +51,9 @@ def find_in_task(task: OpenTask, text: str) -> list[tuple[str, str, str]]:
             hits[path] = "Task"
         if any(row["participant"] == address for row in task.participants):
             hits[f"{path}/participant/{address}"] = f"Participant {shorten(address)}"
-        if address in (summary["coordinator"], summary["registry"], *task.history.aggregators):
+        if address in task.history.aggregators:
+            hits[f"{path}/aggregator/{address}"] = f"Aggregator {shorten(address)}"
+        if address in (summary["coordinator"], summary["registry"]):
             hits[path] = "Task in which this address has a role"
     elif len(digits) >= _FEWEST_DIGITS:
         if summary["task_id"].startswith(digits):
@@ -60,8 +65,7 @@ def find_in_task(task: OpenTask, text: str) -> list[tuple[str, str, str]]:
                 hits[f"{path}/round/{row['round']}"] = f"Report of round {row['round']}"
         if len(digits) == 64:
             word = bytes.fromhex(digits)
-            for item in [*index.find_digest(word), *index.find_cid_digest(word)]:
-                _add_update(hits, path, item.record)
+            _add_content(hits, path, task, word)
             if index.find_transaction(word):
                 hits[f"{path}/transaction/0x{digits}"] = "Transaction"
     elif text.startswith("b"):
@@ -69,8 +73,7 @@ def find_in_task(task: OpenTask, text: str) -> list[tuple[str, str, str]]:
             cid = Cid.parse(text)
         except MalformedBlob:
             return []
-        for item in index.find_cid_digest(cid.digest):
-            _add_update(hits, path, item.record)
+        _add_content(hits, path, task, cid.digest)
         for row in task.models:
             if row["cid"] == text:
                 hits[f"{path}/model/{row['model']}"] = f"Model of round {row['round']}"
@@ -82,6 +85,13 @@ def find_in_task(task: OpenTask, text: str) -> list[tuple[str, str, str]]:
     return [(what, named, where) for where, what in hits.items()]
 
 
-def _add_update(hits: dict[str, str], path: str, record: object) -> None:
-    number, sequence = getattr(record, "round", 0), getattr(record, "sequence", 0)
-    hits[f"{path}/update/{number}/{sequence}"] = f"Update {sequence} of round {number}"
+def _add_content(hits: dict[str, str], path: str, task: OpenTask, digest: bytes) -> None:
+    """Add updates, lists and reports with a digest, in themselves or in their CID."""
+    for number, sequence in islice(find_updates(task.history, digest), MOST_HITS):
+        hits[f"{path}/update/{number}/{sequence}"] = f"Update {sequence} of round {number}"
+    for item in task.history.index.records(UpdatesListed, ModelProposed):
+        match item.record:
+            case UpdatesListed() as listed if digest in (listed.digest, listed.cid_digest):
+                hits[f"{path}/round/{listed.round}"] = f"List of updates of round {listed.round}"
+            case ModelProposed() as proposed if digest == proposed.report_cid_digest:
+                hits[f"{path}/round/{proposed.round}"] = f"Report of round {proposed.round}"

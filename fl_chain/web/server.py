@@ -65,15 +65,18 @@ def open_explorer(
     PortTaken
         Another program listens there.
     UsageError
-        There is no such host.
+        There is no such host, or no such task.
     """
+    explorer = Explorer(services, tasks)
+    if tasks:
+        explorer.check_tasks()
     listening = _listen(host, port)
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{listening.getsockname()[1]}/"
     is_loopback, is_any = _is_loopback(host), _is_unspecified(host)
     names = (ANY_NAME,) if is_any else (*LOOPBACK_NAMES, name.lower())
     with Watchman(services, tasks, look_seconds) as watchman, contextlib.closing(listening):
-        application = make_application(Site(Explorer(services, tasks), watchman), names)
+        application = make_application(Site(explorer, watchman), names)
         config = uvicorn.Config(
             application,
             log_config=None,

@@ -118,16 +118,21 @@ def show_participants(site: Site, query: Query, address: str) -> Page:
     return _show_table(site, query, address, "participants")
 
 
+def show_aggregators(site: Site, query: Query, address: str) -> Page:
+    """Return the page with everybody who aggregates a task."""
+    return _show_table(site, query, address, "aggregators")
+
+
 def show_disputes(site: Site, query: Query, address: str) -> Page:
     """Return the page with every dispute and every bond that was taken."""
     return _show_table(site, query, address, "disputes")
 
 
 def _show_table(site: Site, query: Query, address: str, name: str) -> Page:
-    """Return the page of one of a task's tables, which has the name of its template."""
+    """Return the page of one of a task's tables: an attribute of it, with a template."""
     with site.explorer.open(check_address(address)) as task:
         frame = frame_task(site, task)
-        whole = task.participants if name == "participants" else task.disputes
+        whole: list[dict[str, Any]] = getattr(task, name)
         paging = parse_page(query.get("page", ""), len(whole))
         rows, heading = whole[paging.first : paging.last], name.capitalize()
         values = {"frame": frame, "rows": rows, "paging": paging, "heading": heading}

@@ -82,7 +82,8 @@ def paths(gallery: Gallery, visitor: Visitor) -> list[str]:
     """One page of each kind, with the most on it."""
     whole, wrong = f"/task/{gallery.whole.address}", f"/task/{gallery.wrong.address}"
     update = visitor.ask(f"{whole}/update/3/0.json").json["rows"][0]
-    model = visitor.ask(f"{whole}/round/3.json").json["rows"][0]["model"]
+    last = visitor.ask(f"{whole}/round/3.json").json["rows"][0]
+    model, proposer = last["model"], last["proposer"]
     return [
         *("/", "/words", "/search?q=nothing", whole, wrong, f"/task/{gallery.missing.address}"),
         *(f"/task/{gallery.listed.address}", f"/task/{gallery.sampled.address}"),
@@ -90,6 +91,7 @@ def paths(gallery: Gallery, visitor: Visitor) -> list[str]:
         f"{whole}/participant/{update['participant']}",
         *(f"{whole}/participants", f"{whole}/disputes", f"{whole}/model/{model}"),
         f"{whole}/transaction/{update['transaction']}",
+        *(f"{whole}/aggregators", f"{whole}/aggregator/{proposer}"),
     ]
 
 

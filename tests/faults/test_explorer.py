@@ -17,7 +17,9 @@ from jsonschema import Draft202012Validator
 
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.cli.main import run
-from fl_chain.errors import PortTaken
+from fl_chain.errors import PortTaken, UsageError
+from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.protocol.report import compute_report_bytes
 from fl_chain.roles.services import Services
 from fl_chain.web.guard import HEADERS, MAX_TARGET_BYTES
 from fl_chain.web.server import open_explorer
@@ -89,6 +91,8 @@ def test_every_kind_of_page_can_be_reached_from_the_first_by_links(pages: dict[s
         "/words",
         "/search",
         "/task/*",
+        "/task/*/aggregator/*",
+        "/task/*/aggregators",
         "/task/*/disputes",
         "/task/*/model/*",
         "/task/*/participant/*",
@@ -139,6 +143,8 @@ def test_every_page_has_a_twin_with_the_rows_of_the_history_commands(
         "update": "update",
         "participants": "participant",
         "participant": "participant_details",
+        "aggregators": "aggregator",
+        "aggregator": "aggregator_details",
         "model": "lineage",
         "disputes": "dispute",
         "transaction": "record",
@@ -210,6 +216,25 @@ def test_who_was_caught_stands_beside_the_verdict(gallery: Gallery, visitor: Vis
         assert "Somebody was caught" not in visitor.ask(page).text
 
 
+def test_an_aggregator_is_shown_with_what_it_proposed_and_lost(
+    gallery: Gallery, visitor: Visitor
+) -> None:
+    (rejected,) = gallery.whole.task.rounds[1].rejected
+    path = f"/task/{gallery.whole.address}"
+    page = f"{path}/aggregator/{rejected.proposer}"
+    for link in (path, f"{path}/round/1", f"{path}/aggregators", f"{path}/disputes"):
+        assert f'href="{page}"' in visitor.ask(link).text, link
+    text = visitor.ask(page).text
+    assert "Somebody was caught" in text
+    assert "another is on record" in text
+    assert "PASS" not in text
+    final = gallery.whole.task.rounds[1].proposal
+    assert final is not None
+    other = visitor.ask(f"{path}/aggregator/{final.proposer}").text
+    assert "PASS" in other
+    assert "Somebody was caught" not in other
+
+
 def test_a_page_reloads_only_while_its_rounds_run(gallery: Gallery, visitor: Visitor) -> None:
     refresh = 'http-equiv="refresh"'
     assert refresh in visitor.ask(f"/task/{gallery.listed.address}").text
@@ -268,6 +293,8 @@ def test_head_has_no_body(visitor: Visitor) -> None:
         "/task/{task}/update/1/99999999999999999999",
         "/task/{task}/participant/0x12",
         "/task/{task}/participant/0x1111111111111111111111111111111111111111",
+        "/task/{task}/aggregator/0x12",
+        "/task/{task}/aggregator/0x1111111111111111111111111111111111111111",
         "/task/{task}/model/00000000",
         "/task/{task}/model/zz",
         "/task/{task}/transaction/0x12",
@@ -306,8 +333,13 @@ def test_whatever_can_be_copied_from_a_page_is_found(gallery: Gallery, visitor: 
     update = visitor.ask(f"{base}/update/1/0.json").json["rows"][0]
     model = visitor.ask(f"{base}/round/1.json").json["rows"][0]["model"]
     cid = visitor.ask(f"{base}/model/{model}.json").json["rows"][0]["cid"]
+    proposal = gallery.whole.task.rounds[1].proposal
+    assert proposal is not None
+    report_cid = cid_from_digest(proposal.report_cid_digest, compute_report_bytes(3))
     wanted = {
         address: base,
+        proposal.report_digest.hex(): f"{base}/round/1",
+        str(report_cid): f"{base}/round/1",
         update["digest"]: f"{base}/update/1/0",
         update["cid"]: f"{base}/update/1/0",
         update["transaction"]: f"{base}/transaction/{update['transaction']}",
@@ -320,9 +352,41 @@ def test_whatever_can_be_copied_from_a_page_is_found(gallery: Gallery, visitor: 
         assert (answer.status, answer.headers.get("location")) == (303, path), text
     participants = visitor.ask(f"/search?q={update['participant']}").text
     assert f"{base}/participant/{update['participant']}" in participants
+    aggregators = visitor.ask(f"/search?q={proposal.proposer}").text
+    assert f"{base}/aggregator/{proposal.proposer}" in aggregators
     nothing = visitor.ask("/search?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
     assert nothing.status == 200
     assert "<img" not in nothing.text
+
+
+def test_what_is_in_a_list_is_found(gallery: Gallery, visitor: Visitor) -> None:
+    base = f"/task/{gallery.listed.address}"
+    (listed,) = gallery.listed.task.rounds[1].lists
+    for sequence in (0, 1):
+        update = visitor.ask(f"{base}/update/1/{sequence}.json").json["rows"][0]
+        for text in (update["digest"], update["cid_digest"], update["cid"]):
+            answer = visitor.ask(f"/search?q={text}")
+            assert answer.headers.get("location") == f"{base}/update/1/{sequence}", text
+    for digest in (listed.digest, listed.cid_digest):
+        answer = visitor.ask(f"/search?q={digest.hex()}")
+        assert answer.headers.get("location") == f"{base}/round/1"
+    update = visitor.ask(f"{base}/update/1/0").text
+    assert f'href="{base}/aggregator/{listed.aggregator}"' in update
+    assert "not counted here" in visitor.ask(f"{base}/participants").text
+
+
+def test_a_devnet_that_was_stopped_is_said_in_a_page(gallery: Gallery, tmp_path: Path) -> None:
+    services = Services(tmp_path, "", gallery.world.ipfs_address)
+    with open_explorer(services, "127.0.0.1", 0) as explorer:
+        thread = threading.Thread(target=explorer.serve)
+        thread.start()
+        try:
+            answer = Visitor(explorer.url).ask("/")
+            assert answer.status == 503
+            assert "no devnet runs" in answer.text
+        finally:
+            explorer.stop()
+            thread.join()
 
 
 def test_a_chain_node_that_goes_away_is_said_in_a_page(gallery: Gallery, tmp_path: Path) -> None:
@@ -363,6 +427,17 @@ def test_pages_without_an_ipfs_node_have_what_the_chain_has(
         finally:
             explorer.stop()
             thread.join()
+
+
+def test_a_task_that_is_not_there_is_one_line(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = "0x" + "12" * 20
+    place = ["--rpc", gallery.world.connection.rpc_url, "--ipfs", gallery.world.ipfs_address]
+    code = run(["--state", str(tmp_path), "web", "--port", "0", "--task", nothing, *place])
+    error = capsys.readouterr().err
+    assert code == UsageError.exit_code
+    assert error.startswith(f"error: no task has the contract {nothing}\n")
 
 
 def test_a_port_that_is_taken_is_one_line(

@@ -30,6 +30,8 @@ KINDS = {
     "updates": "update",
     "participants": "participant",
     "participant": "participant_details",
+    "aggregators": "aggregator",
+    "aggregator": "aggregator_details",
     "models": "model",
     "disputes": "dispute",
     "lineage": "lineage",
@@ -60,7 +62,7 @@ def ask(
         flags = [*arguments, "--rpc", world.connection.rpc_url, "--json"]
         if noun != "tasks":
             flags += ["--task", federation.address]
-        if ipfs and noun != "participants":
+        if ipfs and noun not in ("participants", "aggregators"):
             flags += ["--ipfs", world.ipfs_address]
         capsys.readouterr()
         assert run(flags) == 0, capsys.readouterr().err
@@ -184,6 +186,42 @@ def test_disputes_say_who_accused_whom_of_what_and_who_lost(
     assert challenge["ended_at"] >= challenge["began_at"]
 
 
+def test_aggregators_say_what_they_did_and_what_became_of_their_bonds(
+    ask: Ask, federation: Federation
+) -> None:
+    rows = ask("history", "aggregators")
+    assert [row["aggregator"] for row in rows] == [
+        federation.aggregator_address(i) for i in (0, 1, 2)
+    ]
+    first, *others = rows
+    assert (first["proposals"], first["final"]) == (1, 0)
+    assert (first["bonds_lost"], first["bond_wei"]) == (1, 0)
+    assert [(row["bonds_lost"], row["bond_wei"]) for row in others] == [(0, 10**9)] * 2
+    finals = [row for row in ask("history", "models") if row["outcome"] == "final"]
+    for row in others:
+        made = [model for model in finals if model["proposer"] == row["aggregator"]]
+        assert (row["proposals"], row["final"]) == (len(made), len(made))
+        (shown,) = ask("history", "aggregator", row["aggregator"])
+        assert {name: shown[name] for name in row} == row
+        assert shown["models"] == made
+        attested = [entry for entry in shown["records"] if entry["record"] == "ModelAttested"]
+        assert len(attested) == row["attestations"]
+    # Two overruled the first proposal; one joined the proposer of each that became final.
+    assert sum(row["attestations"] for row in rows) == 2 + 1 + 1
+
+
+def test_an_aggregator_is_shown_with_its_models_disputes_and_records(
+    ask: Ask, federation: Federation
+) -> None:
+    (shown,) = ask("history", "aggregator", federation.aggregator_address(0))
+    assert [(model["round"], model["outcome"]) for model in shown["models"]] == [(1, "rejected")]
+    assert [dispute["outcome"] for dispute in shown["disputes"]] == ["bond taken"]
+    names = [row["record"] for row in shown["records"]]
+    assert names == ["AggregatorAppointed", "BondDeposited", "BondSlashed"]
+    (listed,) = ask("history", "aggregator", federation.aggregator_address(0), ipfs=False)
+    assert listed["models"][0]["cid"] is None
+
+
 def test_a_round_is_shown_with_all_that_is_on_record_about_it(ask: Ask) -> None:
     (shown,) = ask("history", "round", "3")
     assert shown["submissions"] == ask("history", "updates", "--round", "3")
@@ -258,6 +296,7 @@ def test_people_get_tables_and_a_tree(
         (("history", "updates", "--participant", "nobody"), "nobody"),
         (("history", "round", "9"), "there is no round 9"),
         (("history", "participant", "0x" + "12" * 20), "never took part"),
+        (("history", "aggregator", "0x" + "12" * 20), "is no aggregator of this task"),
         (("lineage", "--model", "abc"), "at least 8 digits"),
         (("lineage", "--model", "0" * 64), "no model of this task"),
     ],

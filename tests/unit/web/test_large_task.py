@@ -15,7 +15,8 @@ from fl_chain.roles.indexing import locate_index
 from fl_chain.roles.watchman import Watchman
 from fl_chain.web.page import Page, Site
 from fl_chain.web.paging import PER_PAGE
-from fl_chain.web.round_pages import show_model, show_participant, show_round
+from fl_chain.web.party_pages import show_participant
+from fl_chain.web.round_pages import show_model, show_round
 from fl_chain.web.task_pages import show_participants, show_task
 from fl_chain.web.templating import render
 
