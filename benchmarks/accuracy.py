@@ -9,11 +9,12 @@ and aggregation, with the same data, partitions, seeds and initial model. Determ
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from fl_chain.aggregation.fixed_point import (
     decode_model,
@@ -23,7 +24,7 @@ from fl_chain.aggregation.fixed_point import (
 )
 from fl_chain.aggregation.mean import WeightedSum, apply_mean
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters, set_parameters
@@ -35,24 +36,15 @@ Vector = NDArray[np.float32]
 
 
 class Job:
-    """Data, partitions and model of one comparison."""
+    """Model and partitions of one comparison, trained with the recipe of a task by default."""
 
-    def __init__(self, participants: int) -> None:
-        split = load_dataset("mnist")
-        self.test = split.test
-        partitioner = build_partitioner("iid", participants, 0)
-        self.module = build_model("mcmahan_2nn", 0)
+    def __init__(self, model: str, partitions: Sequence[Dataset]) -> None:
+        self.module = build_model(model, 0)
         self.initial = get_parameters(self.module)
         self.layout = layout_of(self.initial)
         self.trainers = [
-            LocalSgd(
-                build_model("mcmahan_2nn", 0),
-                partitioner.load_partition(split.train, index),
-                num_epochs=1,
-                batch_size=10,
-                learning_rate=0.1,
-            )
-            for index in range(participants)
+            LocalSgd(build_model(model, 0), data, num_epochs=1, batch_size=10, learning_rate=0.1)
+            for data in partitions
         ]
 
     def deltas(self, parameters: Vector, number: int) -> Iterator[tuple[Vector, int]]:
@@ -62,24 +54,26 @@ class Job:
             result = trainer.train(named, seed=1000 * number + index)
             yield flatten(result.parameter_delta, self.layout), result.num_examples
 
-    def accuracy(self, parameters: Vector) -> float:
-        """Measure on the held-out test set."""
+    def load(self, parameters: Vector) -> nn.Module:
+        """Return the model with these parameters."""
         set_parameters(self.module, unflatten(parameters, self.layout))
-        return evaluate(self.module, self.test).accuracy
+        return self.module
 
 
-def run_float(job: Job, rounds: int) -> Iterator[float]:
-    """Yield the accuracy after each round of the plain float loop."""
+def run_float(job: Job, rounds: int) -> Iterator[Vector]:
+    """Yield the parameters after each round of the plain float loop."""
     parameters = flatten(job.initial, job.layout)
     for number in range(rounds):
         deltas = list(job.deltas(parameters, number))
         total = sum(weight for _, weight in deltas)
         parameters = parameters + sum(delta * np.float32(w / total) for delta, w in deltas)
-        yield job.accuracy(parameters)
+        yield parameters
 
 
-def run_integer(job: Job, rounds: int, fraction_bits: int, max_abs: int) -> Iterator[float]:
-    """Yield the accuracy after each round of the product's integer pipeline."""
+def run_integer(
+    job: Job, rounds: int, fraction_bits: int = FRACTION_BITS, max_abs: int = 2**15 - 1
+) -> Iterator[Vector]:
+    """Yield the parameters after each round of the product's integer pipeline."""
     model = encode_model(flatten(job.initial, job.layout), MODEL_FRACTION_BITS)
     for number in range(rounds):
         total = WeightedSum(len(model))
@@ -88,7 +82,7 @@ def run_integer(job: Job, rounds: int, fraction_bits: int, max_abs: int) -> Iter
             words = expand_words(f"{number}/{index}".encode(), len(delta))
             total.add(encode_update(delta, fraction_bits, max_abs, words), weight)
         model = apply_mean(model, total, fraction_bits, MODEL_FRACTION_BITS)
-        yield job.accuracy(decode_model(model, MODEL_FRACTION_BITS))
+        yield decode_model(model, MODEL_FRACTION_BITS)
 
 
 def main() -> None:
@@ -98,13 +92,20 @@ def main() -> None:
     parser.add_argument("--participants", type=int, default=10)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    job = Job(arguments.participants)
+    split, partitioner = load_dataset("mnist"), build_partitioner("iid", arguments.participants, 0)
+    partitions = [
+        partitioner.load_partition(split.train, index) for index in range(arguments.participants)
+    ]
+    job = Job("mcmahan_2nn", partitions)
     columns = {
         "float32": run_float(job, arguments.rounds),
-        "16 bits, F=15": run_integer(job, arguments.rounds, FRACTION_BITS, 2**15 - 1),
+        "16 bits, F=15": run_integer(job, arguments.rounds),
         "8 bits, F=8": run_integer(job, arguments.rounds, 8, 2**7 - 1),
     }
-    results = {name: list(accuracies) for name, accuracies in columns.items()}
+    results = {
+        name: [evaluate(job.load(parameters), split.test).accuracy for parameters in models]
+        for name, models in columns.items()
+    }
     print("test accuracy of mcmahan_2nn on 10,000 MNIST digits (8,000 train, 2,000 test)")
     print("round  " + "  ".join(f"{name:>14}" for name in results))
     for number in range(arguments.rounds):

@@ -14,16 +14,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fl_chain.cache import cache_directory, digest_file, make_directory
 from fl_chain.errors import LocalStateError, ToolchainError
 
 __all__ = [
-    "cache_directory",
     "ensure_packages",
     "fetch_package_tarball",
     "node_executable",
@@ -34,20 +33,6 @@ INSTALL_TIMEOUT_SECONDS = 900.0
 _COMPLETE = ".complete"
 _MANIFESTS = ("package.json", "package-lock.json")
 _SOURCE_SUFFIXES = (".mjs", ".js", ".json")
-
-
-def cache_directory() -> Path:
-    """Return the directory for everything that can be downloaded again.
-
-    ``$FL_CHAIN_CACHE``, else ``fl_chain`` below ``$XDG_CACHE_HOME``, ``~/Library/Caches`` (macOS)
-    or ``~/.cache``.
-    """
-    if own := os.environ.get("FL_CHAIN_CACHE"):
-        return Path(own).expanduser().absolute()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg).expanduser().absolute() / "fl_chain"
-    base = Path("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
-    return base.expanduser() / "fl_chain"
 
 
 def node_executable() -> Path:
@@ -160,15 +145,15 @@ def fetch_package_tarball(spec: str, sha256: str) -> Path:
         When npm fails or the archive has another digest.
     """
     target = cache_directory() / "npm" / "tarballs" / f"{sha256.lower()}.tgz"
-    if target.exists() and _digest_file(target) == sha256.lower():
+    if target.exists() and digest_file(target) == sha256.lower():
         return target
-    _make_directory(target.parent)
+    make_directory(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         _run_npm("pack", spec, directory=Path(scratch), subject=f"the npm package {spec}")
         archives = list(Path(scratch).glob("*.tgz"))
         if len(archives) != 1:
             raise ToolchainError(f"npm pack {spec} left {len(archives)} archives instead of one")
-        actual = _digest_file(archives[0])
+        actual = digest_file(archives[0])
         if actual != sha256.lower():
             raise ToolchainError(
                 f"the npm package {spec} has sha256 {actual} instead of {sha256.lower()}",
@@ -258,10 +243,6 @@ def _digest_files(root: Path, files: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _digest_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _copy_files(root: Path, files: list[Path], target: Path) -> None:
     for path in files:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -271,7 +252,7 @@ def _copy_files(root: Path, files: list[Path], target: Path) -> None:
 @contextmanager
 def _directory_in_the_making(target: Path) -> Iterator[Path]:
     """Give a scratch directory that becomes `target` when the block ends well."""
-    _make_directory(target.parent)
+    make_directory(target.parent)
     making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield making
@@ -290,19 +271,10 @@ def _directory_in_the_making(target: Path) -> Iterator[Path]:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LocalStateError(
-            f"the cache cannot be written: {error}", "set FL_CHAIN_CACHE"
-        ) from error
-
-
 @contextmanager
 def _exclusive(lock_file: Path) -> Iterator[None]:
     """Wait for all other processes that ask for the same; the kernel frees a dead owner's lock."""
-    _make_directory(lock_file.parent)
+    make_directory(lock_file.parent)
     with lock_file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from fl_chain.npm import cache_directory  # noqa: E402
+from fl_chain.cache import cache_directory  # noqa: E402
 from scripts.mutant_results import Result, Results  # noqa: E402
 from scripts.mutant_runner import Runner  # noqa: E402
 from scripts.mutant_sources import Mutant  # noqa: E402

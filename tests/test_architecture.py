@@ -22,7 +22,7 @@ PURE_LAYERS = ("errors", "protocol", "aggregation", "audit")
 """Each may import itself and those before it."""
 EDGES = ("training", "storage", "chain", "relay", "index")
 FACES = ("cli", "web")
-HELPERS = ("interrupts", "npm", "process")
+HELPERS = ("cache", "interrupts", "npm", "process", "pypi")
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {

@@ -39,7 +39,9 @@ def demo() -> None:
 
 
 @demo.command("run")
-@click.option("--participants", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option(
+    "--participants", type=click.IntRange(1, 100), help="[default: 10, of heart the four hospitals]"
+)
 @click.option(
     "--aggregators",
     type=click.IntRange(1, MAX_AGGREGATORS),
@@ -48,8 +50,14 @@ def demo() -> None:
     help="More than half of them decide each round; a single one is checked by the audit alone.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
-@click.option("--data", type=click.Choice(("mnist", "digits")), default="mnist", show_default=True)
-@click.option("--model", default="", help="[default: mcmahan_2nn for mnist, digits_mlp for digits]")
+@click.option(
+    "--data", type=click.Choice(("mnist", "digits", "heart")), default="mnist", show_default=True
+)
+@click.option(
+    "--model",
+    default="",
+    help="[default: mcmahan_2nn for mnist, digits_mlp for digits, heart_logistic for heart]",
+)
 @click.option(
     "--devnet", type=click.Choice(("anvil", "hardhat")), default="anvil", show_default=True
 )
@@ -81,7 +89,7 @@ def demo() -> None:
 @click.pass_obj
 def run(
     settings: Settings,
-    participants: int,
+    participants: int | None,
     aggregators: int,
     rounds: int,
     data: str,
@@ -102,6 +110,7 @@ def run(
     \b
     fl-chain demo run
     fl-chain demo run --data digits --participants 4 --aggregators 1 --rounds 3
+    fl-chain demo run --data heart --rounds 20
     fl-chain demo run --data digits --relay
     fl-chain demo run --data digits --cheat wrong-model
     fl-chain demo run --data digits --commit-reveal
@@ -110,7 +119,7 @@ def run(
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
-    from fl_chain.roles.demo import Demo, DemoOptions, stop_demo
+    from fl_chain.roles.demo import Demo, DemoOptions, count_participants, stop_demo
 
     state = (settings.state / "demo").resolve()
     if stop:
@@ -118,6 +127,7 @@ def run(
         return 0
     if cheat and aggregators < 2:
         raise UsageError("an aggregator that cheats needs another one to go on", "--aggregators 2")
+    participants = participants or count_participants(data)
     size = (participants, rounds, data, model, devnet, aggregators)
     if lists and (is_relayed or commit_reveal):
         raise UsageError("updates go into lists, through a relay, or behind commitments: one way")

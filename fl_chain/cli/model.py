@@ -1,4 +1,4 @@
-"""fl-chain model: export models."""
+"""fl-chain model: export models, and evaluate them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from fl_chain.cli.settings import Settings, ipfs_option, rpc_option, task_option
+from fl_chain.cli.output import print_rows
+from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
 
 
 @click.group()
 def model() -> None:
-    """Export models."""
+    """Export models, and evaluate them."""
 
 
 @model.command("export")
@@ -44,3 +45,39 @@ def export(
         follower = TaskFollower(services.open_ledger(task), store)
         number = export_model(follower, round_number, file)
     click.echo(f"model of round {number} written to {file}")
+
+
+@model.command("evaluate")
+@task_option
+@click.option(
+    "--round", "round_number", type=click.IntRange(0), help="0 is genesis.  [default: the latest]"
+)
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def evaluate(
+    settings: Settings,
+    task: str,
+    round_number: int | None,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> None:
+    """Evaluate a final model on the examples that nobody trains on.
+
+    First on all of them, then on those of each silo, if the data are from several. With two
+    classes, "roc auc" is the share of pairs that are ranked rightly, which no threshold decides
+    about, and "average precision" says more where one class is rare.
+
+    \b
+    fl-chain model evaluate --task 0x... --round 3
+    """
+    from fl_chain.roles.evaluator import Evaluator
+
+    services = settings.services(rpc, ipfs)
+    with services.open_store() as store:
+        rows = Evaluator(services.open_ledger(task), store).list_evaluations(round_number)
+    if not as_json:
+        rows = [{**row, "silo": row["silo"] or "all"} for row in rows]
+    print_rows(rows, as_json, "nothing to evaluate on")

@@ -59,6 +59,10 @@ _SENTENCES = {
     "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
     "examined": "round {round}: update {sequence} of {participant} verified",
     "excluded": "round {round}: update {sequence} of {participant} left out: {reason}",
+    "fetched": (
+        "{data}: {examples} {examples:example} to train on, {held_out} held out;"
+        " from {source}, licence: {licence}"
+    ),
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
     "ignored": "ignored: {reason}",
@@ -93,7 +97,9 @@ _SENTENCES = {
     "revoked": "{participants} {participants:participant} revoked for good, {gas} gas",
     "rotated": "{successor} takes the place of {participant}, {gas} gas",
     "selected": "round {round}: part {part} is wrong",
+    "silo": "the partition is that of {silo}",
     "silent": "round {round}: not attested: {reason}",
+    "step": "{what}",
     "stopped": (
         "stopped by its coordinator: the task is over after {rounds} finalized {rounds:round}"
     ),

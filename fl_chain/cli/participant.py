@@ -17,7 +17,7 @@ from fl_chain.cli.settings import (
     task_option,
 )
 
-PARTITIONERS = ("iid", "dirichlet", "shard")
+PARTITIONERS = ("iid", "dirichlet", "natural", "shard")
 METERS = ("cpu-time", "codecarbon", "none")
 
 
@@ -69,7 +69,8 @@ def run(
     """Train in every round until the task is over.
 
     Killed and started again, it continues where it was; nobody submits twice. The data set that
-    the task names is divided among --num-partitions participants; this one trains on its part.
+    the task names is divided among --num-partitions participants; this one trains on its part. With
+    the natural partitioner that is the part of one silo, such as a hospital.
 
     \b
     fl-chain participant run --task 0x... --key alice --partition-id 0 --num-partitions 10

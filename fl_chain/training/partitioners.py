@@ -28,6 +28,7 @@ __all__ = [
     "PARTITIONERS",
     "DirichletPartitioner",
     "IidPartitioner",
+    "NaturalPartitioner",
     "Partitioner",
     "ShardPartitioner",
     "build_partitioner",
@@ -65,7 +66,7 @@ class Partitioner(ABC):
         Parameters
         ----------
         labels
-            int64 ``[n]``, the class of each example.
+            int64 ``[n]``, the class of each example; for `NaturalPartitioner` its silo.
 
         Returns
         -------
@@ -111,7 +112,11 @@ class Partitioner(ABC):
                 f"there is no partition {partition_id}",
                 f"they are numbered 0 to {self.num_partitions - 1}",
             )
-        return dataset.subset(self.partition_indices(dataset.labels)[partition_id])
+        return dataset.subset(self.partition_indices(self._keys_of(dataset))[partition_id])
+
+    def _keys_of(self, dataset: Dataset) -> IndexArray:
+        """Return what decides about where an example goes."""
+        return dataset.labels
 
     @abstractmethod
     def _assign(self, labels: IndexArray, random: np.random.RandomState) -> list[IndexArray]:
@@ -253,8 +258,44 @@ class ShardPartitioner(Partitioner):
         return [np.concatenate([shards[shard] for shard in hand]) for hand in dealt]
 
 
+@dataclass(frozen=True, kw_only=True)
+class NaturalPartitioner(Partitioner):
+    """The partitions that the data come in: one for each silo, in the order of their names.
+
+    ``partition_indices`` takes the silo of each example in place of its label.
+
+    Examples
+    --------
+    >>> partitioner = NaturalPartitioner(num_partitions=2, shuffle=False)
+    >>> [indices.tolist() for indices in partitioner.partition_indices(np.array([1, 0, 1]))]
+    [[1], [0, 2]]
+    """
+
+    def _keys_of(self, dataset: Dataset) -> IndexArray:
+        if dataset.silos is None:
+            raise TrainingError(
+                f"nobody knows from whom the examples of {dataset.name} are",
+                "another partitioner divides them",
+            )
+        if len(dataset.silo_names) != self.num_partitions:
+            raise TrainingError(
+                f"{dataset.name} comes in {len(dataset.silo_names)} partitions, "
+                f"not {self.num_partitions}: {', '.join(dataset.silo_names)}",
+                f"--num-partitions {len(dataset.silo_names)}",
+            )
+        return dataset.silos
+
+    def _assign(self, labels: IndexArray, random: np.random.RandomState) -> list[IndexArray]:
+        return [np.flatnonzero(labels == silo) for silo in range(self.num_partitions)]
+
+
 PARTITIONERS: Final[Mapping[str, type[Partitioner]]] = MappingProxyType(
-    {"dirichlet": DirichletPartitioner, "iid": IidPartitioner, "shard": ShardPartitioner}
+    {
+        "dirichlet": DirichletPartitioner,
+        "iid": IidPartitioner,
+        "natural": NaturalPartitioner,
+        "shard": ShardPartitioner,
+    }
 )
 """Every partitioner by name."""
 

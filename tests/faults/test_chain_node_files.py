@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fl_chain.cache import cache_directory
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import RECENT_STATES, start_chain_node
-from fl_chain.npm import cache_directory
 
 
 def test_a_chain_node_fills_no_directory_but_its_own(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -171,28 +170,6 @@ def test_a_damaged_tarball_in_the_cache_is_fetched_again(cache: Path, source: Pa
     content = archive.read_bytes()
     archive.write_bytes(b"damaged")
     assert npm.fetch_package_tarball(spec, actual).read_bytes() == content
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"FL_CHAIN_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, Path("/a")),
-        ({"XDG_CACHE_HOME": "/b"}, Path("/b/fl_chain")),
-        pytest.param(
-            {"HOME": "/c"},
-            Path("/c/.cache/fl_chain"),
-            marks=pytest.mark.skipif(sys.platform == "darwin", reason="elsewhere on macOS"),
-        ),
-    ],
-)
-def test_the_cache_is_where_the_user_wants_it(
-    variables: dict[str, str], expected: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("FL_CHAIN_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert npm.cache_directory() == expected
 
 
 def test_manifests_of_the_embedded_node_name_no_registry() -> None:

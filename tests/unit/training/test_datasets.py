@@ -8,7 +8,8 @@ import pytest
 
 from fl_chain.errors import TrainingError
 from fl_chain.training import datasets
-from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.datasets import DATASETS, Dataset, find_dataset, load_dataset
+from fl_chain.training.models import MODELS
 
 
 def test_digits_are_split_the_same_way_each_time_and_scaled_to_one() -> None:
@@ -51,7 +52,9 @@ def test_mnist_is_split_into_disjoint_train_and_test_examples(
 
 
 def test_an_unknown_dataset_is_refused_with_a_guess() -> None:
-    with pytest.raises(TrainingError, match=r"did you mean 'mnist'\? there are: digits, mnist"):
+    with pytest.raises(
+        TrainingError, match=r"did you mean 'mnist'\? there are: digits, heart, mnist"
+    ):
         load_dataset("minst")
 
 
@@ -71,6 +74,26 @@ def test_arrays_of_another_form_are_refused(
 ) -> None:
     with pytest.raises(TrainingError, match=message):
         Dataset("bad", features, labels, num_classes=2)
+
+
+@pytest.mark.parametrize("silos", [[0, 2], [-1, 0], [0]])
+def test_silos_that_have_no_name_are_refused(silos: list[int]) -> None:
+    features, labels = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
+    with pytest.raises(TrainingError, match=r"silos outside \[0, 2\)"):
+        Dataset("bad", features, labels, 2, np.array(silos), ("north", "south"))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_dataset_is_what_the_registry_says_and_every_model_for_it_fits(name: str) -> None:
+    spec, split = find_dataset(name), load_dataset(name)
+    assert (len(split.train), len(split.test)) == (spec.num_train, spec.num_test)
+    for part in (split.train, split.test):
+        assert part.features.shape[1:] == (spec.num_features,)
+        assert part.num_classes == spec.num_classes
+        assert part.silo_names == spec.silos
+    fitting = [model for model in MODELS.values() if model.num_features == spec.num_features]
+    assert fitting
+    assert {model.num_classes for model in fitting} == {spec.num_classes}
 
 
 def test_data_can_be_loaded_and_divided_without_importing_torch() -> None:

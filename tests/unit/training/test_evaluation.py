@@ -6,7 +6,12 @@ from torch import nn
 
 from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset
-from fl_chain.training.evaluation import EVALUATION_BATCH_SIZE, Evaluation, evaluate
+from fl_chain.training.evaluation import (
+    EVALUATION_BATCH_SIZE,
+    Evaluation,
+    evaluate,
+    evaluate_by_silo,
+)
 
 
 def one_hot_dataset(num_examples: int) -> Dataset:
@@ -35,6 +40,26 @@ def test_a_broken_model_has_a_loss_that_is_not_finite() -> None:
     broken = nn.Linear(4, 4)
     nn.init.constant_(broken.weight, math.nan)
     assert math.isnan(evaluate(broken, one_hot_dataset(4)).loss)
+
+
+def test_silos_are_evaluated_one_by_one_after_all_of_them() -> None:
+    scores = np.array([[0, 1], [0, -1], [0, 2], [0, -2], [0, 3]], np.float32)
+    labels, silos = np.array([1, 0, 0, 1, 1]), np.array([0, 0, 2, 2, 3])
+    data = Dataset("scores", scores, labels, 2, silos, ("a", "b", "c", "d"))
+    whole, first, third, fourth = evaluate_by_silo(nn.Identity(), data)
+    assert whole.evaluation == evaluate(nn.Identity(), data)
+    assert [part.silo for part in (whole, first, third, fourth)] == ["", "a", "c", "d"]
+    assert [part.evaluation.num_correct for part in (whole, first, third, fourth)] == [3, 2, 0, 1]
+    assert (first.roc_auc, third.roc_auc, fourth.roc_auc) == (1, 0, None)
+    assert (third.average_precision, fourth.average_precision) == (0.5, 1)
+
+
+def test_where_there_are_more_classes_or_no_numbers_nothing_is_ranked() -> None:
+    (whole,) = evaluate_by_silo(nn.Identity(), one_hot_dataset(8))
+    assert (whole.roc_auc, whole.average_precision) == (None, None)
+    scores = np.full((2, 2), math.nan, np.float32)
+    (whole,) = evaluate_by_silo(nn.Identity(), Dataset("nan", scores, np.array([0, 1]), 2))
+    assert (whole.roc_auc, whole.average_precision) == (None, None)
 
 
 def test_no_examples_cannot_be_evaluated() -> None:

@@ -93,6 +93,21 @@ def test_a_request_that_the_labels_cannot_meet_is_refused(
         partitioner.partition_indices(dataset.labels)
 
 
+def test_what_comes_from_several_silos_is_divided_as_it_comes(dataset: Dataset) -> None:
+    silos = np.arange(30) % 2
+    known = Dataset("toy", dataset.features, dataset.labels, 3, silos, ("north", "south"))
+    divider = build_partitioner("natural", 2, seed=0)
+    north, south = (divider.load_partition(known, place) for place in range(2))
+    assert set(north.features[:, 0]) == set(dataset.features[::2, 0])
+    assert set(south.features[:, 0]) == set(dataset.features[1::2, 0])
+    assert south.silos is not None
+    assert set(south.silos) == {1}
+    with pytest.raises(TrainingError, match="comes in 2 partitions, not 3: north, south"):
+        build_partitioner("natural", 3, seed=0).load_partition(known, 0)
+    with pytest.raises(TrainingError, match="nobody knows from whom the examples of toy are"):
+        divider.load_partition(dataset, 0)
+
+
 @pytest.mark.parametrize("partition_id", [-1, 2])
 def test_a_partition_that_does_not_exist_is_refused(dataset: Dataset, partition_id: int) -> None:
     with pytest.raises(TrainingError, match="numbered 0 to 1"):
