@@ -27,6 +27,7 @@ COMMANDS = {
     "lineage": "Show which updates led to a model.",
     "key": "Make and list keys.",
     "model": "Export models, and evaluate them.",
+    "new": "Make a project of your own to start from.",
     "participant": "Take part in a task.",
     "registry": "Enrol, leave, and change keys.",
     "relay": "Hand in for participants what they have signed.",

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from fl_chain.cli.output import print_rows
-from fl_chain.cli.settings import Settings, ipfs_option, json_option, rpc_option, task_option
+from fl_chain.cli.settings import (
+    Settings,
+    ipfs_option,
+    json_option,
+    project_options,
+    rpc_option,
+    task_option,
+)
 
 
 @click.group()
@@ -52,6 +59,7 @@ def export(
 @click.option(
     "--round", "round_number", type=click.IntRange(0), help="0 is genesis.  [default: the latest]"
 )
+@project_options
 @rpc_option
 @ipfs_option
 @json_option
@@ -60,6 +68,8 @@ def evaluate(
     settings: Settings,
     task: str,
     round_number: int | None,
+    project: Path | None,
+    data: Path | None,
     rpc: str | None,
     ipfs: str | None,
     as_json: bool,
@@ -72,12 +82,14 @@ def evaluate(
 
     \b
     fl-chain model evaluate --task 0x... --round 3
+    fl-chain model evaluate --task 0x... --project project.py --data test.csv
     """
     from fl_chain.roles.evaluator import Evaluator
 
     services = settings.services(rpc, ipfs)
     with services.open_store() as store:
-        rows = Evaluator(services.open_ledger(task), store).list_evaluations(round_number)
+        evaluator = Evaluator(services.open_ledger(task), store, project, data)
+        rows = evaluator.list_evaluations(round_number)
     if not as_json:
         rows = [{**row, "silo": row["silo"] or "all"} for row in rows]
     print_rows(rows, as_json, "nothing to evaluate on")

@@ -71,6 +71,7 @@ _SENTENCES = {
         "training on partition {partition} of {partitions} (counted from 0),"
         " {examples} {examples:example}"
     ),
+    "joined_own": "training on {examples} {examples:example} that {project} has loaded",
     "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
@@ -81,6 +82,7 @@ _SENTENCES = {
     "over": "the task is over after {rounds} finalized {rounds:round}",
     "passed_over_relay": "round {round}: not left to the relay: {reason}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
+    "project": "pinned {file} as {cid}",
     "promising": (
         "what is recorded here is promised to be provided for {keep_seconds}"
         " {keep_seconds:second} after its record"

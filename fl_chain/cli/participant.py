@@ -13,6 +13,7 @@ from fl_chain.cli.settings import (
     json_option,
     key_options,
     patience_option,
+    project_options,
     rpc_option,
     task_option,
 )
@@ -35,6 +36,7 @@ def participant() -> None:
 @click.option(
     "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
 )
+@project_options
 @click.option(
     "--relay", metavar="URL", help="Hand updates to this relay, which pays.  [default: send them]"
 )
@@ -59,6 +61,8 @@ def run(
     num_partitions: int,
     partitioner: str,
     alpha: float | None,
+    project: Path | None,
+    data: Path | None,
     relay: str | None,
     energy: str,
     patience: float,
@@ -70,10 +74,12 @@ def run(
 
     Killed and started again, it continues where it was; nobody submits twice. The data set that
     the task names is divided among --num-partitions participants; this one trains on its part. With
-    the natural partitioner that is the part of one silo, such as a hospital.
+    the natural partitioner that is the part of one silo, such as a hospital. A task with a project
+    of its own trains on what load_data() of that file returns.
 
     \b
     fl-chain participant run --task 0x... --key alice --partition-id 0 --num-partitions 10
+    fl-chain participant run --task 0x... --key alice --project project.py --data alice.csv
     fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7400
     """
     from fl_chain.roles.join import open_trainer
@@ -92,6 +98,8 @@ def run(
             num_partitions=num_partitions,
             partitioner=partitioner,
             options={} if alpha is None else {"alpha": alpha},
+            project=project,
+            data=data,
             patience_seconds=patience,
             progress=progress,
         )

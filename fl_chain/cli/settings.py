@@ -134,6 +134,17 @@ def ipfs_option(command: Command) -> Command:
     return click.option("--ipfs", metavar="MULTIADDR", help=text)(command)
 
 
+def project_options(command: Command) -> Command:
+    """Add --project and --data."""
+    text = "What load_data() of the project is to load."
+    command = click.option("--data", type=click.Path(path_type=Path), help=text)(command)
+    return click.option(
+        "--project",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Your copy of the Python file that the task trains with, if it has one.",
+    )(command)
+
+
 def task_option(command: Command) -> Command:
     """Add --task."""
     return click.option(

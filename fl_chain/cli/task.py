@@ -72,6 +72,28 @@ def create(
         click.echo(f"task {created.ledger}")
 
 
+@task.command("project")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@task_option
+@rpc_option
+@ipfs_option
+@click.pass_obj
+def project(settings: Settings, file: Path, task: str, rpc: str | None, ipfs: str | None) -> None:
+    """Write the Python file that a task trains with to FILE. Read it before you run it.
+
+    \b
+    fl-chain task project --task 0x... project.py
+    """
+    from fl_chain.roles.follower import TaskFollower
+    from fl_chain.roles.project_file import fetch_project
+
+    services = settings.services(rpc, ipfs)
+    with services.open_store() as store:
+        follower = TaskFollower(services.open_ledger(task), store)
+        cid = fetch_project(follower.manifest, store, file)
+    click.echo(f"{file} is {cid}: read it before you run it")
+
+
 @task.command("admit")
 @click.argument("participants", nargs=-1, required=True)
 @task_option

@@ -37,6 +37,8 @@ _MAY_BE_ZERO: Final = (
 )
 """Round parameters without which a task does without something."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
+PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.py", re.ASCII)
+_CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
 
@@ -104,7 +106,14 @@ class Recipe:
     seed: int = 0
     """Seed of the genesis model and of the participants' shuffling."""
     environment: tuple[tuple[str, str], ...] = ()
-    """Package names and versions that the coordinator used, sorted by name."""
+    """Package names and versions that the coordinator used, sorted by name; of a file the CID."""
+
+    @property
+    def project(self) -> tuple[str, str] | None:
+        """Name and CID of the Python file that has model and data; None if fl_chain has them."""
+        cid = dict(self.environment).get(self.model, "")
+        is_project = PROJECT_NAME.fullmatch(self.model) and _CID_TEXT.fullmatch(cid)
+        return (self.model, cid) if is_project else None
 
 
 @dataclass(frozen=True, slots=True)

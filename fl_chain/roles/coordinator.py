@@ -14,6 +14,7 @@ from fl_chain.chain.ethereum import Deployer, check_code
 from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.blob import encode_blob
+from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, layout_of
 from fl_chain.protocol.manifest import (
@@ -27,6 +28,7 @@ from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.models import build_model, check_fit
 from fl_chain.training.parameters import get_parameters
+from fl_chain.training.project import Project, read_source
 
 ADMISSIONS_PER_TRANSACTION = 200
 """Keeps a transaction near 10M gas, below every block gas limit in use."""
@@ -56,9 +58,13 @@ def create_task(
     InvalidManifest
         The task could not be carried out exactly.
     TrainingError
-        The recipe names an unknown model or data set.
+        The recipe names an unknown model or data set, or a project that does not work.
     """
-    manifest, genesis = prepare_task(task_file, deployer)
+    path = task_file.project
+    project = Project(path, read_source(path)) if path else None
+    manifest, genesis = prepare_task(task_file, deployer, project)
+    if project is not None:
+        progress("project", {"file": project.path.name, "cid": str(store.put(project.source))})
     document = encode_manifest(manifest)
     manifest_cid, genesis_cid = store.put(document), store.put(genesis)
     progress("pinned", {"manifest": str(manifest_cid), "genesis": str(genesis_cid)})
@@ -108,14 +114,21 @@ def _without(participants: tuple[str, ...], is_done: list[bool]) -> tuple[str, .
     return tuple(who for who, done in zip(participants, is_done, strict=True) if not done)
 
 
-def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, bytes]:
+def prepare_task(
+    task_file: TaskFile, deployer: Deployer, project: Project | None = None
+) -> tuple[Manifest, bytes]:
     """Return the manifest of a task file and the blob of its genesis model."""
     recipe = task_file.recipe
-    check_fit(recipe.model, recipe.data)
-    parameters = get_parameters(build_model(recipe.model, recipe.seed))
+    if project is None:
+        check_fit(recipe.model, recipe.data)
+        module = build_model(recipe.model, recipe.seed)
+        usual_name = f"{recipe.model} on {recipe.data}"
+    else:
+        module, usual_name = project.build_model(recipe.seed), recipe.model
+    parameters = get_parameters(module)
     layout = layout_of(parameters)
     manifest = Manifest(
-        name=task_file.name or f"{recipe.model} on {recipe.data}",
+        name=task_file.name or usual_name,
         salt=secrets.token_hex(16),
         chain_id=deployer.connection.chain_id,
         committee=replace(
@@ -124,7 +137,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
         ),
         layout=layout,
         rounds=task_file.rounds,
-        recipe=replace(recipe, environment=_environment()),
+        recipe=replace(recipe, environment=_environment(project)),
         encoding=task_file.encoding,
         rule=task_file.rule,
         privacy=task_file.privacy,
@@ -136,6 +149,7 @@ def prepare_task(task_file: TaskFile, deployer: Deployer) -> tuple[Manifest, byt
     return manifest, encode_blob(model_header(manifest), values)
 
 
-def _environment() -> tuple[tuple[str, str], ...]:
+def _environment(project: Project | None) -> tuple[tuple[str, str], ...]:
     packages = [(name, version(name)) for name in RECORDED_PACKAGES]
+    packages += [(project.path.name, str(compute_cid(project.source)))] if project else []
     return tuple(sorted([*packages, ("python", platform.python_version())]))

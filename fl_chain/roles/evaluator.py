@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 
@@ -11,12 +12,14 @@ from fl_chain.chain.ledger import Ledger
 from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.model_export import find_final_round
+from fl_chain.roles.project_file import open_project
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.datasets import load_dataset
 from fl_chain.training.evaluation import Evaluation, evaluate, evaluate_by_silo
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import set_parameters
+from fl_chain.training.project import Partition
 
 
 class Evaluator:
@@ -28,14 +31,27 @@ class Evaluator:
         The task; no key is needed.
     store
         Where models are fetched from.
+    project, data
+        One's own copy of the task's project, if it has one, and what that is to load to test on.
     """
 
-    def __init__(self, ledger: Ledger, store: ContentStore) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: ContentStore,
+        project: Path | None = None,
+        data: Path | None = None,
+    ) -> None:
         torch.set_num_threads(1)  # a test set is small, and participants need the cores
         self._follower = TaskFollower(ledger, store)
         recipe = self._follower.manifest.recipe
-        self._test = load_dataset(recipe.data).test
-        self._module = build_model(recipe.model, recipe.seed)
+        own = open_project(self._follower.manifest, project)
+        if own is not None:
+            self._module = own.build_model(recipe.seed)
+            self._test = own.load_dataset(Partition(0, 1, data), self._module)
+        else:
+            self._module = build_model(recipe.model, recipe.seed)
+            self._test = load_dataset(recipe.data).test
 
     def evaluate(self, round_number: int) -> Evaluation:
         """Return how the final model of a round does; 0 is genesis."""

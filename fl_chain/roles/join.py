@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import nn
 
 from fl_chain.chain.ledger import Ledger
-from fl_chain.errors import InvalidManifest, TrainingError
+from fl_chain.errors import InvalidManifest, TrainingError, UsageError
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import report_promise
 from fl_chain.roles.patience import with_patience
 from fl_chain.roles.progress import Progress
+from fl_chain.roles.project_file import open_project
 from fl_chain.storage.store import ContentStore
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import NaturalPartitioner, build_partitioner
+from fl_chain.training.project import Partition, Project, ProjectTrainer, Settings
 from fl_chain.training.trainer import LocalSgd
 
 MAX_EVALUATED: Final = 500
@@ -34,15 +38,34 @@ def open_trainer(
     num_partitions: int,
     partitioner: str,
     options: dict[str, Any],
+    project: Path | None = None,
+    data: Path | None = None,
     patience_seconds: float,
     progress: Progress,
 ) -> LocalSgd:
-    """Return the trainer that a task's manifest asks for, on one partition of its data set.
+    """Return the trainer that a task's manifest asks for, on one partition of its data.
+
+    Parameters
+    ----------
+    ledger, store
+        The task, and where its manifest is.
+    partition_id, num_partitions
+        Which partition.
+    partitioner, options
+        How a data set of fl_chain's is divided.
+    project, data
+        The participant's copy of the file that the task's recipe names, and what that is to load.
+    patience_seconds
+        How long to wait for a service that is away.
+    progress
+        Told about the data.
 
     Raises
     ------
     TrainingError
-        Unknown model or data set, or a partition that does not exist.
+        Unknown model or data set, a partition that does not exist, or a project that does not work.
+    UsageError
+        The task has a project, and this is not it; or it has none.
     InvalidManifest
         The model of that name has another layout here than in the task.
     """
@@ -55,6 +78,15 @@ def open_trainer(
             f"there is no partition {partition_id} of {num_partitions}",
             "--partition-id counts from 0",
         )
+    own = open_project(manifest, project)
+    if own is not None:
+        module = own.build_model(manifest.recipe.seed)
+        dataset = own.load_dataset(Partition(partition_id, num_partitions, data), module)
+        progress("joined_own", {"examples": len(dataset), "project": own.path.name})
+        report_promise(manifest, progress)
+        return build_trainer(manifest, dataset, module, own)
+    if data is not None:
+        raise UsageError(f"the data of this task are {manifest.recipe.data}", "leave out --data")
     expected = manifest.rounds.target_updates
     # Where participants are sampled, a round closes with fewer than there are.
     if num_partitions != expected and not manifest.rounds.sample_rate:
@@ -69,13 +101,15 @@ def open_trainer(
     if isinstance(divider, NaturalPartitioner):
         progress("silo", {"silo": dataset.silo_names[partition_id]})
     report_promise(manifest, progress)
-    return build_trainer(manifest, dataset)
+    module = build_model(manifest.recipe.model, manifest.recipe.seed)
+    return build_trainer(manifest, dataset, module)
 
 
-def build_trainer(manifest: Manifest, dataset: Any) -> LocalSgd:
+def build_trainer(
+    manifest: Manifest, dataset: Dataset, module: nn.Module, project: Project | None = None
+) -> LocalSgd:
     """Return the trainer of a recipe on a data set."""
     recipe = manifest.recipe
-    module = build_model(recipe.model, recipe.seed)
     if parameter_layout(module) != manifest.layout:
         raise InvalidManifest(
             f"the model {recipe.model} has another layout here than in the task",
@@ -86,6 +120,9 @@ def build_trainer(manifest: Manifest, dataset: Any) -> LocalSgd:
     except ValueError:
         raise InvalidManifest(f"learning_rate {recipe.learning_rate!r} is no number") from None
     evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
+    if project is not None and project.has_own_training:
+        settings = Settings(recipe.num_epochs, recipe.batch_size, learning_rate)
+        return ProjectTrainer(project, module, dataset, settings, evaluated)
     return LocalSgd(
         module,
         dataset,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import (
+    PROJECT_NAME,
     CommitteeParameters,
     Encoding,
     Recipe,
@@ -75,6 +76,8 @@ class TaskFile:
     privacy: str
     rounds: RoundParameters
     recipe: Recipe
+    project: Path | None
+    """A file with model and data of the coordinator's own; None if the recipe names ours."""
     encoding: Encoding
     admission: str
     measurements: bool
@@ -107,13 +110,27 @@ def read_task_file(path: Path, resolve: Callable[[str], str] = read_address) -> 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
     try:
-        return parse_task(contents, resolve)
+        return parse_task(contents, resolve, path.parent)
     except (UsageError, InvalidManifest) as error:
         raise type(error)(f"{path}: {error.message}", error.hint) from None
 
 
-def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_address) -> TaskFile:
-    """Return the task that the tables of a task.toml describe; see :func:`read_task_file`."""
+def parse_task(
+    contents: dict[str, Any],
+    resolve: Callable[[str], str] = read_address,
+    directory: Path = Path(),
+) -> TaskFile:
+    """Return the task that the tables of a task.toml describe; see :func:`read_task_file`.
+
+    Parameters
+    ----------
+    contents
+        The tables.
+    resolve
+        See there.
+    directory
+        Where a project lies that the file names.
+    """
     _check_names("", contents, (*_TOP, *_TABLES))
     participants = _accounts("participants", _take_list("participants", contents), resolve)
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
@@ -139,6 +156,7 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
     committee["aggregators"] = _accounts("committee.aggregators", listed, resolve)
     registry = _take(contents, "registry", "")
     enrolment = _enrolment(contents, registry)
+    recipe, project = _recipe(_table(contents, "recipe"), directory)
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
@@ -147,7 +165,8 @@ def parse_task(contents: dict[str, Any], resolve: Callable[[str], str] = read_ad
         rule=_take(contents, "rule", "mean"),
         privacy=_take(contents, "privacy", "open"),
         rounds=_build("rounds", rounds),
-        recipe=_build("recipe", _table(contents, "recipe")),
+        recipe=_build("recipe", recipe),
+        project=project,
         encoding=_build("encoding", _table(contents, "encoding")),
         admission=_take(contents, "admission", "coordinator"),
         measurements=_take(contents, "measurements", True),
@@ -191,6 +210,26 @@ def read_sample_rate(share: Any) -> int:
         raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
     rate = round(Decimal(share) * WHOLE)
     return min(max(rate, 1), WHOLE - 1) if share else 0
+
+
+def _recipe(table: dict[str, Any], directory: Path) -> tuple[dict[str, Any], Path | None]:
+    """Return the fields of the recipe, and the path of the project that it names, if it does."""
+    if "project" not in table:
+        return table, None
+    name = _take(table, "project", "")
+    if both := sorted({"model", "data"} & set(table)):
+        raise UsageError(
+            f"recipe.project and recipe.{both[0]} are both there",
+            "a project has a model and data of its own: leave the other out",
+        )
+    path = directory / name
+    if not PROJECT_NAME.fullmatch(path.name):
+        raise UsageError(
+            f"recipe.project {name!r} is no Python file",
+            "its name is of letters, digits, - and _, and ends with .py",
+        )
+    rest = {key: value for key, value in table.items() if key != "project"}
+    return {"model": path.name, "data": path.name, **rest}, path
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

@@ -160,10 +160,7 @@ class LocalSgd:
         set_parameters(self._module, parameters)
         self._module.train()
         with _reproducible(require_seed(seed)) as generator:
-            for epoch in range(self._num_epochs):
-                loss = self._train_epoch(generator)
-                if not math.isfinite(loss):
-                    raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
+            loss = self._run(generator)
         trained = get_parameters(self._module)
         with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
             delta = {name: array - parameters[name] for name, array in trained.items()}
@@ -176,6 +173,15 @@ class LocalSgd:
         """Evaluate ``parameters``; see `Trainer.evaluate`."""
         set_parameters(self._module, parameters)
         return evaluate(self._module, self._evaluation_dataset)
+
+    def _run(self, generator: torch.Generator) -> float:
+        """Train, and return the mean loss of the last epoch."""
+        loss = 0.0
+        for epoch in range(self._num_epochs):
+            loss = self._train_epoch(generator)
+            if not math.isfinite(loss):
+                raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
+        return loss
 
     def _train_epoch(self, generator: torch.Generator) -> float:
         """Pass over the data once; return the mean loss.

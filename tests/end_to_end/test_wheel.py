@@ -54,6 +54,9 @@ def test_the_wheel_holds_what_it_needs_and_no_tests(site: Path) -> None:
         "fl_chain/py.typed",
         "fl_chain/chain/artifacts/RoundLedger.json",
         "fl_chain/chain/nodes/anvil/package-lock.json",
+        "fl_chain/roles/scaffold/README.md",
+        "fl_chain/roles/scaffold/project.py",
+        "fl_chain/roles/scaffold/task.toml",
         "fl_chain/storage/embedded/node.mjs",
         "fl_chain/storage/embedded/package-lock.json",
     } <= names

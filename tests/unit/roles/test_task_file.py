@@ -80,6 +80,35 @@ def test_a_broken_rule_names_the_file(tmp_path: Path) -> None:
         read_task_file(path)
 
 
+def test_a_project_stands_for_model_and_data_and_lies_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text('[recipe]\nproject = "own/fish.py"\nbatch_size = 5\n')
+    task = read_task_file(path)
+    assert task.project == tmp_path / "own" / "fish.py"
+    assert (task.recipe.model, task.recipe.data, task.recipe.batch_size) == (
+        "fish.py",
+        "fish.py",
+        5,
+    )
+    assert parse_task({"recipe": RECIPE}).project is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"project": "fish.py", "model": "digits_mlp"}, "recipe.project and recipe.model are both"),
+        ({"project": "fish.py", "data": "digits"}, "recipe.project and recipe.data are both"),
+        ({"project": "fish.txt"}, "recipe.project 'fish.txt' is no Python file"),
+        ({"project": ""}, "recipe.project '' is no Python file"),
+        ({"project": "a b.py"}, "is no Python file"),
+        ({"project": 3}, "expected text"),
+    ],
+)
+def test_a_project_that_cannot_be_one_is_refused(recipe: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_task({"recipe": recipe})
+
+
 def test_names_stand_for_participants_and_aggregators() -> None:
     known = {"alice": ALICE, "bob": BOB}
     contents = {"participants": ["alice", "bob"], "committee": {"aggregators": ["bob"]}}

@@ -1,0 +1,350 @@
+"""A user's own model and data: one Python file with the functions ``model`` and ``load_data``.
+
+    def model() -> torch.nn.Module: ...
+    def load_data(partition) -> tuple[features, labels]: ...
+    def train(model, features, labels, settings) -> float: ...       # may be left out
+
+``model`` returns a module from features to class scores, float32 ``[n, num_classes]``.
+``load_data`` returns the participant's examples: features of any shape with examples first, and for
+each its class, a whole number. ``train`` changes the model in place and returns the mean loss;
+without it there is local SGD.
+
+The file is code of whoever runs it, with all that code may do. What is executed are the bytes that
+were read, whose CID can be compared before. Whatever it does wrong is told with its line.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import math
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from fl_chain.errors import TrainingError
+from fl_chain.training.datasets import Dataset
+from fl_chain.training.parameters import parameter_layout, sorted_parameters
+from fl_chain.training.seed import require_seed
+from fl_chain.training.trainer import LocalSgd
+
+__all__ = [
+    "MAX_SOURCE_BYTES",
+    "Partition",
+    "Project",
+    "ProjectTrainer",
+    "Settings",
+    "read_source",
+]
+
+MAX_SOURCE_BYTES: Final = 2**20
+"""One block of IPFS, so that the CID is the SHA-256 of the file."""
+_SHOWN: Final = 3
+"""Places of bad values that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Whose data ``load_data`` is asked for."""
+
+    id: int
+    """In [0, count)."""
+
+    count: int
+    """Number of partitions, at least 1."""
+
+    path: Path | None
+    """What the participant named as its data; None if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the recipe asks of ``train``."""
+
+    num_epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+class Project:
+    """A file that was executed.
+
+    Parameters
+    ----------
+    path
+        Where it is, for messages.
+    source
+        What is in it, from `read_source`.
+
+    Raises
+    ------
+    TrainingError
+        It does not run, or lacks a function.
+    """
+
+    def __init__(self, path: Path, source: bytes) -> None:
+        self.path = path
+        self.source = source
+        self._module = _execute(path, source)
+        for name in ("model", "load_data"):
+            if not callable(getattr(self._module, name, None)):
+                raise TrainingError(
+                    f"{path} has no function {name}()", "docs/how-to/your-own-model.md shows one"
+                )
+
+    @property
+    def has_own_training(self) -> bool:
+        """Whether the file has a function ``train``."""
+        return callable(getattr(self._module, "train", None))
+
+    def build_model(self, seed: int) -> nn.Module:
+        """Build the model; what it draws from torch's global generator depends on the seed alone.
+
+        Parameters
+        ----------
+        seed
+            In [0, 2^32).
+
+        Raises
+        ------
+        TrainingError
+            ``model`` raises, or returns something else than a module of float32 parameters.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(require_seed(seed))
+            module = self.call("model")
+        if not isinstance(module, nn.Module):
+            raise TrainingError(
+                f"model() of {self.path} returns {type(module).__name__}, not a torch.nn.Module"
+            )
+        sorted_parameters(module)
+        return module
+
+    def load_dataset(self, partition: Partition, module: nn.Module) -> Dataset:
+        """Load a participant's examples, and check that the model takes them.
+
+        Raises
+        ------
+        TrainingError
+            ``load_data`` raises, or returns what cannot be trained on: the message says where.
+        """
+        try:
+            loaded = self.call("load_data", partition)
+        except TrainingError as error:
+            hint = error.hint or ("" if partition.path else "--data names what it is to load")
+            raise TrainingError(error.message, hint) from error
+        if not isinstance(loaded, tuple) or len(loaded) != 2:
+            raise TrainingError(
+                f"load_data() of {self.path} returns {type(loaded).__name__}, "
+                "not a tuple of features and labels"
+            )
+        place = f"load_data() of {self.path}"
+        features = _read_features(place, loaded[0])
+        labels = _read_labels(place, loaded[1])
+        if len(features) != len(labels):
+            raise TrainingError(f"{place}: {len(features)} features, but {len(labels)} labels")
+        if not len(labels):
+            raise TrainingError(f"{place}: no example in partition {partition.id}")
+        num_classes = self._count_classes(module, features[:1])
+        if labels.max() >= num_classes:
+            raise TrainingError(
+                f"{place}: label {labels.max()}, but the model has {num_classes} classes: "
+                f"0 to {num_classes - 1}"
+            )
+        return Dataset(self.path.name, features, labels, num_classes)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a function of the file.
+
+        Raises
+        ------
+        TrainingError
+            It raises; the message says in which line.
+        """
+        function: Callable[..., Any] = getattr(self._module, name)
+        try:
+            return function(*arguments)
+        except (Exception, SystemExit) as error:
+            raise _blame(self.path, f"{name}()", error) from error
+
+    def _count_classes(self, module: nn.Module, example: npt.NDArray[np.float32]) -> int:
+        was_training = module.training
+        module.eval()
+        try:
+            with torch.no_grad():
+                scores = module(torch.tensor(example))
+        except Exception as error:
+            raise TrainingError(
+                f"the model of {self.path} does not take features of shape "
+                f"{example.shape[1:]}: {error}"
+            ) from error
+        module.train(was_training)
+        shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != 1 or shape[1] < 2:
+            raise TrainingError(
+                f"the model of {self.path} gives {shape} for one example, "
+                "not (1, number of classes), at least 2"
+            )
+        return int(shape[1])
+
+
+class ProjectTrainer(LocalSgd):
+    """Local training by the function ``train`` of a project."""
+
+    def __init__(
+        self,
+        project: Project,
+        module: nn.Module,
+        dataset: Dataset,
+        settings: Settings,
+        evaluation_dataset: Dataset,
+    ) -> None:
+        super().__init__(
+            module,
+            dataset,
+            num_epochs=settings.num_epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            evaluation_dataset=evaluation_dataset,
+        )
+        self._project = project
+        self._settings = settings
+
+    def _run(self, generator: torch.Generator) -> float:
+        layout = parameter_layout(self._module)
+        loss = self._project.call(
+            "train", self._module, self._features, self._labels, self._settings
+        )
+        if parameter_layout(self._module) != layout:
+            raise TrainingError(
+                f"train() of {self._project.path} left a model with other parameters",
+                "it may change the values of parameters only",
+            )
+        try:
+            value = float(loss)
+        except (TypeError, ValueError):
+            raise TrainingError(
+                f"train() of {self._project.path} returns {type(loss).__name__}, "
+                "not the mean loss, a number"
+            ) from None
+        if not math.isfinite(value):
+            raise self._divergence(f"train() of {self._project.path} returned a loss of {value}")
+        return value
+
+
+class _Loader(importlib.abc.SourceLoader):
+    """Executes bytes that were read before, and leaves no compiled file behind."""
+
+    def __init__(self, path: Path, source: bytes) -> None:
+        self._path, self._source = path, source
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self._path)
+
+    def get_data(self, path: str | bytes) -> bytes:
+        return self._source
+
+
+def read_source(path: Path) -> bytes:
+    """Return the content of a project's file, without executing it.
+
+    Raises
+    ------
+    TrainingError
+        It cannot be read, is no Python file by its name, or has more than 1 MiB.
+    """
+    if path.suffix != ".py":
+        raise TrainingError(f"{path} is no Python file", "its name ends with .py")
+    try:
+        with path.open("rb") as file:
+            source = file.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+    if len(source) > MAX_SOURCE_BYTES:
+        raise TrainingError(f"{path} has more than 1 MiB", "data go into files of their own")
+    return source
+
+
+def _execute(path: Path, source: bytes) -> ModuleType:
+    name = f"fl_chain_project_{path.stem}"
+    loader = _Loader(path, source)
+    spec = importlib.util.spec_from_loader(name, loader, origin=str(path))
+    if spec is None:
+        raise TrainingError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses of the file look themselves up there
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise _blame(path, "", error) from error
+    return module
+
+
+def _blame(path: Path, what: str, error: BaseException) -> TrainingError:
+    """Say what went wrong, and in which line of the file it did."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        line: int | None = error.lineno
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+    place = f"{path}, line {line}" if line else str(path)
+    where = f"{place}, in {what}" if what else place
+    hint = "everything goes into the one file, whose CID the task records"
+    return TrainingError(
+        f"{where}: {type(error).__name__}: {error}",
+        hint if isinstance(error, ModuleNotFoundError) else "",
+    )
+
+
+def _as_array(place: str, what: str, values: Any) -> npt.NDArray[Any]:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise TrainingError(f"{place}: {what} are no array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TrainingError(
+            f"{place}: {what} are {array.dtype}, not numbers", "turn text into numbers first"
+        )
+    return array
+
+
+def _read_features(place: str, values: Any) -> npt.NDArray[np.float32]:
+    array = _as_array(place, "features", values)
+    if array.ndim < 2:
+        raise TrainingError(f"{place}: features have shape {array.shape}, not (n, ...)")
+    with np.errstate(over="ignore"):  # found and named just below
+        features = array.astype(np.float32)
+    bad = ~np.isfinite(features)
+    if bad.any():
+        first = np.argwhere(bad)[:_SHOWN].tolist()
+        places = ", ".join(str(tuple(position)) for position in first)
+        raise TrainingError(
+            f"{place}: {int(bad.sum())} of {bad.size} features are NaN, or no float32; "
+            f"the first at {places}",
+            "decide in load_data() what stands for a missing value",
+        )
+    return features
+
+
+def _read_labels(place: str, values: Any) -> npt.NDArray[np.int64]:
+    array = _as_array(place, "labels", values)
+    if array.ndim != 1:
+        raise TrainingError(f"{place}: labels have shape {array.shape}, not (n,)")
+    is_whole = np.isfinite(array) & (array == np.floor(array)) & (array >= 0)
+    if not is_whole.all():
+        row = int(np.flatnonzero(~is_whole)[0])
+        raise TrainingError(
+            f"{place}: label {array[row]} in row {row} is no class, a whole number from 0 on"
+        )
+    return array.astype(np.int64)

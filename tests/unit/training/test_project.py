@@ -1,0 +1,225 @@
+"""A user's own file: what it may be, and what is said of one that does not work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fl_chain.errors import TrainingError
+from fl_chain.training.parameters import get_parameters
+from fl_chain.training.project import (
+    MAX_SOURCE_BYTES,
+    Partition,
+    Project,
+    ProjectTrainer,
+    Settings,
+    read_source,
+)
+
+MODEL = "import numpy as np\nimport torch\ndef model():\n    return torch.nn.Linear(2, 3)\n"
+DATA = "def load_data(partition):\n    return np.eye(2), np.array([0, 2])\n"
+HERE = Partition(0, 1, Path("data"))
+
+
+def project(tmp_path: Path, source: str) -> Project:
+    path = tmp_path / "project.py"
+    path.write_text(source, encoding="utf-8")
+    return Project(path, read_source(path))
+
+
+def trainer(tmp_path: Path, train: str, learning_rate: float = 0.1) -> ProjectTrainer:
+    made = project(tmp_path, MODEL + DATA + train)
+    module = made.build_model(0)
+    data = made.load_dataset(HERE, module)
+    return ProjectTrainer(made, module, data, Settings(1, 2, learning_rate), data)
+
+
+def test_the_model_depends_on_the_seed_alone_and_leaves_the_generator(tmp_path: Path) -> None:
+    made = project(tmp_path, MODEL + DATA)
+    before = torch.get_rng_state()
+    first, second, other = (get_parameters(made.build_model(seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(first["weight"], second["weight"])
+    assert not np.array_equal(first["weight"], other["weight"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "[[1, 2], [3, 4]], [0, 2]",
+        "np.array([[1, 2], [3, 4]], np.uint8), np.array([0.0, 2.0])",
+        "torch.tensor([[1.0, 2], [3, 4]], requires_grad=True), torch.tensor([0, 2])",
+    ],
+)
+def test_lists_arrays_and_tensors_are_all_data(tmp_path: Path, data: str) -> None:
+    made = project(tmp_path, MODEL + f"def load_data(partition):\n    return {data}\n")
+    loaded = made.load_dataset(HERE, made.build_model(0))
+    assert loaded.features.tolist() == [[1, 2], [3, 4]]
+    assert (loaded.labels.tolist(), loaded.num_classes) == ([0, 2], 3)
+
+
+def test_load_data_is_told_whose_data_to_load(tmp_path: Path) -> None:
+    body = "return np.full((1, 2), partition.id), [partition.count - 5 + len(partition.path.name)]"
+    made = project(tmp_path, MODEL + f"def load_data(partition):\n    {body}\n")
+    data = made.load_dataset(Partition(4, 3, Path("some/data")), made.build_model(0))
+    assert (data.features.tolist(), data.labels.tolist()) == ([[4, 4]], [2])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def model(:\n", r"project.py, line 1: SyntaxError"),
+        ("x = 1\nimport nowhere_at_all\n", r"line 2: ModuleNotFoundError: No module named"),
+        ("raise SystemExit(3)\n", r"line 1: SystemExit: 3"),
+        ("def model(): pass\n", r"has no function load_data\(\)"),
+        ("def load_data(p): pass\nmodel = 3\n", r"has no function model\(\)"),
+        ("\x00", r"ValueError|SyntaxError"),
+    ],
+)
+def test_a_file_that_does_not_run_is_told_with_its_line(
+    tmp_path: Path, source: str, message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        project(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("return 3", r"model\(\) of .* returns int, not a torch.nn.Module"),
+        ("1 / 0", r"line 5, in model\(\): ZeroDivisionError"),
+        ("return torch.nn.Linear(2, 3).double()", "is torch.float64"),
+        ("return torch.nn.BatchNorm1d(2)", "has state that is no parameter"),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path: Path, model: str, message: str) -> None:
+    made = project(tmp_path, f"import torch\n{DATA}def model():\n    {model}\n")
+    with pytest.raises(TrainingError, match=message):
+        made.build_model(0)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("torch.nn.Linear(5, 3)", r"does not take features of shape \(2,\)"),
+        ("torch.nn.Linear(2, 1)", r"gives \(1, 1\) for one example"),
+        ("torch.nn.Flatten(0)", "gives"),
+        ("torch.nn.LSTM(2, 3)", "gives tuple for one example"),
+        ("torch.nn.Linear(2, 2)", r"label 2, but the model has 2 classes: 0 to 1"),
+    ],
+)
+def test_a_model_that_does_not_fit_the_data_is_refused(
+    tmp_path: Path, model: str, message: str
+) -> None:
+    source = f"import torch\nimport numpy as np\n{DATA}def model():\n    return {model}\n"
+    made = project(tmp_path, source)
+    with pytest.raises(TrainingError, match=message):
+        made.load_dataset(HERE, made.build_model(0))
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("np.eye(2)", "returns ndarray, not a tuple"),
+        ("np.eye(2), [0, 1], 3", "returns tuple, not a tuple of features and labels"),
+        ("[[1, 2], [3]], [0, 1]", "features are no array"),
+        ("[['a', 'b']], [0]", "features are <U1, not numbers"),
+        ("np.eye(2), ['yes', 'no']", "labels are <U3, not numbers"),
+        ("np.zeros(2), [0, 1]", r"features have shape \(2,\), not \(n, ...\)"),
+        ("np.eye(2), [[0], [1]]", r"labels have shape \(2, 1\), not \(n,\)"),
+        ("np.eye(2), [0, 1, 2]", "2 features, but 3 labels"),
+        ("np.zeros((0, 2)), []", "no example in partition 0"),
+        ("[[1, np.nan], [np.inf, 2]], [0, 1]", r"2 of 4 features are NaN.*\(0, 1\), \(1, 0\)"),
+        ("[[1e39, 0.0]], [0]", "1 of 2 features are NaN, or no float32"),
+        ("np.full((9, 2), np.nan), [0] * 9", r"18 of 18 .* \(0, 0\), \(0, 1\), \(1, 0\)"),
+        ("np.eye(2), [0, 1.5]", "label 1.5 in row 1 is no class"),
+        ("np.eye(2), [0, -1]", "label -1 in row 1 is no class"),
+        ("np.eye(2), [np.nan, 0]", "label nan in row 0 is no class"),
+        ("open('nowhere'), 3", r"in load_data\(\): FileNotFoundError"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_are_refused_at_the_door(
+    tmp_path: Path, returned: str, message: str
+) -> None:
+    made = project(tmp_path, MODEL + f"def load_data(partition):\n    return {returned}\n")
+    with pytest.raises(TrainingError, match=message):
+        made.load_dataset(HERE, made.build_model(0))
+
+
+def test_who_names_no_data_is_told_how(tmp_path: Path) -> None:
+    made = project(tmp_path, MODEL + "def load_data(partition):\n    open(partition.path)\n")
+    with pytest.raises(TrainingError) as caught:
+        made.load_dataset(Partition(0, 1, None), made.build_model(0))
+    assert caught.value.hint == "--data names what it is to load"
+
+
+def test_one_example_and_one_class_can_be_trained_on(tmp_path: Path) -> None:
+    made = project(tmp_path, MODEL + "def load_data(partition):\n    return [[1, 2]], [1]\n")
+    assert len(made.load_dataset(HERE, made.build_model(0))) == 1
+
+
+def test_what_is_executed_is_what_was_read_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    path = tmp_path / "project.py"
+    path.write_text(MODEL + DATA)
+    source = read_source(path)
+    path.write_text("raise SystemExit('another file')\n")
+    assert Project(path, source).has_own_training is False
+    assert [found.name for found in tmp_path.rglob("*")] == ["project.py"]
+    assert str(tmp_path) not in sys.path
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("project.txt", 1, "is no Python file"),
+        ("missing.py", None, "cannot read"),
+        ("project.py", MAX_SOURCE_BYTES + 1, "more than 1 MiB"),
+    ],
+)
+def test_what_cannot_be_a_project_is_not_read(
+    tmp_path: Path, name: str, size: int | None, message: str
+) -> None:
+    if size is not None:
+        (tmp_path / name).write_bytes(b"#" * size)
+    with pytest.raises(TrainingError, match=message):
+        read_source(tmp_path / name)
+
+
+def test_own_training_changes_the_model_and_says_the_loss(tmp_path: Path) -> None:
+    train = (
+        "def train(model, features, labels, settings):\n"
+        "    with torch.no_grad():\n"
+        "        model.bias += settings.learning_rate * torch.rand(1)\n"
+        "    return torch.tensor(0.5)\n"
+    )
+    made = trainer(tmp_path, train)
+    start = {"bias": np.zeros(3, np.float32), "weight": np.ones((3, 2), np.float32)}
+    first, again, other = (made.train(start, seed=seed) for seed in (1, 1, 2))
+    assert (first.loss, first.num_examples) == (0.5, 2)
+    assert 0 < first.parameter_delta["bias"][0] < 0.1
+    assert not first.parameter_delta["weight"].any()
+    assert np.array_equal(first.parameter_delta["bias"], again.parameter_delta["bias"])
+    assert not np.array_equal(first.parameter_delta["bias"], other.parameter_delta["bias"])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise ValueError('no')", r"line 8, in train\(\): ValueError: no"),
+        ("return float('nan')", "returned a loss of nan"),
+        ("return None", "returns NoneType, not the mean loss"),
+        ("model.register_parameter('more', model.bias); return 0", "with other parameters|state"),
+        ("model.bias = torch.nn.Parameter(torch.zeros(4)); return 0", "with other parameters"),
+        ("model.double(); return 0", "is torch.float64"),
+        ("torch.nn.init.constant_(model.bias, float('inf')); return 0", "became NaN or infinity"),
+    ],
+)
+def test_own_training_that_goes_wrong_is_told(tmp_path: Path, body: str, message: str) -> None:
+    made = trainer(tmp_path, f"def train(model, features, labels, settings):\n    {body}\n")
+    start = {"bias": np.zeros(3, np.float32), "weight": np.ones((3, 2), np.float32)}
+    with pytest.raises(TrainingError, match=message):
+        made.train(start, seed=0)
