@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import update_header
 from fl_chain.aggregation.fixed_point import decode_model, encode_update, expand_words
@@ -16,6 +20,8 @@ from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.commitment import SALT_BYTES, compute_commitment
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.layout import flatten, unflatten
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -40,11 +46,11 @@ from fl_chain.roles.liveness import (
 )
 from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
-from fl_chain.roles.progress import Progress, ignore_progress, timed
+from fl_chain.roles.progress import Progress, ignore_progress, noticed_after, timed
 from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.energy import EnergyMeter, SilentMeter
-from fl_chain.training.trainer import Trainer
+from fl_chain.training.trainer import Trainer, TrainingResult
 
 GRACE_SECONDS = 15
 """How long a participant leaves it to the aggregators to finalize or abort."""
@@ -55,6 +61,7 @@ RETRY_SECONDS = 0.5
 SLOT_SECONDS = 12
 """So much later than its timestamp a block may appear, with commitments of its time."""
 
+Parameters = Mapping[str, NDArray[np.float32]]
 ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
 _OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)
 NEWS = (
@@ -290,17 +297,10 @@ class ParticipantRole:
             parameters = unflatten(
                 decode_model(model, encoding.model_fraction_bits), manifest.layout
             )
-        seed = self._seed(round_number)
-        measurement = None
-        if manifest.measurements:
-            result, measurement = train_and_measure(
-                self._trainer, parameters, seed, self._meter, values
-            )
-            values["energy_millijoules"] = measurement.energy_millijoules
-            values["energy_source"] = measurement.energy_source.value
-        else:
-            with timed(values, "train_seconds"):
-                result = self._trainer.train(parameters, seed=seed)
+        due = compute_due(self.follower) or self.follower.now
+        rest, late = due - self.follower.now, {"round": round_number}
+        with noticed_after(rest, self._progress, "training_late", late):
+            result, measurement = self._train(manifest, parameters, round_number, values)
         with timed(values, "encode_seconds"):
             words = None
             if encoding.rounding == "stochastic":
@@ -322,6 +322,20 @@ class ParticipantRole:
             self._journal.write_update(entry)
         values["loss"] = round(result.loss, 6)
         return entry
+
+    def _train(
+        self, manifest: Manifest, parameters: Parameters, round_number: int, values: dict[str, Any]
+    ) -> tuple[TrainingResult, Measurement | None]:
+        seed = self._seed(round_number)
+        if not manifest.measurements:
+            with timed(values, "train_seconds"):
+                return self._trainer.train(parameters, seed=seed), None
+        result, measurement = train_and_measure(
+            self._trainer, parameters, seed, self._meter, values
+        )
+        values["energy_millijoules"] = measurement.energy_millijoules
+        values["energy_source"] = measurement.energy_source.value
+        return result, measurement
 
     def _seed(self, round_number: int) -> int:
         """Seed of this round's training: the same after a restart, another for everybody else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,3 +22,17 @@ def timed(values: dict[str, Any], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     values[name] = round(time.perf_counter() - start, 6)
+
+
+@contextmanager
+def noticed_after(
+    seconds: float, progress: Progress, event: str, values: dict[str, Any]
+) -> Iterator[None]:
+    """Report an event once a block has taken so long, while it still goes on."""
+    notice = threading.Timer(max(0.0, seconds), progress, (event, values))
+    notice.daemon = True
+    notice.start()
+    try:
+        yield
+    finally:
+        notice.cancel()

@@ -199,3 +199,37 @@ def test_participants_that_come_too_late_miss_the_round_and_go_on(
     ledger.close()
     assert_passes(federation.audit(), num_rounds=4)
     assert all(len(history.updates) == 2 for history in federation.task.rounds.values())
+
+
+class Stuck(Steady):
+    """Does not come to an end before it is told to."""
+
+    def __init__(self, federation: Federation, may_end: threading.Event) -> None:
+        super().__init__(federation)
+        self._may_end = may_end
+
+    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+        assert self._may_end.wait(60)
+        return super().train(parameters, seed=seed)
+
+
+def test_training_that_outlasts_the_round_is_said_while_it_goes_on(
+    world: World, tmp_path: Path
+) -> None:
+    federation = world.federation(num_rounds=1, min_updates=1, collect_seconds=2)
+    is_late = threading.Event()
+    events: list[str] = []
+
+    def progress(event: str, values: dict[str, Any]) -> None:
+        events.append(event)
+        if event == "training_late":
+            is_late.set()
+
+    ledger = federation.ledger(federation.participants[0])
+    trainer: Any = Stuck(federation, is_late)
+    journal = Journal(tmp_path / "stuck")
+    role = ParticipantRole(ledger, world.store, trainer, journal, progress=progress)
+    while "missed" not in events:
+        assert not role.step()
+    assert events.index("training_late") < events.index("missed")
+    assert "submitted" not in events
