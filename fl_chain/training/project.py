@@ -31,7 +31,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from fl_chain.errors import TrainingError
+from fl_chain.errors import FlChainError, TrainingError
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
 from fl_chain.training.seed import require_seed
@@ -298,6 +298,8 @@ def _blame(path: Path, what: str, error: BaseException) -> TrainingError:
         line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
     place = f"{path}, line {line}" if line else str(path)
     where = f"{place}, in {what}" if what else place
+    if isinstance(error, FlChainError):  # from what the file asked of us
+        return TrainingError(f"{where}: {error.message}", error.hint)
     hint = "everything goes into the one file, whose CID the task records"
     return TrainingError(
         f"{where}: {type(error).__name__}: {error}",

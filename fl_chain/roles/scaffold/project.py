@@ -6,26 +6,30 @@ create the task; afterwards it is another file, and participants refuse it.
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-FEATURES = ("length", "width", "weight")
-"""Columns of the CSV file that the model sees."""
-LABEL = "kind"
-"""Column of the CSV file that the model is to predict."""
-CLASSES = ("perch", "pike", "roach")
-"""Values of that column."""
+from fl_chain.training.tables import Category, Number, Table
+
+TABLE = Table(
+    (
+        Number("length", unit="cm", low=1, high=200, middle=30, scale=10),
+        Number("width", unit="cm", low=1, high=50, middle=7, scale=2),
+        Number("weight", unit="10 g", low=0, high=2000, middle=40, scale=20, missing=40),
+    ),
+    label=Category("kind", ("perch", "pike", "roach")),
+)
+"""What is in the files: each value is held against it before training. All scale by these
+constants, so that nobody learns anybody's mean."""
 
 
 def model() -> nn.Module:
     """Return a model from features to a score for each class."""
     return nn.Sequential(
-        nn.Linear(len(FEATURES), 16),
+        nn.Linear(len(TABLE.features), 16),
         nn.ReLU(),
-        nn.Linear(16, len(CLASSES)),
+        nn.Linear(16, len(TABLE.label.values)),
     )
 
 
@@ -35,12 +39,7 @@ def load_data(partition: Any) -> tuple[Any, Any]:
     ``partition.path`` is what it named with --data; ``partition.id`` and ``partition.count`` are
     its --partition-id and --num-partitions, for data that all have and divide among them.
     """
-    with open(partition.path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    # On one scale for all: nobody learns anybody's mean.
-    features = [[float(row[name]) / 10 for name in FEATURES] for row in rows]
-    labels = [CLASSES.index(row[LABEL]) for row in rows]
-    return np.array(features), np.array(labels)
+    return TABLE.load(partition.path)
 
 
 # def train(model, features, labels, settings):

@@ -1,0 +1,343 @@
+"""Tables with a declared schema: what a column is, its unit and range, and what is missing.
+
+Institutions keep the same thing in different ways. The schema is part of a project, so that it is
+the same for all; each value is held against it before training, and what does not fit is reported
+with file, row, column and reason. Features are scaled by constants of the schema: nobody learns a
+statistic of another's data.
+
+    TABLE = Table(
+        (Number("age", unit="years", low=0, high=120, middle=50, scale=10),
+         Category("sex", ("f", "m"), missing="none")),
+        label=Category("outcome", ("well", "ill")),
+    )
+    features, labels = TABLE.load(partition.path)
+
+Files end with ``.csv``, ``.npz`` (one array for each column) or ``.parquet`` (with pyarrow).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fl_chain.errors import TrainingError
+
+__all__ = ["Category", "Number", "Refusal", "Table", "TableData"]
+
+MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
+"""What stands for a missing value in a file, whatever its case."""
+_LARGEST: Final = float(np.finfo(np.float32).max)
+_SURPLUS: Final = "\0"
+"""Name of the fields beyond the heading, which no file has."""
+_SHOWN: Final = 5
+"""Refusals that an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A column of numbers; one feature, (value - middle) / scale."""
+
+    name: str
+    unit: str = ""
+    """For messages: what the numbers count."""
+    low: float = -math.inf
+    """Smallest value that can be."""
+    high: float = math.inf
+    """Largest value that can be."""
+    middle: float = 0.0
+    """What becomes 0."""
+    scale: float = 1.0
+    """What becomes 1 from there; not 0."""
+    missing: float | None = None
+    """Value that stands for a missing one; None refuses the row."""
+    also_missing: tuple[float, ...] = ()
+    """Numbers that mean that there is none, such as a cholesterol of 0."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.middle, self.scale, 0.0 if self.missing is None else self.missing)
+        if not all(map(math.isfinite, numbers)) or self.scale == 0 or not self.low <= self.high:
+            raise TrainingError(f"column {self.name!r}: middle, scale and range make no sense")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features that it becomes."""
+        return (self.name,)
+
+    def encode(self, value: Any) -> list[float]:
+        """Return the features of a value.
+
+        Raises
+        ------
+        ValueError
+            It does not fit; the text says why.
+        """
+        number = math.nan if _is_missing(value) else _to_number(value)
+        if math.isnan(number) or number in self.also_missing:
+            if self.missing is None:
+                raise ValueError("is missing")
+            number = self.missing
+        elif not self.low <= number <= self.high:
+            bound = f"below {self.low:g}" if number < self.low else f"above {self.high:g}"
+            raise ValueError(f"{number:g} is {bound}{' ' + self.unit if self.unit else ''}")
+        feature = (number - self.middle) / self.scale
+        if not abs(feature) <= _LARGEST:
+            raise ValueError(f"{number:g} is too large for a float32")
+        return [feature]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A column of names; one feature for each, 1 where it is that one, else 0. Also: a label."""
+
+    name: str
+    values: tuple[str, ...]
+    """At least 1, each once."""
+    missing: str | None = None
+    """``none`` if a missing value is none of them, or one of them; None refuses the row."""
+
+    def __post_init__(self) -> None:
+        is_known = self.missing in (None, "none", *self.values)
+        if not self.values or len(set(self.values)) != len(self.values) or not is_known:
+            raise TrainingError(f"column {self.name!r}: values or missing make no sense")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features that it becomes."""
+        return tuple(f"{self.name} {value}" for value in self.values)
+
+    def encode(self, value: Any) -> list[float]:
+        """Return the features of a value; see `Number.encode`."""
+        place = self.place(value)
+        return [float(place == other) for other in range(len(self.values))]
+
+    def place(self, value: Any) -> int | None:
+        """Return the place of a value, from 0; None if it is none of them, where that is allowed.
+
+        Raises
+        ------
+        ValueError
+            It does not fit; the text says why.
+        """
+        text = _to_text(value)
+        if text in self.values:
+            return self.values.index(text)
+        if not _is_missing(value):
+            raise ValueError(f"{text!r} is none of {', '.join(self.values)}")
+        if self.missing is None:
+            raise ValueError("is missing")
+        return self.values.index(self.missing) if self.missing in self.values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that cannot be used."""
+
+    row: int
+    """From 1, the heading of a CSV file not counted."""
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}, {self.column}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableData:
+    """What a file has."""
+
+    features: npt.NDArray[np.float32]
+    """float32 ``[n, number of features]``, of the rows that fit."""
+    labels: npt.NDArray[np.int64]
+    """int64 ``[n]``."""
+    refusals: tuple[Refusal, ...]
+    """Why each of the other rows does not fit, by its first column that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A schema.
+
+    Examples
+    --------
+    >>> table = Table((Number("length", middle=20, scale=10),), Category("kind", ("roach", "pike")))
+    >>> data = table.encode([{"length": "30", "kind": "pike"}, {"length": "long", "kind": "pike"}])
+    >>> data.features.tolist(), data.labels.tolist(), [str(refusal) for refusal in data.refusals]
+    ([[1.0]], [1], ["row 2, length: 'long' is no number"])
+    """
+
+    columns: tuple[Number | Category, ...]
+    """What the model sees."""
+    label: Category
+    """What it is to predict."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in their order."""
+        return tuple(name for column in self.columns for name in column.features)
+
+    def load(self, path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Return features and labels of a file in which every row fits.
+
+        Raises
+        ------
+        TrainingError
+            The file cannot be read, or has rows that do not fit: the first of them are named.
+        """
+        data = self.read(path)
+        if data.refusals:
+            shown = "; ".join(map(str, data.refusals[:_SHOWN]))
+            rest = len(data.refusals) - _SHOWN
+            total = len(data.refusals) + len(data.labels)
+            more = f"; and {rest} more" if rest > 0 else ""
+            raise TrainingError(
+                f"{path}: {len(data.refusals)} of {total} rows do not fit: {shown}{more}",
+                "mend them, or say in the schema what a missing value stands for",
+            )
+        return data.features, data.labels
+
+    def read(self, path: Path) -> TableData:
+        """Return the rows of a file that fit, and why the others do not.
+
+        Raises
+        ------
+        TrainingError
+            The file cannot be read, or lacks a column.
+        """
+        rows = _READERS.get(path.suffix.lower(), _refuse_suffix)(path)
+        return self.encode(rows, str(path))
+
+    def encode(self, rows: Sequence[Mapping[str, Any]], place: str = "the table") -> TableData:
+        """Return the rows that fit, encoded, and why the others do not.
+
+        Raises
+        ------
+        TrainingError
+            A column is missing.
+        """
+        wanted = [column.name for column in (*self.columns, self.label)]
+        if rows and (absent := [name for name in wanted if name not in rows[0]]):
+            there = ", ".join(map(str, rows[0]))
+            raise TrainingError(f"{place} has no column {absent[0]!r}", f"it has: {there}")
+        features: list[list[float]] = []
+        labels: list[int] = []
+        refusals: list[Refusal] = []
+        for number, row in enumerate(rows, 1):
+            try:
+                encoded, label = self._encode_row(row)
+            except _Refused as refused:
+                refusals.append(Refusal(number, refused.column, refused.reason))
+            else:
+                features.append(encoded)
+                labels.append(label)
+        shape = (len(features), len(self.features))
+        array = np.array(features, np.float32).reshape(shape)
+        return TableData(array, np.array(labels, np.int64), tuple(refusals))
+
+    def _encode_row(self, row: Mapping[str, Any]) -> tuple[list[float], int]:
+        encoded: list[float] = []
+        for column in self.columns:
+            try:
+                encoded += column.encode(row[column.name])
+            except ValueError as error:
+                raise _Refused(column.name, str(error)) from None
+        try:
+            label = self.label.place(row[self.label.name])
+        except ValueError as error:
+            raise _Refused(self.label.name, str(error)) from None
+        if label is None:
+            raise _Refused(self.label.name, "is missing")
+        return encoded, label
+
+
+class _Refused(Exception):
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(column, reason)
+        self.column, self.reason = column, reason
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().lower() in MISSING
+
+
+def _to_number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{_to_text(value)!r} is no number") from None
+    if math.isinf(number):
+        raise ValueError(f"{_to_text(value)!r} is no number")
+    return number
+
+
+def _to_text(value: Any) -> str:
+    return str(value).strip()[:80]
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey=_SURPLUS, strict=True)
+            names = list(reader.fieldnames or ())
+            rows = list(reader)
+    except OSError as error:
+        raise TrainingError(f"cannot read {path}: {error.strerror}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path} is no CSV file in UTF-8: {error}") from None
+    if not names:
+        raise TrainingError(f"{path} is empty", "its first line names the columns")
+    if len(set(names)) != len(names):
+        raise TrainingError(f"{path} has two columns of one name")
+    for number, row in enumerate(rows, 1):
+        if _SURPLUS in row or None in row.values():
+            raise TrainingError(f"{path}: row {number} has more or fewer fields than the heading")
+    return rows
+
+
+def _read_npz(path: Path) -> list[dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path} is no NPZ file without pickles: {error}") from None
+    return _rows_of(path, columns)
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise TrainingError(f"{path} needs pyarrow", "pip install 'fl_chain[parquet]'") from None
+    try:
+        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    except (OSError, ArrowException) as error:
+        raise TrainingError(f"{path} is no Parquet file: {error}") from None
+    return rows
+
+
+def _rows_of(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> list[dict[str, Any]]:
+    lengths = {array.shape for array in columns.values()}
+    if len(lengths) != 1 or any(len(shape) != 1 for shape in lengths):
+        raise TrainingError(f"{path} has arrays of shapes {sorted(lengths)}, not of one length")
+    return list(_zip_columns(columns))
+
+
+def _zip_columns(columns: Mapping[str, npt.NDArray[Any]]) -> Iterator[dict[str, Any]]:
+    for values in zip(*(array.tolist() for array in columns.values()), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _refuse_suffix(path: Path) -> list[dict[str, Any]]:
+    raise TrainingError(f"{path} is no table", f"known endings: {', '.join(_READERS)}")
+
+
+_READERS: Final = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}
