@@ -204,7 +204,7 @@ def _rounds(job: Demo, bars: Progress, evaluator: Evaluator) -> Iterator[str]:
                     str(tally.round),
                     str(tally.num_included),
                     f"{tally.done('attesting')}/{options.num_aggregators}",
-                    f"{evaluator.evaluate(tally.round).accuracy:.4f}",
+                    f"{evaluator.evaluate(tally.round).accuracy or 0:.4f}",
                     f"{tally.gas:,}",
                     f"{tally.bytes_pinned:,}",
                     tally.energy,

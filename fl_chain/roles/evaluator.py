@@ -79,7 +79,7 @@ class Evaluator:
                 "round": number,
                 "silo": part.silo or None,
                 "examples": part.evaluation.num_examples,
-                "accuracy": round(part.evaluation.accuracy, 4),
+                "accuracy": _round(part.evaluation.accuracy),
                 "loss": _round(part.evaluation.loss),
                 "roc_auc": _round(part.roc_auc),
                 "average_precision": _round(part.average_precision),

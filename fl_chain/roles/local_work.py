@@ -57,14 +57,15 @@ def train_and_measure(
         energy = meter.stop()
     is_known = energy.source != EnergySource.NONE and energy.joules >= 0  # NaN is not
     joules = min(energy.joules, ENERGY_LIMIT / 1000) if is_known else 0
-    largest = MEASURED_LIMIT - 1
+    largest, correct = MEASURED_LIMIT - 1, base.num_correct
     measurement = Measurement(
         train_examples=min(result.num_examples, largest),
         train_milliseconds=round(min(result.seconds * 1000, largest)),
         train_loss_millionths=to_millionths(result.loss),
-        base_examples=min(base.num_examples, largest),
-        base_correct=min(base.num_correct, largest),
-        base_loss_millionths=to_millionths(base.loss),
+        # How many are right can not be said of numbers: it counts as not evaluated.
+        base_examples=0 if correct is None else min(base.num_examples, largest),
+        base_correct=min(correct or 0, largest),
+        base_loss_millionths=0 if correct is None else to_millionths(base.loss),
         energy_millijoules=min(round(joules * 1000), ENERGY_LIMIT - 1),
         energy_source=energy.source if is_known else EnergySource.NONE,
     )

@@ -65,11 +65,11 @@ class Dataset:
     features: npt.NDArray[np.float32]
     """float32 ``[n, ...]``, one row per example; may be a read-only view of a mapped file."""
 
-    labels: npt.NDArray[np.int64]
-    """int64 ``[n]``, in [0, num_classes)."""
+    labels: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    """int64 ``[n]``, in [0, num_classes); where there are no classes, float32 ``[n]``, finite."""
 
     num_classes: int
-    """Number of classes, whether or not each occurs."""
+    """Number of classes, whether or not each occurs; 0 if a number is to be predicted."""
 
     silos: npt.NDArray[np.int64] | None = None
     """int64 ``[n]``: from whom each example is, by place in ``silo_names``; None if unknown."""
@@ -78,17 +78,21 @@ class Dataset:
     """Who collected the examples."""
 
     def __post_init__(self) -> None:
-        if self.features.dtype != np.float32 or self.labels.dtype != np.int64:
+        expected = np.int64 if self.num_classes else np.float32
+        if self.features.dtype != np.float32 or self.labels.dtype != expected:
             raise TrainingError(
                 f"dataset {self.name!r} has {self.features.dtype} features and "
-                f"{self.labels.dtype} labels instead of float32 and int64"
+                f"{self.labels.dtype} labels instead of float32 and {np.dtype(expected)}"
             )
         if self.features.ndim < 2 or self.labels.shape != self.features.shape[:1]:
             raise TrainingError(
                 f"dataset {self.name!r} has features {self.features.shape} and "
                 f"labels {self.labels.shape} instead of [n, ...] and [n]"
             )
-        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < self.num_classes:
+        if not self.num_classes:
+            if not np.isfinite(self.labels).all():
+                raise TrainingError(f"dataset {self.name!r} has labels that are no finite numbers")
+        elif len(self) and not 0 <= self.labels.min() <= self.labels.max() < self.num_classes:
             raise TrainingError(f"dataset {self.name!r} has labels outside [0, {self.num_classes})")
         if self.silos is not None:
             num_silos = len(self.silo_names)

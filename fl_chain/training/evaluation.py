@@ -13,7 +13,7 @@ from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.ranking import compute_average_precision, compute_roc_auc
 
-__all__ = ["Evaluation", "SiloEvaluation", "evaluate", "evaluate_by_silo"]
+__all__ = ["Evaluation", "SiloEvaluation", "compute_loss", "evaluate", "evaluate_by_silo"]
 
 EVALUATION_BATCH_SIZE: Final = 500
 """Examples per forward pass: the first layer of ``mcmahan_cnn`` then takes 50 MB."""
@@ -26,16 +26,33 @@ class Evaluation:
     num_examples: int
     """Examples evaluated, at least 1."""
 
-    num_correct: int
-    """Examples whose highest score is that of their label."""
+    num_correct: int | None
+    """Examples whose highest score is that of their label; None where there are no classes."""
 
     loss: float
-    """Mean cross entropy per example, in nats."""
+    """Mean cross entropy per example, in nats; of numbers the mean squared error."""
 
     @property
-    def accuracy(self) -> float:
-        """Share of correct examples, in [0, 1]."""
-        return self.num_correct / self.num_examples
+    def accuracy(self) -> float | None:
+        """Share of correct examples, in [0, 1]; None where there are no classes."""
+        return None if self.num_correct is None else self.num_correct / self.num_examples
+
+
+def compute_loss(scores: torch.Tensor, labels: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Return the loss that training reduces: cross entropy, of numbers the squared error.
+
+    Parameters
+    ----------
+    scores
+        float32 ``[n, num_classes]``; ``[n, 1]`` for numbers.
+    labels
+        int64 ``[n]``; float32 for numbers.
+    reduction
+        ``mean`` or ``sum``.
+    """
+    if labels.is_floating_point():
+        return functional.mse_loss(scores.squeeze(1), labels, reduction=reduction)
+    return functional.cross_entropy(scores, labels, reduction=reduction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +72,7 @@ class SiloEvaluation:
 
 
 def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
-    """Evaluate a classifier without changing it.
+    """Evaluate a model without changing it.
 
     Use `fl_chain.training.parameters.set_parameters` first to evaluate named arrays. A loss
     that is not finite is returned as it is: a broken model is a result, not an error.
@@ -63,7 +80,7 @@ def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
     Parameters
     ----------
     module
-        Maps features ``[n, ...]`` to class scores ``[n, num_classes]``.
+        Maps features ``[n, ...]`` to class scores ``[n, num_classes]``, or numbers ``[n, 1]``.
     dataset
         The examples.
 
@@ -76,7 +93,7 @@ def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
 
 
 def evaluate_by_silo(module: nn.Module, dataset: Dataset) -> list[SiloEvaluation]:
-    """Evaluate a classifier on all examples, and then on those of each silo that has some.
+    """Evaluate a model on all examples, and then on those of each silo that has some.
 
     Raises
     ------
@@ -109,8 +126,9 @@ def _compute_scores(module: nn.Module, dataset: Dataset) -> torch.Tensor:
 
 
 def _judge(scores: torch.Tensor, labels: torch.Tensor) -> Evaluation:
-    num_correct = int((scores.argmax(dim=1) == labels).sum())
-    total_loss = float(functional.cross_entropy(scores, labels, reduction="sum"))
+    has_classes = not labels.is_floating_point()
+    num_correct = int((scores.argmax(dim=1) == labels).sum()) if has_classes else None
+    total_loss = float(compute_loss(scores, labels, "sum"))
     return Evaluation(len(labels), num_correct, total_loss / len(labels))
 
 

@@ -116,7 +116,7 @@ class Partitioner(ABC):
 
     def _keys_of(self, dataset: Dataset) -> IndexArray:
         """Return what decides about where an example goes."""
-        return dataset.labels
+        return dataset.labels.astype(np.int64, copy=False)
 
     @abstractmethod
     def _assign(self, labels: IndexArray, random: np.random.RandomState) -> list[IndexArray]:

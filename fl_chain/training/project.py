@@ -4,10 +4,10 @@
     def load_data(partition) -> tuple[features, labels]: ...
     def train(model, features, labels, settings) -> float: ...       # may be left out
 
-``model`` returns a module from features to class scores, float32 ``[n, num_classes]``.
-``load_data`` returns the participant's examples: features of any shape with examples first, and for
-each its class, a whole number. ``train`` changes the model in place and returns the mean loss;
-without it there is local SGD.
+``model`` returns a module from features to class scores, float32 ``[n, num_classes]``, or to one
+number, ``[n, 1]``. ``load_data`` returns the participant's examples: features of any shape with
+examples first, and for each its class, a whole number, or the number to predict. ``train`` changes
+the model in place and returns the mean loss; without it there is local SGD.
 
 The file is code of whoever runs it, with all that code may do. What is executed are the bytes that
 were read, whose CID can be compared before. Whatever it does wrong is told with its line.
@@ -149,12 +149,15 @@ class Project:
             )
         place = f"load_data() of {self.path}"
         features = _read_features(place, loaded[0])
-        labels = _read_labels(place, loaded[1])
-        if len(features) != len(labels):
-            raise TrainingError(f"{place}: {len(features)} features, but {len(labels)} labels")
-        if not len(labels):
+        values = _read_vector(place, loaded[1])
+        if len(features) != len(values):
+            raise TrainingError(f"{place}: {len(features)} features, but {len(values)} labels")
+        if not len(values):
             raise TrainingError(f"{place}: no example in partition {partition.id}")
-        num_classes = self._count_classes(module, features[:1])
+        num_classes = self._count_scores(module, features[:1])
+        if num_classes == 1:
+            return Dataset(self.path.name, features, _read_targets(place, values), 0)
+        labels = _read_labels(place, values)
         if labels.max() >= num_classes:
             raise TrainingError(
                 f"{place}: label {labels.max()}, but the model has {num_classes} classes: "
@@ -176,7 +179,7 @@ class Project:
         except (Exception, SystemExit) as error:
             raise _blame(self.path, f"{name}()", error) from error
 
-    def _count_classes(self, module: nn.Module, example: npt.NDArray[np.float32]) -> int:
+    def _count_scores(self, module: nn.Module, example: npt.NDArray[np.float32]) -> int:
         was_training = module.training
         module.eval()
         try:
@@ -189,10 +192,10 @@ class Project:
             ) from error
         module.train(was_training)
         shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != 1 or shape[1] < 2:
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != 1 or not shape[1]:
             raise TrainingError(
-                f"the model of {self.path} gives {shape} for one example, "
-                "not (1, number of classes), at least 2"
+                f"the model of {self.path} gives {shape} for one example, not (1, number of "
+                "classes), or (1, 1) for a number"
             )
         return int(shape[1])
 
@@ -339,10 +342,23 @@ def _read_features(place: str, values: Any) -> npt.NDArray[np.float32]:
     return features
 
 
-def _read_labels(place: str, values: Any) -> npt.NDArray[np.int64]:
+def _read_vector(place: str, values: Any) -> npt.NDArray[Any]:
     array = _as_array(place, "labels", values)
     if array.ndim != 1:
         raise TrainingError(f"{place}: labels have shape {array.shape}, not (n,)")
+    return array
+
+
+def _read_targets(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # found and named just below
+        targets = array.astype(np.float32)
+    if not np.isfinite(targets).all():
+        row = int(np.flatnonzero(~np.isfinite(targets))[0])
+        raise TrainingError(f"{place}: label {array[row]} in row {row} is NaN, or no float32")
+    return targets
+
+
+def _read_labels(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     is_whole = np.isfinite(array) & (array == np.floor(array)) & (array >= 0)
     if not is_whole.all():
         row = int(np.flatnonzero(~is_whole)[0])

@@ -32,6 +32,7 @@ from fl_chain.errors import TrainingError
 
 __all__ = ["Category", "Number", "Refusal", "Table", "TableData"]
 
+Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 """What stands for a missing value in a file, whatever its case."""
 _LARGEST: Final = float(np.finfo(np.float32).max)
@@ -155,8 +156,8 @@ class TableData:
 
     features: npt.NDArray[np.float32]
     """float32 ``[n, number of features]``, of the rows that fit."""
-    labels: npt.NDArray[np.int64]
-    """int64 ``[n]``."""
+    labels: Labels
+    """int64 ``[n]``, or float32 where a number is to be predicted."""
     refusals: tuple[Refusal, ...]
     """Why each of the other rows does not fit, by its first column that does not."""
 
@@ -175,7 +176,7 @@ class Table:
 
     columns: tuple[Number | Category, ...]
     """What the model sees."""
-    label: Category
+    label: Category | Number
     """What it is to predict."""
 
     @property
@@ -183,7 +184,12 @@ class Table:
         """Names of the features, in their order."""
         return tuple(name for column in self.columns for name in column.features)
 
-    def load(self, path: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    @property
+    def num_outputs(self) -> int:
+        """How many scores a model of it gives: one for each class, or one for a number."""
+        return 1 if isinstance(self.label, Number) else len(self.label.values)
+
+    def load(self, path: Path) -> tuple[npt.NDArray[np.float32], Labels]:
         """Return features and labels of a file in which every row fits.
 
         Raises
@@ -227,7 +233,7 @@ class Table:
             there = ", ".join(map(str, rows[0]))
             raise TrainingError(f"{place} has no column {absent[0]!r}", f"it has: {there}")
         features: list[list[float]] = []
-        labels: list[int] = []
+        labels: list[float] = []
         refusals: list[Refusal] = []
         for number, row in enumerate(rows, 1):
             try:
@@ -239,17 +245,22 @@ class Table:
                 labels.append(label)
         shape = (len(features), len(self.features))
         array = np.array(features, np.float32).reshape(shape)
-        return TableData(array, np.array(labels, np.int64), tuple(refusals))
+        is_number = isinstance(self.label, Number)
+        known: Labels = np.array(labels, np.float32) if is_number else np.array(labels, np.int64)
+        return TableData(array, known, tuple(refusals))
 
-    def _encode_row(self, row: Mapping[str, Any]) -> tuple[list[float], int]:
+    def _encode_row(self, row: Mapping[str, Any]) -> tuple[list[float], float]:
         encoded: list[float] = []
         for column in self.columns:
             try:
                 encoded += column.encode(row[column.name])
             except ValueError as error:
                 raise _Refused(column.name, str(error)) from None
+        value = row[self.label.name]
         try:
-            label = self.label.place(row[self.label.name])
+            if isinstance(self.label, Number):
+                return encoded, self.label.encode(value)[0]
+            label = self.label.place(value)
         except ValueError as error:
             raise _Refused(self.label.name, str(error)) from None
         if label is None:

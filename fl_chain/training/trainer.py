@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional
 
 from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset
-from fl_chain.training.evaluation import Evaluation, evaluate
+from fl_chain.training.evaluation import Evaluation, compute_loss, evaluate
 from fl_chain.training.parameters import get_parameters, set_parameters, sorted_parameters
 from fl_chain.training.seed import require_seed
 
@@ -42,7 +41,8 @@ class TrainingResult:
     """Examples in the local data set: the aggregation weight of federated averaging."""
 
     loss: float
-    """Mean cross entropy per example over the last epoch, before each step, in nats."""
+    """Mean cross entropy per example over the last epoch, before each step, in nats; where a
+    number is predicted, the mean squared error."""
 
     seconds: float
     """Wall-clock time of the training."""
@@ -197,7 +197,7 @@ class LocalSgd:
         steppable = [parameter.detach() for parameter in self._trainable]
         losses = []
         for features, labels in zip(batches, expected, strict=True):
-            loss = functional.cross_entropy(self._module(features), labels)
+            loss = compute_loss(self._module(features), labels, "mean")
             gradients = torch.autograd.grad(loss, self._trainable)
             for parameter, gradient in zip(steppable, gradients, strict=True):
                 parameter.add_(gradient, alpha=-self._learning_rate)
@@ -228,10 +228,11 @@ def _require_fit(module: nn.Module, dataset: Dataset) -> None:
             f"of dataset {dataset.name!r}: {error}",
             "choose a model and a dataset that belong together",
         ) from error
-    if scores_shape != (1, dataset.num_classes):
+    if scores_shape != (1, dataset.num_classes or 1):
+        kind = f"{dataset.num_classes} classes" if dataset.num_classes else "a number for each"
         raise TrainingError(
             f"the model gives scores of shape {scores_shape} for one example of "
-            f"dataset {dataset.name!r}, which has {dataset.num_classes} classes",
+            f"dataset {dataset.name!r}, which has {kind}",
             "choose a model and a dataset that belong together",
         )
 

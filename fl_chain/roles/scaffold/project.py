@@ -29,7 +29,7 @@ def model() -> nn.Module:
     return nn.Sequential(
         nn.Linear(len(TABLE.features), 16),
         nn.ReLU(),
-        nn.Linear(16, len(TABLE.label.values)),
+        nn.Linear(16, TABLE.num_outputs),
     )
 
 

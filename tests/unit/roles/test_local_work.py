@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fl_chain.protocol.measurement import (
     ENERGY_LIMIT,
@@ -61,6 +62,17 @@ def test_training_is_measured_from_the_base_model_on() -> None:
     assert measured.train_loss_millionths == round(result.loss * 10**6)
     assert measured.energy_source == EnergySource.ESTIMATED
     assert set(values) == {"evaluate_seconds", "train_seconds"}
+
+
+def test_of_numbers_nobody_says_how_many_are_right() -> None:
+    data = Dataset("toy", np.ones((4, 2), np.float32), np.ones(4, np.float32), num_classes=0)
+    model = torch.nn.Linear(2, 1)
+    trainer = LocalSgd(model, data, num_epochs=1, batch_size=2, learning_rate=0.1)
+    result, measured = train_and_measure(trainer, get_parameters(model), 1, CpuTimeMeter(), {})
+    assert measured.is_possible()
+    base = measured.base_examples, measured.base_correct, measured.base_loss_millionths
+    assert base == (0, 0, 0)
+    assert (measured.train_examples, result.num_examples) == (4, 4)
 
 
 @pytest.mark.parametrize("joules", [1e300, math.inf])

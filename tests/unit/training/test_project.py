@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from fl_chain.errors import TrainingError
+from fl_chain.training.evaluation import evaluate_by_silo
 from fl_chain.training.parameters import get_parameters
 from fl_chain.training.project import (
     MAX_SOURCE_BYTES,
@@ -19,6 +20,7 @@ from fl_chain.training.project import (
     Settings,
     read_source,
 )
+from fl_chain.training.trainer import LocalSgd
 
 MODEL = "import numpy as np\nimport torch\ndef model():\n    return torch.nn.Linear(2, 3)\n"
 DATA = "def load_data(partition):\n    return np.eye(2), np.array([0, 2])\n"
@@ -106,7 +108,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, model: str, message: str) -
     ("model", "message"),
     [
         ("torch.nn.Linear(5, 3)", r"does not take features of shape \(2,\)"),
-        ("torch.nn.Linear(2, 1)", r"gives \(1, 1\) for one example"),
+        ("torch.nn.Unflatten(1, (1, 2))", r"gives \(1, 1, 2\) for one example"),
         ("torch.nn.Flatten(0)", "gives"),
         ("torch.nn.LSTM(2, 3)", "gives tuple for one example"),
         ("torch.nn.Linear(2, 2)", r"label 2, but the model has 2 classes: 0 to 1"),
@@ -147,6 +149,33 @@ def test_data_that_cannot_be_trained_on_are_refused_at_the_door(
 ) -> None:
     made = project(tmp_path, MODEL + f"def load_data(partition):\n    return {returned}\n")
     with pytest.raises(TrainingError, match=message):
+        made.load_dataset(HERE, made.build_model(0))
+
+
+NUMBER = "import numpy as np\nimport torch\ndef model():\n    return torch.nn.Linear(2, 1)\n"
+
+
+def test_a_model_with_one_output_predicts_a_number(tmp_path: Path) -> None:
+    body = "x = np.random.RandomState(0).normal(size=(200, 2))\n    return x, 3 * x[:, 0] - x[:, 1]"
+    made = project(tmp_path, NUMBER + f"def load_data(partition):\n    {body}\n")
+    module = made.build_model(0)
+    data = made.load_dataset(HERE, module)
+    sgd = LocalSgd(module, data, num_epochs=5, batch_size=10, learning_rate=0.1)
+    start = get_parameters(module)
+    before = sgd.evaluate(start)
+    result = sgd.train(start, seed=0)
+    after = sgd.evaluate({name: start[name] + result.parameter_delta[name] for name in start})
+    assert (before.num_correct, before.accuracy) == (None, None)
+    assert after.loss < 0.001 < 1 < before.loss
+    (whole,) = evaluate_by_silo(module, data)
+    assert (whole.roc_auc, whole.average_precision) == (None, None)
+
+
+@pytest.mark.parametrize("label", ["np.nan", "np.inf", "1e39"])
+def test_a_label_that_is_no_number_is_refused(tmp_path: Path, label: str) -> None:
+    source = NUMBER + f"def load_data(partition):\n    return np.eye(2), [0.5, {label}]\n"
+    made = project(tmp_path, source)
+    with pytest.raises(TrainingError, match="in row 1 is NaN, or no float32"):
         made.load_dataset(HERE, made.build_model(0))
 
 

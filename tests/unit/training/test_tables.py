@@ -155,6 +155,18 @@ def test_a_schema_that_makes_no_sense_is_refused(make: Any) -> None:
         make()
 
 
+def test_a_number_to_predict_is_scaled_and_held_against_its_range() -> None:
+    table = Table((Number("age"),), Number("weight", unit="kg", low=1, high=300, scale=100))
+    data = table.encode(
+        [{"age": 1, "weight": 50}, {"age": 1, "weight": 0}, {"age": 1, "weight": ""}]
+    )
+    assert (data.labels.dtype, data.labels.tolist()) == (np.float32, [0.5])
+    assert [str(refusal) for refusal in data.refusals] == [
+        "row 2, weight: 0 is below 1 kg",
+        "row 3, weight: is missing",
+    ]
+
+
 def test_a_table_without_rows_has_the_features_of_the_schema() -> None:
     data = TABLE.encode([])
     assert data.features.shape == (0, 6)
