@@ -36,21 +36,52 @@ Vector = NDArray[np.float32]
 
 
 class Job:
-    """Model and partitions of one comparison, trained with the recipe of a task by default."""
+    """Model and partitions of one comparison.
 
-    def __init__(self, model: str, partitions: Sequence[Dataset]) -> None:
+    Parameters
+    ----------
+    model
+        Its name.
+    partitions
+        Of each participant.
+    share
+        Of the participants that take part in a round, drawn anew for each.
+    num_epochs, batch_size, learning_rate
+        The recipe; a task's by default.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        partitions: Sequence[Dataset],
+        share: float = 1,
+        num_epochs: int = 1,
+        batch_size: int = 10,
+        learning_rate: float = 0.1,
+    ) -> None:
         self.module = build_model(model, 0)
         self.initial = get_parameters(self.module)
         self.layout = layout_of(self.initial)
+        self.num_selected = max(1, round(share * len(partitions)))
+        trained = build_model(model, 0)  # overwritten at the begin of each training
         self.trainers = [
-            LocalSgd(build_model(model, 0), data, num_epochs=1, batch_size=10, learning_rate=0.1)
+            LocalSgd(
+                trained,
+                data,
+                num_epochs=num_epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+            )
             for data in partitions
         ]
 
     def deltas(self, parameters: Vector, number: int) -> Iterator[tuple[Vector, int]]:
-        """Train every participant from the same parameters."""
+        """Train every participant of a round from the same parameters."""
         named = unflatten(parameters, self.layout)
-        for index, trainer in enumerate(self.trainers):
+        count = len(self.trainers)
+        drawn = np.random.RandomState(number).permutation(count)[: self.num_selected]
+        for index in sorted(drawn.tolist()):
+            trainer = self.trainers[index]
             result = trainer.train(named, seed=1000 * number + index)
             yield flatten(result.parameter_delta, self.layout), result.num_examples
 

@@ -51,12 +51,15 @@ def demo() -> None:
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 @click.option(
-    "--data", type=click.Choice(("mnist", "digits", "heart")), default="mnist", show_default=True
+    "--data",
+    type=click.Choice(("mnist", "digits", "heart", "mnist-full")),
+    default="mnist",
+    show_default=True,
 )
 @click.option(
     "--model",
     default="",
-    help="[default: mcmahan_2nn for mnist, digits_mlp for digits, heart_logistic for heart]",
+    help="[default: mcmahan_2nn, digits_mlp for digits, heart_logistic for heart]",
 )
 @click.option(
     "--devnet", type=click.Choice(("anvil", "hardhat")), default="anvil", show_default=True

@@ -38,7 +38,12 @@ from fl_chain.training.datasets import find_dataset, load_dataset
 RunCommand = Callable[[list[str]], int]
 """Runs one fl-chain command line; importable by name, so that another process can."""
 
-DEFAULT_MODELS = {"mnist": "mcmahan_2nn", "digits": "digits_mlp", "heart": "heart_logistic"}
+DEFAULT_MODELS = {
+    "mnist": "mcmahan_2nn",
+    "mnist-full": "mcmahan_2nn",
+    "digits": "digits_mlp",
+    "heart": "heart_logistic",
+}
 DEFAULT_PARTICIPANTS = 10
 NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over

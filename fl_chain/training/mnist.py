@@ -2,17 +2,13 @@
 
 The package holds one JSON file of pixels per digit, so reading it runs no foreign code. Parsing
 takes about a second; the result is therefore cached beside the tarball as two ``.npy`` files.
-The pixels are mapped rather than read: ten participant processes share one copy of the 31 MB
-in the page cache, and each touches only the rows of its own partition.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl_chain.errors import LocalStateError, TrainingError
+from fl_chain.training.array_cache import read_examples, write_array
 
 __all__ = [
     "MNIST_PACKAGE",
@@ -96,7 +93,8 @@ def load_mnist_arrays(
     """
     features_path = tarball.parent / f"{_CACHE_PREFIX}-features.npy"
     labels_path = tarball.parent / f"{_CACHE_PREFIX}-labels.npy"
-    cached = _read_cache(features_path, labels_path)
+    shape = NUM_EXAMPLES, NUM_PIXELS
+    cached = read_examples(features_path, labels_path, shape, NUM_CLASSES)
     if cached is None:
         progress("mnist: reading 10,000 digits, once")
         features, labels = read_mnist_tarball(tarball)
@@ -104,9 +102,9 @@ def load_mnist_arrays(
         # versions of NumPy still agree which examples are the test set.
         order = np.random.RandomState(_SHUFFLE_SEED).permutation(NUM_EXAMPLES)
         # Processes may race here. All write the same bytes, so any mixture of files is right.
-        _write_atomically(features_path, features[order])
-        _write_atomically(labels_path, labels[order])
-        cached = _read_cache(features_path, labels_path)
+        write_array(features_path, features[order])
+        write_array(labels_path, labels[order])
+        cached = read_examples(features_path, labels_path, shape, NUM_CLASSES)
     if cached is None:
         raise LocalStateError(
             f"{features_path} does not read back as it was written", "check the disk"
@@ -181,41 +179,3 @@ def _read_digit(archive: tarfile.TarFile, member: tarfile.TarInfo) -> FloatArray
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"{member.name} has a pixel outside [0, 1]")
     return values.astype(np.float32).reshape(-1, NUM_PIXELS)
-
-
-def _read_cache(features_path: Path, labels_path: Path) -> tuple[FloatArray, LabelArray] | None:
-    """Map the cache, or return None when it is absent or does not have the right form.
-
-    The pixels themselves are not read: that is the point of mapping them.
-    """
-    try:
-        # asarray sheds the memmap subclass, which would slow down every later operation.
-        features = np.asarray(np.load(features_path, mmap_mode="r", allow_pickle=False))
-        labels = np.load(labels_path, allow_pickle=False)
-    except (OSError, EOFError, ValueError):
-        return None
-    if features.dtype != np.float32 or features.shape != (NUM_EXAMPLES, NUM_PIXELS):
-        return None
-    if labels.dtype != np.int64 or labels.shape != (NUM_EXAMPLES,):
-        return None
-    if not features.flags.c_contiguous or labels.min() < 0 or labels.max() >= NUM_CLASSES:
-        return None
-    return features, labels
-
-
-def _write_atomically(path: Path, array: npt.NDArray[np.float32] | LabelArray) -> None:
-    """Write a ``.npy`` file such that ``path`` is absent, old or complete at any moment."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
-            np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise LocalStateError(
-            f"cannot write {path}: {error}", "free some space or make the directory writable"
-        ) from error
