@@ -103,6 +103,8 @@ class Recipe:
     batch_size: int = 10
     learning_rate: str = "0.1"
     """Decimal text."""
+    proximal: str = "0"
+    """Decimal text: mu of FedProx, which holds local training to the model that it began with."""
     seed: int = 0
     """Seed of the genesis model and of the participants' shuffling."""
     environment: tuple[tuple[str, str], ...] = ()
@@ -196,10 +198,11 @@ class Manifest:
         _require(recipe.num_epochs >= 1, "num_epochs is at least 1")
         _require(recipe.batch_size >= 1, "batch_size is at least 1")
         _require(0 <= recipe.seed < 2**32, "seed is 0 to 2^32 - 1")
-        _require(
-            _DECIMAL.fullmatch(recipe.learning_rate) is not None,
-            'learning_rate is a decimal number as text, such as "0.1"',
-        )
+        for name in ("learning_rate", "proximal"):
+            _require(
+                _DECIMAL.fullmatch(getattr(recipe, name)) is not None,
+                f'{name} is a decimal number as text, such as "0.1"',
+            )
 
     def _check_rounds(self) -> None:
         rounds, encoding = self.rounds, self.encoding

@@ -116,12 +116,12 @@ def build_trainer(
             "install the version of fl_chain that the manifest names",
         )
     try:
-        learning_rate = float(recipe.learning_rate)
+        learning_rate, proximal = float(recipe.learning_rate), float(recipe.proximal)
     except ValueError:
-        raise InvalidManifest(f"learning_rate {recipe.learning_rate!r} is no number") from None
+        raise InvalidManifest("learning_rate or proximal is no number") from None
     evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
     if project is not None and project.has_own_training:
-        settings = Settings(recipe.num_epochs, recipe.batch_size, learning_rate)
+        settings = Settings(recipe.num_epochs, recipe.batch_size, learning_rate, proximal)
         return ProjectTrainer(project, module, dataset, settings, evaluated)
     return LocalSgd(
         module,
@@ -129,5 +129,6 @@ def build_trainer(
         num_epochs=recipe.num_epochs,
         batch_size=recipe.batch_size,
         learning_rate=learning_rate,
+        proximal=proximal,
         evaluation_dataset=evaluated,
     )

@@ -73,6 +73,7 @@ class Settings:
     num_epochs: int
     batch_size: int
     learning_rate: float
+    proximal: float = 0
 
 
 class Project:
@@ -217,6 +218,7 @@ class ProjectTrainer(LocalSgd):
             num_epochs=settings.num_epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
+            proximal=settings.proximal,
             evaluation_dataset=evaluation_dataset,
         )
         self._project = project

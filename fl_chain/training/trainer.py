@@ -1,7 +1,10 @@
 """The seam of local training, and local SGD, its standard implementation.
 
 Local SGD is ``ClientUpdate`` of McMahan et al. 2017 (https://arxiv.org/abs/1602.05629),
-algorithm 1: E epochs over shuffled batches of B examples with a constant learning rate.
+algorithm 1: E epochs over shuffled batches of B examples with a constant learning rate. With a
+proximal term it is that of FedProx, Li et al. 2020 (https://arxiv.org/abs/1812.06127), equation 2:
+the loss plus mu/2 times the squared distance from the received parameters, so that participants
+whose data differ, or who train longer than others, do not run away from them.
 """
 
 from __future__ import annotations
@@ -93,6 +96,9 @@ class LocalSgd:
         of the data set or more means full-batch descent, the paper's B = ∞.
     learning_rate
         Step size, above 0.
+    proximal
+        mu of FedProx, at least 0; 0 is plain local SGD. With learning rates of 1/mu and more the
+        term alone makes training diverge.
     evaluation_dataset
         What `evaluate` uses; the training examples when left out.
 
@@ -121,6 +127,7 @@ class LocalSgd:
         num_epochs: int,
         batch_size: int,
         learning_rate: float,
+        proximal: float = 0,
         evaluation_dataset: Dataset | None = None,
     ) -> None:
         if num_epochs < 1 or batch_size < 1:
@@ -129,6 +136,8 @@ class LocalSgd:
             )
         if not 0 < learning_rate <= MAX_LEARNING_RATE:
             raise TrainingError(f"learning rate {learning_rate} is not a float32 above 0")
+        if not 0 <= proximal <= MAX_LEARNING_RATE:
+            raise TrainingError(f"proximal term {proximal} is not a float32 of at least 0")
         self._trainable = [p for _, p in sorted_parameters(module) if p.requires_grad]
         if not self._trainable:
             raise TrainingError("the model has no parameter that requires a gradient")
@@ -141,6 +150,7 @@ class LocalSgd:
         self._num_epochs = num_epochs
         self._batch_size = batch_size
         self._learning_rate = learning_rate
+        self._proximal = proximal
         self._evaluation_dataset = dataset if evaluation_dataset is None else evaluation_dataset
 
     def train(
@@ -177,13 +187,14 @@ class LocalSgd:
     def _run(self, generator: torch.Generator) -> float:
         """Train, and return the mean loss of the last epoch."""
         loss = 0.0
+        received = [parameter.detach().clone() for parameter in self._trainable]
         for epoch in range(self._num_epochs):
-            loss = self._train_epoch(generator)
+            loss = self._train_epoch(generator, received)
             if not math.isfinite(loss):
                 raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
         return loss
 
-    def _train_epoch(self, generator: torch.Generator) -> float:
+    def _train_epoch(self, generator: torch.Generator, received: list[torch.Tensor]) -> float:
         """Pass over the data once; return the mean loss.
 
         With models this small the overhead of a step is the cost: so the epoch is permuted once
@@ -199,7 +210,9 @@ class LocalSgd:
         for features, labels in zip(batches, expected, strict=True):
             loss = compute_loss(self._module(features), labels, "mean")
             gradients = torch.autograd.grad(loss, self._trainable)
-            for parameter, gradient in zip(steppable, gradients, strict=True):
+            for parameter, gradient, start in zip(steppable, gradients, received, strict=True):
+                if self._proximal:
+                    gradient = gradient.add(parameter - start, alpha=self._proximal)
                 parameter.add_(gradient, alpha=-self._learning_rate)
             losses.append(loss.detach())
         sizes = torch.tensor([len(labels) for labels in expected], dtype=torch.float64)

@@ -51,6 +51,8 @@ TABLES: dict[str, Any] = {
         ("recipe.batch_size", 0),
         ("recipe.batch_size", 2**60),
         ("recipe.learning_rate", "quick"),
+        ("recipe.proximal", "strong"),
+        ("recipe.proximal", -1),
         ("recipe.seed", -1),
         ("recipe.seed", 2**60),
         ("encoding.fraction_bits", 31),

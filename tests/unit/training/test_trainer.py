@@ -178,6 +178,9 @@ def test_received_parameters_of_another_model_are_refused() -> None:
         ({"num_epochs": 0}, "at least 1"),
         ({"batch_size": 0}, "at least 1"),
         ({"learning_rate": 0.0}, "learning rate"),
+        ({"proximal": -0.1}, "proximal term"),
+        ({"proximal": math.nan}, "proximal term"),
+        ({"proximal": 1e39}, "proximal term"),
         ({"learning_rate": math.nan}, "learning rate"),
         ({"learning_rate": 1e39}, "learning rate"),
         ({"dataset": toy_dataset(0)}, "no examples"),
@@ -238,3 +241,43 @@ def test_federated_averaging_of_the_deltas_learns_the_digits() -> None:
         }
     set_parameters(model, parameters)
     assert evaluate(model, split.test).accuracy > 0.85
+
+
+def test_the_proximal_term_is_half_of_mu_times_the_squared_distance() -> None:
+    """Li et al. 2020 (FedProx), equation 2, by automatic differentiation of the whole objective."""
+    dataset, mu = toy_dataset(), 0.7
+    module = build_model("digits_mlp", 0)
+    start = [parameter.detach().clone() for parameter in module.parameters()]
+    for _ in range(3):
+        scores = module(torch.tensor(dataset.features))
+        distance = sum(
+            ((parameter - begin) ** 2).sum()
+            for parameter, begin in zip(module.parameters(), start, strict=True)
+        )
+        module.zero_grad()
+        loss = functional.cross_entropy(scores, torch.tensor(dataset.labels)) + mu / 2 * distance
+        loss.backward()
+        with torch.no_grad():
+            for parameter in module.parameters():
+                assert parameter.grad is not None
+                parameter -= 0.5 * parameter.grad
+    settings = {"num_epochs": 3, "batch_size": 1_000, "learning_rate": 0.5, "proximal": mu}
+    result = local_sgd(**settings).train(START, seed=0)
+    for name, trained in get_parameters(module).items():
+        np.testing.assert_allclose(
+            START[name] + result.parameter_delta[name], trained, rtol=0, atol=1e-6
+        )
+
+
+def test_the_larger_the_proximal_term_the_nearer_the_model_stays() -> None:
+    lengths = [
+        sum(
+            float((array**2).sum())
+            for array in local_sgd(num_epochs=5, proximal=mu)
+            .train(START, seed=0)
+            .parameter_delta.values()
+        )
+        for mu in (0, 0.1, 1, 5)
+    ]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] > 2 * lengths[-1]
