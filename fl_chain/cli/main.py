@@ -89,7 +89,7 @@ def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
 
     Exit codes: 0 done; 10 usage, 11 protocol, 12 IPFS, 13 chain, 14 training data or model,
     15 devnet, 16 local state, 17 keys, 18 relay; 130 interrupted. An audit: 0 pass, 1 failure,
-    2 undecidable, 3 could not run.
+    2 undecidable, 3 could not run. A replay of training: 0 the same, 1 another, 2 undecidable.
     """
     context.meta[_NOUN] = context.invoked_subcommand
     context.obj = Settings.load(state, config)

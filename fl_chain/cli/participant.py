@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from fl_chain.cli.output import print_progress
+from fl_chain.cli.output import print_progress, print_rows
 from fl_chain.cli.settings import (
     Settings,
     ipfs_option,
@@ -22,6 +24,26 @@ PARTITIONERS = ("iid", "dirichlet", "natural", "shard")
 METERS = ("cpu-time", "codecarbon", "none")
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_options(command: Command) -> Command:
+    """Add what says on which data somebody trains."""
+    for option in (
+        project_options,
+        click.option(
+            "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
+        ),
+        click.option(
+            "--partitioner", type=click.Choice(PARTITIONERS), default="iid", show_default=True
+        ),
+        click.option("--num-partitions", type=click.IntRange(1), default=1, show_default=True),
+        click.option("--partition-id", type=click.IntRange(0), default=0, show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def participant() -> None:
     """Take part in a task: train locally, pin and record every update."""
@@ -30,13 +52,7 @@ def participant() -> None:
 @participant.command("run")
 @task_option
 @key_options
-@click.option("--partition-id", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--num-partitions", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--partitioner", type=click.Choice(PARTITIONERS), default="iid", show_default=True)
-@click.option(
-    "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
-)
-@project_options
+@data_options
 @click.option(
     "--relay", metavar="URL", help="Hand updates to this relay, which pays.  [default: send them]"
 )
@@ -114,3 +130,74 @@ def run(
             patience_seconds=patience,
         )
         role.run()
+
+
+@participant.command("replay")
+@task_option
+@click.option("--key", "name", metavar="NAME", required=True, help="Name of a key, or an address.")
+@click.option("--round", "round_number", type=click.IntRange(1), help="[default: all]")
+@data_options
+@patience_option
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def replay(
+    settings: Settings,
+    task: str,
+    name: str,
+    round_number: int | None,
+    partition_id: int,
+    num_partitions: int,
+    partitioner: str,
+    alpha: float | None,
+    project: Path | None,
+    data: Path | None,
+    patience: float,
+    rpc: str | None,
+    ipfs: str | None,
+    as_json: bool,
+) -> int:
+    """Train again on one's own data, and hold what comes of it against the record.
+
+    For those who may see the data: the same data, packages and kind of processor give the same
+    bytes. It takes no password and sends nothing. Exit codes: 0 all the same, 1 an update differs,
+    2 an update cannot be had.
+
+    \b
+    fl-chain participant replay --task 0x... --key alice --partition-id 0 --num-partitions 10
+    fl-chain participant replay --task 0x... --key alice --project project.py --data alice.csv
+    """
+    from fl_chain.roles.follower import TaskFollower
+    from fl_chain.roles.join import open_trainer
+    from fl_chain.roles.progress import ignore_progress
+    from fl_chain.roles.replay_training import replay_training
+
+    services = settings.services(rpc, ipfs)
+    address = services.resolve_address(name)
+    with services.open_store() as store:
+        ledger = services.open_ledger(task)
+        trainer = open_trainer(
+            ledger,
+            store,
+            partition_id=partition_id,
+            num_partitions=num_partitions,
+            partitioner=partitioner,
+            options={} if alpha is None else {"alpha": alpha},
+            project=project,
+            data=data,
+            patience_seconds=patience,
+            progress=ignore_progress,
+        )
+        follower = TaskFollower(ledger, store)
+        follower.refresh()
+        rows = []
+        for row in replay_training(follower, store, trainer, address, round_number):
+            rows.append(row)
+            if as_json:
+                print_rows([row], as_json, "")
+    if not as_json:
+        print_rows(rows, as_json, "", ("differing",))
+    if any(row["is_same"] is False for row in rows):
+        return 1
+    return 2 if any(row["is_same"] is None for row in rows) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import update_header
-from fl_chain.aggregation.fixed_point import decode_model, encode_update, expand_words
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
-from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.commitment import SALT_BYTES, compute_commitment
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.layout import flatten, unflatten
-from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
@@ -44,6 +38,7 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
+from fl_chain.roles.local_update import UpdatePlace
 from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, noticed_after, timed
@@ -291,31 +286,16 @@ class ParticipantRole:
             return entry
         with timed(values, "fetch_seconds"):
             model = self._patiently(self.follower.base_model)
-        encoding = manifest.encoding
+        place = UpdatePlace(manifest, round_number, base_model, self._ledger.sender)
         self._progress("training", {"round": round_number})
         with timed(values, "decode_seconds"):
-            parameters = unflatten(
-                decode_model(model, encoding.model_fraction_bits), manifest.layout
-            )
+            parameters = place.decode(model)
         due = compute_due(self.follower) or self.follower.now
         rest, late = due - self.follower.now, {"round": round_number}
         with noticed_after(rest, self._progress, "training_late", late):
-            result, measurement = self._train(manifest, parameters, round_number, values)
+            result, measurement = self._train(place, parameters, values)
         with timed(values, "encode_seconds"):
-            words = None
-            if encoding.rounding == "stochastic":
-                words = expand_words(
-                    self._label("rounding", round_number), count_values(manifest.layout)
-                )
-            lanes = encode_update(
-                flatten(result.parameter_delta, manifest.layout),
-                encoding.fraction_bits,
-                encoding.max_abs,
-                words,
-            )
-            sender = self._ledger.sender
-            header = update_header(manifest, round_number, base_model, sender, measurement)
-            blob = encode_blob(header, lanes)
+            blob = place.encode(result, measurement)
             weight = min(result.num_examples, task.parameters.max_weight)
             salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""
             entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob, salt)
@@ -324,34 +304,17 @@ class ParticipantRole:
         return entry
 
     def _train(
-        self, manifest: Manifest, parameters: Parameters, round_number: int, values: dict[str, Any]
+        self, place: UpdatePlace, parameters: Parameters, values: dict[str, Any]
     ) -> tuple[TrainingResult, Measurement | None]:
-        seed = self._seed(round_number)
-        if not manifest.measurements:
+        if not place.manifest.measurements:
             with timed(values, "train_seconds"):
-                return self._trainer.train(parameters, seed=seed), None
+                return self._trainer.train(parameters, seed=place.seed), None
         result, measurement = train_and_measure(
-            self._trainer, parameters, seed, self._meter, values
+            self._trainer, parameters, place.seed, self._meter, values
         )
         values["energy_millijoules"] = measurement.energy_millijoules
         values["energy_source"] = measurement.energy_source.value
         return result, measurement
-
-    def _seed(self, round_number: int) -> int:
-        """Seed of this round's training: the same after a restart, another for everybody else."""
-        return int.from_bytes(hashlib.sha256(self._label("training", round_number)).digest()[:4])
-
-    def _label(self, purpose: str, round_number: int) -> bytes:
-        manifest = self.follower.manifest
-        parts = (
-            "fl_chain",
-            purpose,
-            str(manifest.recipe.seed),
-            manifest.task_id,
-            str(round_number),
-            self._ledger.sender,
-        )
-        return "/".join(parts).encode()
 
     def _pause(self) -> float:
         due, task = compute_due(self.follower), self.follower.task

@@ -40,6 +40,10 @@ def test_a_new_project_trains_is_audited_and_can_be_fetched(tmp_path: Path) -> N
                 out, err = process.communicate(timeout=60)
             assert (process.returncode, err) == (0, "")
             assert "200 examples that project.py has loaded" in out
+        again = ("participant", "replay", *place, "--key", "alice", *alike, "--data")
+        assert all(row["is_same"] for row in site.rows(*again, "fish/alice.csv"))
+        (row,) = site.rows(*again, "fish/bob.csv", "--round", "3", code=1)
+        assert (row["round"], row["is_same"]) == (3, False)
         test = (*alike, "--data", "fish/test.csv")
         (before,) = site.rows("model", "evaluate", *place, *test, "--round", "0")
         (after,) = site.rows("model", "evaluate", *place, *test)

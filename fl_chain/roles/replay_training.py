@@ -1,0 +1,113 @@
+"""A participant's own training, run again on its own data, and held against the record.
+
+No audit can do that, since the data never leave; an institution's own auditor, who may see them,
+can. The same data, project, packages and kind of processor give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fl_chain.aggregation.derive import compute_fetch_bytes, compute_update_bytes
+from fl_chain.errors import MalformedBlob, StoreError, UsageError
+from fl_chain.protocol.blob import BlobHeader, decode_blob
+from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.local_update import UpdatePlace
+from fl_chain.roles.task_history import Row
+from fl_chain.storage.store import ContentStore
+from fl_chain.training.trainer import Trainer
+
+
+def replay_training(
+    follower: TaskFollower,
+    store: ContentStore,
+    trainer: Trainer,
+    participant: str,
+    round_number: int | None = None,
+) -> Iterator[Row]:
+    """Yield for each of a participant's own records whether training again yields its digest.
+
+    ``is_same`` is None where the update itself is needed and cannot be had: what it says that the
+    training cost is part of its bytes. ``differing`` counts the integers that differ.
+
+    Parameters
+    ----------
+    follower
+        The task, up to date.
+    store
+        Where updates are fetched from.
+    trainer
+        Has the participant's data, and the task's recipe.
+    participant
+        Its address; updates in lists are not looked at.
+    round_number
+        The only round to look at; None for all.
+
+    Raises
+    ------
+    UsageError
+        There is no such update.
+    """
+    task, manifest = follower.task, follower.manifest
+    found = [
+        (task.rounds[number].opened.base_round, update)
+        for number in sorted(task.rounds)
+        for update in task.rounds[number].updates
+        if update.participant == participant and round_number in (None, number)
+    ]
+    if not found:
+        where = "" if round_number is None else f" in round {round_number}"
+        raise UsageError(
+            f"{participant} has no update of its own on record{where}",
+            "fl-chain history updates lists them",
+        )
+    for base_round, update in found:
+        base_model = task.model_digest(base_round)
+        place = UpdatePlace(manifest, update.round, base_model.hex(), participant)
+        recorded = _fetch(store, compute_update_bytes(manifest), update)
+        header = _read_header(recorded)
+        row: Row = {"round": update.round, "update": update.digest.hex(), "replayed": None}
+        if manifest.measurements and header is None:
+            yield {**row, "is_same": None, "differing": None}
+            continue
+        result = trainer.train(place.decode(follower.model(base_round)), seed=place.seed)
+        blob = place.encode(result, header.measurement if header else None)
+        digest = compute_digest(blob)
+        yield {
+            **row,
+            "replayed": digest.hex(),
+            "is_same": digest == update.digest,
+            "differing": _count_differing(blob, recorded),
+        }
+
+
+def _fetch(store: ContentStore, size: int, update: UpdateSubmitted) -> bytes | None:
+    try:
+        cid = cid_from_digest(update.cid_digest, size)
+        data = store.get(cid, max_bytes=compute_fetch_bytes(size))
+    except StoreError:
+        return None
+    return data if compute_digest(data) == update.digest else None
+
+
+def _read_header(data: bytes | None) -> BlobHeader | None:
+    try:
+        return decode_blob(data)[0] if data is not None else None
+    except MalformedBlob:
+        return None
+
+
+def _count_differing(blob: bytes, recorded: bytes | None) -> int | None:
+    try:
+        theirs = decode_blob(recorded)[1] if recorded is not None else None
+    except MalformedBlob:
+        return None
+    ours = decode_blob(blob)[1]
+    if theirs is None or theirs.shape != ours.shape:
+        return None
+    return int(np.count_nonzero(ours != theirs))

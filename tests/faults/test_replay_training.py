@@ -1,0 +1,82 @@
+"""Training again on the same data yields what is on record, and on other data it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fl_chain.errors import UsageError
+from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.roles.aggregator import AggregatorRole
+from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.replay_training import replay_training
+from fl_chain.roles.task_history import Row
+from fl_chain.training.trainer import TrainingResult
+from tests.faults.test_roles import Steady, in_background, participant
+from tests.world import Federation, World
+
+NUM_ROUNDS = 2
+
+
+class Other(Steady):
+    """Has other data: three parameters come out differently."""
+
+    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+        result = super().train(parameters, seed=seed)
+        first = next(iter(result.parameter_delta.values()))
+        first.reshape(-1)[:3] += np.float32(0.5)
+        return result
+
+
+def train(world: World, directory: Path, *, measurements: bool) -> Federation:
+    """Run a task with real roles."""
+    federation = world.federation(2, num_rounds=NUM_ROUNDS, measurements=measurements)
+    roles = [participant(federation, index, world.store, directory) for index in range(2)]
+    threads = in_background(*roles)
+    ledger = federation.ledger(federation.coordinator)
+    AggregatorRole(ledger, world.store).run()
+    for thread in threads:
+        thread.join()
+    ledger.close()
+    return federation
+
+
+def replay(federation: Federation, trainer: Any, only: int | None = None) -> list[Row]:
+    follower = TaskFollower(federation.ledger(), federation.store)
+    follower.refresh()
+    who = federation.address_of(0)
+    return list(replay_training(follower, federation.store, trainer, who, only))
+
+
+@pytest.mark.parametrize("measurements", [True, False])
+def test_the_same_data_yield_what_is_on_record_and_others_do_not(
+    world: World, tmp_path: Path, measurements: bool
+) -> None:
+    federation = train(world, tmp_path, measurements=measurements)
+    rows = replay(federation, Steady(federation))
+    assert [(row["round"], row["is_same"], row["differing"]) for row in rows] == [
+        (1, True, 0),
+        (2, True, 0),
+    ]
+    assert all(row["update"] == row["replayed"] for row in rows)
+    (second,) = replay(federation, Other(federation), 2)
+    assert (second["round"], second["is_same"], second["differing"]) == (2, False, 3)
+    with pytest.raises(UsageError, match="no update of its own on record in round 9"):
+        replay(federation, Steady(federation), 9)
+
+
+@pytest.mark.parametrize(("measurements", "is_same"), [(True, None), (False, True)])
+def test_an_update_that_is_missing_is_needed_for_what_it_measured_only(
+    world: World, tmp_path: Path, measurements: bool, is_same: bool | None
+) -> None:
+    federation = train(world, tmp_path, measurements=measurements)
+    update = next(
+        u for u in federation.task.rounds[1].updates if u.participant == federation.address_of(0)
+    )
+    world.block_file(cid_from_digest(update.cid_digest, 1)).unlink()
+    (row,) = replay(federation, Steady(federation), 1)
+    assert (row["is_same"], row["differing"]) == (is_same, None)
+    assert (row["replayed"] is None) == measurements
