@@ -108,7 +108,10 @@ _SENTENCES = {
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "succeeded": "the admission of {participant} moved to {successor}",
     "training": "round {round}: training",
-    "training_late": "round {round}: still training; the round closes without this update",
+    "training_late": (
+        "round {round}: still training; the round closes without this update: it takes more"
+        " collect_seconds, in another task, or less training"
+    ),
     "verified": "round {round}: model {model} of {proposer} follows from the updates",
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",
     "waiting": "waiting: {reason}",

@@ -9,6 +9,7 @@ import torch
 
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.chain.ledger import Ledger
+from fl_chain.errors import UsageError
 from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.model_export import find_final_round
@@ -49,6 +50,8 @@ class Evaluator:
         if own is not None:
             self._module = own.build_model(recipe.seed)
             self._test = own.load_dataset(Partition(0, 1, data), self._module)
+        elif data is not None:
+            raise UsageError(f"the data of this task are {recipe.data}", "leave out --data")
         else:
             self._module = build_model(recipe.model, recipe.seed)
             self._test = load_dataset(recipe.data).test

@@ -29,7 +29,10 @@ def open_project(manifest: Manifest, path: Path | None) -> Project | None:
             raise UsageError(f"{_ours(manifest)}, and has no project", "leave out --project")
         return None
     name, cid = named
-    hint = f"fl-chain task project --task 0x... {name} fetches it; read it before you run it"
+    hint = (
+        f"fl-chain task project --task 0x... NEW_{name} fetches the one of the task, to read"
+        " and run; a changed file needs another task"
+    )
     if path is None:
         raise UsageError(f"this task trains with {name}: name your copy with --project", hint)
     source = read_source(path)

@@ -272,7 +272,8 @@ def _build(name: str, values: dict[str, Any]) -> Any:
         return kind(**checked)
     except TypeError as error:
         missing = str(error).partition("argument")[2].lstrip("s: ")
-        raise UsageError(f"[{name}] lacks {missing}") from None
+        hint = "or name a project, which has both" if name == "recipe" else ""
+        raise UsageError(f"[{name}] lacks {missing}", hint) from None
 
 
 _SPOKEN: dict[type, str] = {int: "a whole number", str: "text", bool: "true or false"}

@@ -99,7 +99,7 @@ class Project:
         for name in ("model", "load_data"):
             if not callable(getattr(self._module, name, None)):
                 raise TrainingError(
-                    f"{path} has no function {name}()", "docs/how-to/your-own-model.md shows one"
+                    f"{path} has no function {name}()", "fl-chain new DIRECTORY shows how"
                 )
 
     @property
@@ -127,7 +127,12 @@ class Project:
             raise TrainingError(
                 f"model() of {self.path} returns {type(module).__name__}, not a torch.nn.Module"
             )
-        sorted_parameters(module)
+        parameters = sorted_parameters(module)
+        if not any(parameter.requires_grad for _, parameter in parameters):
+            raise TrainingError(f"model() of {self.path} has no parameter that can be trained")
+        for name, parameter in parameters:
+            if not torch.isfinite(parameter).all():
+                raise TrainingError(f"parameter {name!r} of {self.path} begins with NaN")
         return module
 
     def load_dataset(self, partition: Partition, module: nn.Module) -> Dataset:
@@ -235,14 +240,17 @@ class ProjectTrainer(LocalSgd):
                 "it may change the values of parameters only",
             )
         try:
-            value = float(loss)
+            value = float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
         except (TypeError, ValueError):
             raise TrainingError(
                 f"train() of {self._project.path} returns {type(loss).__name__}, "
                 "not the mean loss, a number"
             ) from None
         if not math.isfinite(value):
-            raise self._divergence(f"train() of {self._project.path} returned a loss of {value}")
+            raise TrainingError(
+                f"train() of {self._project.path} returned a loss of {value}",
+                "the learning rate may be too high for it",
+            )
         return value
 
 
@@ -305,7 +313,7 @@ def _blame(path: Path, what: str, error: BaseException) -> TrainingError:
     where = f"{place}, in {what}" if what else place
     if isinstance(error, FlChainError):  # from what the file asked of us
         return TrainingError(f"{where}: {error.message}", error.hint)
-    hint = "everything goes into the one file, whose CID the task records"
+    hint = "install it, or put what is yours into the one file, whose CID the task records"
     return TrainingError(
         f"{where}: {type(error).__name__}: {error}",
         hint if isinstance(error, ModuleNotFoundError) else "",
@@ -365,6 +373,7 @@ def _read_labels(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if not is_whole.all():
         row = int(np.flatnonzero(~is_whole)[0])
         raise TrainingError(
-            f"{place}: label {array[row]} in row {row} is no class, a whole number from 0 on"
+            f"{place}: label {array[row]} in row {row} is no class, a whole number from 0 on",
+            "to predict numbers, let the model have one output",
         )
     return array.astype(np.int64)

@@ -64,8 +64,12 @@ class Number:
 
     def __post_init__(self) -> None:
         numbers = (self.middle, self.scale, 0.0 if self.missing is None else self.missing)
-        if not all(map(math.isfinite, numbers)) or self.scale == 0 or not self.low <= self.high:
-            raise TrainingError(f"column {self.name!r}: middle, scale and range make no sense")
+        if not all(map(math.isfinite, numbers)) or self.scale == 0:
+            raise TrainingError(
+                f"column {self.name!r}: middle, scale and missing are finite, and scale is not 0"
+            )
+        if not self.low <= self.high:
+            raise TrainingError(f"column {self.name!r}: low {self.low:g} is above {self.high:g}")
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -105,9 +109,14 @@ class Category:
     """``none`` if a missing value is none of them, or one of them; None refuses the row."""
 
     def __post_init__(self) -> None:
-        is_known = self.missing in (None, "none", *self.values)
-        if not self.values or len(set(self.values)) != len(self.values) or not is_known:
-            raise TrainingError(f"column {self.name!r}: values or missing make no sense")
+        place = f"column {self.name!r}"
+        values: Any = self.values  # whatever somebody wrote
+        if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+            raise TrainingError(f"{place}: values are several texts", 'write ("a", "b") or ("a",)')
+        if not self.values or len(set(self.values)) != len(self.values):
+            raise TrainingError(f"{place}: there is at least one value, and each once")
+        if self.missing not in (None, "none", *self.values):
+            raise TrainingError(f'{place}: missing is one of its values, "none", or left out')
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -142,7 +151,7 @@ class Refusal:
     """A row that cannot be used."""
 
     row: int
-    """From 1, the heading of a CSV file not counted."""
+    """From 1; in a CSV file row 1 is the line below the heading."""
     column: str
     reason: str
 
@@ -179,6 +188,11 @@ class Table:
     label: Category | Number
     """What it is to predict."""
 
+    def __post_init__(self) -> None:
+        columns: Any = self.columns
+        if not isinstance(columns, tuple | list):
+            raise TrainingError("a table has several columns", "write (Number(...),) for one")
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features, in their order."""
@@ -205,7 +219,7 @@ class Table:
             more = f"; and {rest} more" if rest > 0 else ""
             raise TrainingError(
                 f"{path}: {len(data.refusals)} of {total} rows do not fit: {shown}{more}",
-                "mend them, or say in the schema what a missing value stands for",
+                "mend them, or change the schema before the task is created",
             )
         return data.features, data.labels
 
@@ -298,19 +312,24 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restkey=_SURPLUS, strict=True)
-            names = list(reader.fieldnames or ())
+            names = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = names
             rows = list(reader)
     except OSError as error:
         raise TrainingError(f"cannot read {path}: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise TrainingError(f"{path} is no CSV file in UTF-8: {error}") from None
+        hint = "save it as CSV in UTF-8, with commas between fields and points in numbers"
+        raise TrainingError(f"{path} is no CSV file in UTF-8: {error}", hint) from None
     if not names:
         raise TrainingError(f"{path} is empty", "its first line names the columns")
     if len(set(names)) != len(names):
         raise TrainingError(f"{path} has two columns of one name")
     for number, row in enumerate(rows, 1):
         if _SURPLUS in row or None in row.values():
-            raise TrainingError(f"{path}: row {number} has more or fewer fields than the heading")
+            raise TrainingError(
+                f"{path}: row {number} has more or fewer fields than the heading",
+                "fields are separated by commas, and a number has a point",
+            )
     return rows
 
 
@@ -319,7 +338,8 @@ def _read_npz(path: Path) -> list[dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path} is no NPZ file without pickles: {error}") from None
+        reason = getattr(error, "strerror", None) or "numpy.savez writes one, of plain arrays"
+        raise TrainingError(f"{path} is no NPZ file without pickles: {reason}") from None
     return _rows_of(path, columns)
 
 

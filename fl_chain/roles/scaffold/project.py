@@ -42,9 +42,5 @@ def load_data(partition: Any) -> tuple[Any, Any]:
     return TABLE.load(partition.path)
 
 
-# def train(model, features, labels, settings):
-#     """Change the model in place, and return the mean loss of the last epoch.
-#
-#     Without it there is stochastic gradient descent on the cross entropy. ``features`` and
-#     ``labels`` are tensors; ``settings`` has num_epochs, batch_size and learning_rate.
-#     """
+# A function train(model, features, labels, settings) may follow, which changes the model in place
+# and returns the mean loss. Without it there is stochastic gradient descent on the cross entropy.

@@ -96,6 +96,11 @@ def test_a_file_that_does_not_run_is_told_with_its_line(
         ("1 / 0", r"line 5, in model\(\): ZeroDivisionError"),
         ("return torch.nn.Linear(2, 3).double()", "is torch.float64"),
         ("return torch.nn.BatchNorm1d(2)", "has state that is no parameter"),
+        ("return torch.nn.Linear(2, 3).requires_grad_(False)", "no parameter that can be trained"),
+        (
+            "m = torch.nn.Linear(2, 3); m.bias.data[0] = float('nan'); return m",
+            "parameter 'bias' of .* begins with NaN",
+        ),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path: Path, model: str, message: str) -> None:
@@ -108,8 +113,8 @@ def test_what_is_no_model_is_refused(tmp_path: Path, model: str, message: str) -
     ("model", "message"),
     [
         ("torch.nn.Linear(5, 3)", r"does not take features of shape \(2,\)"),
-        ("torch.nn.Unflatten(1, (1, 2))", r"gives \(1, 1, 2\) for one example"),
-        ("torch.nn.Flatten(0)", "gives"),
+        ("torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Unflatten(1, (1, 2)))", "gives"),
+        ("torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Flatten(0))", r"gives \(3,\) for"),
         ("torch.nn.LSTM(2, 3)", "gives tuple for one example"),
         ("torch.nn.Linear(2, 2)", r"label 2, but the model has 2 classes: 0 to 1"),
     ],
@@ -240,6 +245,7 @@ def test_own_training_changes_the_model_and_says_the_loss(tmp_path: Path) -> Non
     [
         ("raise ValueError('no')", r"line 8, in train\(\): ValueError: no"),
         ("return float('nan')", "returned a loss of nan"),
+        ("return model.bias.sum() * float('nan')", "returned a loss of nan"),
         ("return None", "returns NoneType, not the mean loss"),
         ("model.register_parameter('more', model.bias); return 0", "with other parameters|state"),
         ("model.bias = torch.nn.Parameter(torch.zeros(4)); return 0", "with other parameters"),

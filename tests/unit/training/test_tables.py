@@ -148,6 +148,8 @@ def test_an_archive_with_pickles_or_of_uneven_lengths_is_refused(tmp_path: Path)
         lambda: Category("x", ()),
         lambda: Category("x", ("a", "a")),
         lambda: Category("x", ("a",), missing="b"),
+        lambda: Category("x", "red"),  # type: ignore[arg-type]
+        lambda: Category("x", (0, 1)),  # type: ignore[arg-type]
     ],
 )
 def test_a_schema_that_makes_no_sense_is_refused(make: Any) -> None:
@@ -165,6 +167,17 @@ def test_a_number_to_predict_is_scaled_and_held_against_its_range() -> None:
         "row 2, weight: 0 is below 1 kg",
         "row 3, weight: is missing",
     ]
+
+
+def test_a_table_of_one_column_needs_its_comma() -> None:
+    with pytest.raises(TrainingError, match="several columns"):
+        Table(Number("x"), TABLE.label)  # type: ignore[arg-type]
+
+
+def test_spaces_around_the_names_of_columns_do_not_count(tmp_path: Path) -> None:
+    table = Table((Number("a"),), Category("b", ("x",)))
+    (tmp_path / "table.csv").write_text("a , b\n1, x\n")
+    assert table.load(tmp_path / "table.csv")[0].tolist() == [[1]]
 
 
 def test_a_table_without_rows_has_the_features_of_the_schema() -> None:
