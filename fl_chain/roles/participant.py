@@ -291,8 +291,9 @@ class ParticipantRole:
         with timed(values, "decode_seconds"):
             parameters = place.decode(model)
         due = compute_due(self.follower) or self.follower.now
-        rest, late = due - self.follower.now, {"round": round_number}
-        with noticed_after(rest, self._progress, "training_late", late):
+        rest = due - self.follower.now
+        late = {"round": round_number}
+        with noticed_after(rest, lambda: self._progress("training_late", late)):
             result, measurement = self._train(place, parameters, values)
         with timed(values, "encode_seconds"):
             blob = place.encode(result, measurement)

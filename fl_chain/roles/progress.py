@@ -25,14 +25,12 @@ def timed(values: dict[str, Any], name: str) -> Iterator[None]:
 
 
 @contextmanager
-def noticed_after(
-    seconds: float, progress: Progress, event: str, values: dict[str, Any]
-) -> Iterator[None]:
-    """Report an event once a block has taken so long, while it still goes on."""
-    notice = threading.Timer(max(0.0, seconds), progress, (event, values))
-    notice.daemon = True
-    notice.start()
+def noticed_after(seconds: float, notice: Callable[[], None]) -> Iterator[None]:
+    """Call something once a block has taken so long, while it still goes on."""
+    timer = threading.Timer(max(0.0, seconds), notice)
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        notice.cancel()
+        timer.cancel()
