@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--partitioner", default="iid")
     parser.add_argument("--alpha", type=float)
-    parser.add_argument("--learning-rate", type=float, default=0.1)
+    parser.add_argument("--learning-rate", type=float, default=0.215)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     split = load_dataset("mnist-full")
