@@ -22,7 +22,8 @@ from fl_chain.aggregation.fixed_point import (
     encode_update,
     expand_words,
 )
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.evaluation import evaluate
@@ -112,7 +113,7 @@ def run_integer(
         for index, (delta, weight) in enumerate(job.deltas(parameters, number)):
             words = expand_words(f"{number}/{index}".encode(), len(delta))
             total.add(encode_update(delta, fraction_bits, max_abs, words), weight)
-        model = apply_mean(model, total, fraction_bits, MODEL_FRACTION_BITS)
+        model = apply_step(model, total.mean(), fraction_bits, MODEL_FRACTION_BITS)
         yield decode_model(model, MODEL_FRACTION_BITS)
 
 

@@ -32,6 +32,7 @@ from scripts.vectors import (  # noqa: E402
     replays,
     reports,
     rounds,
+    rules,
     seeds,
 )
 
@@ -47,6 +48,8 @@ MAKERS = {
     "fixed_point/fixed_point.json": numbers.make_fixed_point,
     "aggregate/round.json": rounds.make_aggregate,
     "aggregate/measured_round.json": rounds.make_measured_aggregate,
+    "aggregate/robust_round.json": rounds.make_robust_aggregate,
+    "aggregate/rules.json": rules.make_rules,
     "aggregate/steps.json": numbers.make_steps,
     "history/history.json": rounds.make_history,
     "history/refused.json": replays.make_refused_logs,

@@ -219,7 +219,7 @@ def totals(measurements: Sequence[dict[str, Any]]) -> dict[str, int]:
 REPORT_HEADER_BYTES = 1024
 REASONS = (
     *("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range"),
-    *("unsigned", "not_admitted", "duplicate"),
+    *("unsigned", "not_admitted", "duplicate", "too_long"),
 )
 STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
 

@@ -129,6 +129,8 @@ class World:
         encoding: dict[str, Any] | None = None,
         measurements: bool = True,
         keep_seconds: int = 0,
+        rule: str = "mean",
+        num_malicious: int = 0,
         **rounds: int | Decimal,
     ) -> Federation:
         """Create a task; ``rounds`` are what task.toml says about them.
@@ -141,6 +143,8 @@ class World:
             "encoding": encoding or {},
             "measurements": measurements,
             "keep_seconds": keep_seconds,
+            "rule": rule,
+            "num_malicious": num_malicious,
         }
         return Federation(self, num_participants, aggregators, committee, rounds, options)
 

@@ -46,7 +46,8 @@ interface ILedgerTypes {
         uint32 headerChunks;
         /// Values of an update and of a model; at least 1.
         uint32 numValues;
-        /// Fraction bits of a model less those of an update; at most 30.
+        /// Fraction bits of a model less those of an update, at most 30; or 2^32 - 1 if another rule than
+        /// the mean makes the models, and no value of theirs can be challenged.
         uint32 fractionShift;
         /// Time to commit, from the opening of the round, in seconds; 0 where updates are submitted
         /// without a commitment.

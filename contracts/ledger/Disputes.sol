@@ -26,7 +26,7 @@ import {Secrets} from "./Secrets.sol";
 contract Disputes is Secrets, IDisputes {
     using LittleEndian for bytes;
 
-    uint256 private constant STATUSES = 10;
+    uint256 private constant STATUSES = 11;
     uint256 private constant ENTRY_BYTES = 256;
 
     constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {
@@ -42,7 +42,8 @@ contract Disputes is Secrets, IDisputes {
         if (msg.value != _bond) revert UnexpectedDeposit(msg.value, _bond);
         uint256 limit;
         if (question == Question.HEADER) limit = _headerChunks;
-        else if (question == Question.VALUE) limit = _numValues;
+        // INVARIANT P-239: the contract decides about the values of no rule but the one that it can carry out.
+        else if (question == Question.VALUE && _fractionShift != NO_VALUES) limit = _numValues;
         else if (question == Question.STATUS) limit = current.numUpdates;
         if (position >= limit) revert ParameterOutOfRange("position", position);
 

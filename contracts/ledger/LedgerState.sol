@@ -12,6 +12,8 @@ import {Seeds} from "../libraries/Seeds.sol";
 abstract contract LedgerState is ILedgerTypes {
     uint256 internal constant MAX_AGGREGATORS = 64;
     uint256 private constant MAX_UPDATES = 2 ** 24;
+    /// A fractionShift of a task whose values the contract does not decide about.
+    uint32 internal constant NO_VALUES = type(uint32).max;
 
     IParticipantRegistry internal immutable _registry;
     bytes32 internal immutable _manifestDigest;
@@ -77,7 +79,7 @@ abstract contract LedgerState is ILedgerTypes {
         if (p.listSeconds != 0 && (numAggregators + 1) * p.targetUpdates > MAX_UPDATES) {
             revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
         }
-        if (p.fractionShift > 30) revert ParameterOutOfRange("fractionShift", p.fractionShift);
+        if (p.fractionShift > 30 && p.fractionShift != NO_VALUES) revert ParameterOutOfRange("fractionShift", p.fractionShift);
         if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
         if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {

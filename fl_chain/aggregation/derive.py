@@ -1,6 +1,7 @@
 """From the records and blobs of a round to its model and report: what everybody re-derives.
 
-Aggregator and auditor run this same function; it holds one update and the running sum, never more.
+Aggregator and auditor run this same function. By the rule ``mean`` it holds one update and the
+running sum, never more; by the others all updates.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.gathering import Gathering, begin_gathering
+from fl_chain.aggregation.norms import compute_squared_norm
+from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
 from fl_chain.protocol.blob import (
     DTYPES,
@@ -44,12 +47,10 @@ class DerivedRound:
 
 @dataclass(frozen=True, slots=True)
 class PartialRound:
-    """Some updates of a round, added up or excluded."""
+    """Some updates of a round, gathered or excluded."""
 
-    values: NDArray[np.int64]
-    """Their weighted sum, exact."""
-    weight: int
-    """Sum of the weights of those that are included."""
+    gathered: Gathering
+    """Those that are included."""
     statuses: dict[int, int]
     """Sequence number to status, as in a report."""
     participants: frozenset[str]
@@ -119,7 +120,7 @@ def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
 class RoundAggregation:
     """The aggregation of one round, update by update.
 
-    The sum is exact, so updates may be added in any order, but those of one participant in that of
+    Rules are exact, so updates may be added in any order, but those of one participant in that of
     their sequence numbers: the first that is available counts.
 
     Parameters
@@ -136,7 +137,7 @@ class RoundAggregation:
         self.manifest = manifest
         self.round_number = round_number
         self.base_model = base_model
-        self._total = WeightedSum(count_values(manifest.layout), manifest.encoding.max_abs)
+        self._gathered = begin_gathering(manifest, manifest.encoding.max_abs)
         self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
         self._seen: set[str] = set()
@@ -144,7 +145,7 @@ class RoundAggregation:
 
     @property
     def num_included(self) -> int:
-        """Updates in the sum so far."""
+        """Updates that are included so far."""
         return list(self._statuses.values()).count(INCLUDED)
 
     @property
@@ -167,17 +168,16 @@ class RoundAggregation:
             self.exclude(record.sequence, examined)
             return examined
         lanes, measurement = examined
-        self._total.add(lanes, record.weight)
+        self._gathered.add(record.participant, lanes, record.weight)
         if measurement is not None:
             self._measured.add(measurement)
         self._statuses[record.sequence] = INCLUDED
         return None
 
     def partial(self) -> PartialRound:
-        """Return what was added and excluded so far; it shares the sum, so nothing may follow."""
-        total = self._total
+        """Return what was added and excluded so far; it is shared, so nothing may follow."""
         seen = frozenset(self._seen)
-        return PartialRound(total.values, total.weight, self._statuses, seen, self._measured)
+        return PartialRound(self._gathered, self._statuses, seen, self._measured)
 
     def add_partial(self, partial: PartialRound) -> None:
         """Add what another aggregation of the same round made of other participants' updates.
@@ -187,7 +187,7 @@ class RoundAggregation:
         ValueOutOfRange
             The sum could overflow int64.
         """
-        self._total.add_sum(partial.values, partial.weight)
+        self._gathered.merge(partial.gathered)
         self._statuses |= partial.statuses
         self._seen |= partial.participants
         self._measured.add_sum(partial.measured)
@@ -225,8 +225,8 @@ class RoundAggregation:
             raise ValueOutOfRange(
                 f"round {self.round_number} has {self.num_included} valid updates of {minimum}"
             )
-        encoding = manifest.encoding
-        values = apply_mean(base, self._total, encoding.fraction_bits, encoding.model_fraction_bits)
+        bits = manifest.encoding.fraction_bits, manifest.encoding.model_fraction_bits
+        values = apply_step(base, self._gathered.aggregate(), *bits)
         model = encode_blob(model_header(manifest), values)
         model_digest = compute_digest(model)
         report = self.report_on(model_digest)
@@ -241,7 +241,7 @@ class RoundAggregation:
                 round=self.round_number,
                 base_model=self.base_model,
                 model=model_digest.hex(),
-                total_weight=self._total.weight,
+                total_weight=self._gathered.weight,
                 statuses=bytes(status for _, status in sorted(self._statuses.items())),
                 totals=totals,
             )
@@ -265,7 +265,10 @@ class RoundAggregation:
         if replace(header, measurement=None) != expected:
             return ExclusionReason.MISBOUND
         # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
-        max_abs = self.manifest.encoding.max_abs
-        if lanes.size and (int(lanes.min()) < -max_abs or int(lanes.max()) > max_abs):
+        encoding = self.manifest.encoding
+        largest = encoding.max_abs
+        if lanes.size and (int(lanes.min()) < -largest or int(lanes.max()) > largest):
             return ExclusionReason.OUT_OF_RANGE
+        if encoding.max_norm and compute_squared_norm(lanes) > encoding.max_norm**2:
+            return ExclusionReason.TOO_LONG
         return lanes, header.measurement

@@ -1,8 +1,7 @@
 """The rule ``mean``: federated averaging with public integer weights, exactly.
 
     S = sum_i w_i q_i                       int64, exact, hence independent of the order
-    A = div_rhe(S * 2^(G-F), sum_i w_i)     the only rounding
-    M' = saturate_int32(M + A)
+    A = div_rhe(S * 2^(G-F), sum_i w_i)     the only rounding, in step.py
 
 Source: McMahan et al. 2017 (arXiv:1602.05629), Algorithm 1, on fixed-point integers. Assumes
 honest participants: one update can move the mean by its weight's share of max_abs.
@@ -14,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.blocks import iterate_blocks
-from fl_chain.aggregation.rounding import div_rhe
+from fl_chain.aggregation.step import Aggregate
 from fl_chain.errors import ValueOutOfRange
-from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
+from fl_chain.protocol.constants import LANE_BITS
 
 
 class WeightedSum:
-    """A running weighted sum of updates: the sum and one product are all it keeps.
+    """A running weighted sum of updates, which is all it keeps.
 
     Parameters
     ----------
@@ -43,7 +42,6 @@ class WeightedSum:
         self.values: NDArray[np.int64] = np.zeros(num_values, np.int64)
         self.weight = 0
         self.max_abs = max_abs
-        self._product: NDArray[np.int64] = np.empty(num_values, np.int64)
 
     def add(self, lanes: NDArray[np.int16], weight: int) -> None:
         """Add ``weight * lanes``.
@@ -56,8 +54,8 @@ class WeightedSum:
         if weight < 1:
             raise ValueOutOfRange(f"weight {weight} is not positive")
         self._check_headroom(weight)
-        np.multiply(lanes, weight, out=self._product, dtype=np.int64)
-        self.values += self._product
+        for block in iterate_blocks(self.values.size):
+            self.values[block] += np.multiply(lanes[block], weight, dtype=np.int64)
         self.weight += weight
 
     def add_sum(self, values: NDArray[np.int64], weight: int) -> None:
@@ -72,39 +70,18 @@ class WeightedSum:
         self.values += values
         self.weight += weight
 
+    def mean(self) -> Aggregate:
+        """Return the weighted mean of what was added.
+
+        Raises
+        ------
+        ValueOutOfRange
+            Nothing was.
+        """
+        if self.weight == 0:
+            raise ValueOutOfRange("the mean of no updates is undefined")
+        return Aggregate(self.values, self.weight)
+
     def _check_headroom(self, weight: int) -> None:
         if (self.weight + weight) * self.max_abs >= 2**63:
             raise ValueOutOfRange(f"total weight {self.weight + weight} could overflow the sum")
-
-
-def apply_mean(
-    model: NDArray[np.int32], total: WeightedSum, fraction_bits: int, model_fraction_bits: int
-) -> NDArray[np.int32]:
-    """Return the next model.
-
-    Parameters
-    ----------
-    model
-        The base model M, scale 2^-G.
-    total
-        The sum over the included updates, scale 2^-F.
-    fraction_bits, model_fraction_bits
-        F and G, F <= G.
-
-    Raises
-    ------
-    ValueOutOfRange
-        No update was added, or the scaled sum reaches 2^62.
-    """
-    if total.weight == 0:
-        raise ValueOutOfRange("the mean of no updates is undefined")
-    shift = model_fraction_bits - fraction_bits
-    limit = 2**62 >> shift
-    if total.values.size and max(-int(total.values.min()), int(total.values.max())) >= limit:
-        raise ValueOutOfRange("the scaled sum reaches 2^62")
-    largest = 2 ** (MODEL_BITS - 1) - 1
-    moved: NDArray[np.int32] = np.empty(total.values.size, np.int32)
-    for block in iterate_blocks(moved.size):
-        step = div_rhe(total.values[block] << shift, total.weight)
-        moved[block] = np.clip(model[block] + step, -largest - 1, largest)
-    return moved

@@ -112,6 +112,10 @@ _SENTENCES = {
         "round {round}: still training; the round closes without this update: it takes more"
         " collect_seconds, in another task, or less training"
     ),
+    "undisputable": (
+        "round {round}: the model of {proposer} does not follow by the rule {rule}, which the"
+        " contract cannot carry out: only the committee can reject it"
+    ),
     "verified": "round {round}: model {model} of {proposer} follows from the updates",
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",
     "waiting": "waiting: {reason}",

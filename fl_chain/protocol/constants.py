@@ -31,6 +31,9 @@ MAX_DOCUMENT_BYTES: Final = 2**20
 MAX_UPDATES: Final = 2**24
 """Upper bound of the updates of a round: a report has a byte for each."""
 
+MAX_ROBUST_UPDATES: Final = 2**12
+"""Most updates of a round by any rule but ``mean``: these hold all of them at once."""
+
 LANE_BITS: Final = 16
 """Bits of one lane of an update, two's complement."""
 
@@ -39,3 +42,6 @@ MODEL_BITS: Final = 32
 
 ACCUMULATOR_BITS: Final = 62
 """Magnitude that no scaled sum may reach, so that doubling a remainder stays within int64."""
+
+NO_VALUES: Final = 2**32 - 1
+"""Fraction shift of a task by another rule than ``mean``: its contract decides about no values."""

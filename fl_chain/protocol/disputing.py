@@ -6,6 +6,7 @@ What one move makes of a dispute is in :mod:`fl_chain.protocol.dispute`.
 from __future__ import annotations
 
 from fl_chain.protocol.committee import NOBODY, Committee, refuse
+from fl_chain.protocol.constants import NO_VALUES
 from fl_chain.protocol.dispute import (
     Dispute,
     Stage,
@@ -70,9 +71,10 @@ class DisputingTask:
         self.check_round(round_number, Action.CHALLENGE, now)
         if not self.parameters.bond or not self.parameters.challenge_seconds:
             refuse("NoDisputes", "a task without bonds, or without a challenge window, has none")
+        has_values = self.parameters.fraction_shift != NO_VALUES
         limits: dict[int, int] = {
             Question.HEADER: self.parameters.header_chunks,
-            Question.VALUE: self.parameters.num_values,
+            Question.VALUE: self.parameters.num_values if has_values else 0,
             Question.STATUS: self.current.num_updates,
         }
         if position >= limits.get(question, 0):

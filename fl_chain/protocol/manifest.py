@@ -22,13 +22,15 @@ from fl_chain.protocol.constants import (
     FORMAT,
     LANE_BITS,
     MAX_DOCUMENT_BYTES,
+    MAX_ROBUST_UPDATES,
     MAX_UPDATES,
+    NO_VALUES,
 )
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import TaskParameters
+from fl_chain.protocol.rules import MEAN, RULES
 
 MANIFEST: Final = "manifest"
-RULES: Final = ("mean",)
 PRIVACY_MODES: Final = ("open",)
 ADMISSION_MODES: Final = ("coordinator", "open")
 _MAY_BE_ZERO: Final = (
@@ -51,6 +53,9 @@ class Encoding:
     """F: an update holds delta * 2^F; 0 to 30."""
     max_abs: int = 2 ** (LANE_BITS - 1) - 1
     """Largest magnitude of a lane of an update; 1 to 32767."""
+    max_norm: int = 0
+    """Largest Euclidean norm of an update, in units of its lanes; a longer one is left out whole.
+    1 to 2^31 - 1; 0 if there is no such bound."""
     model_fraction_bits: int = 24
     """G: a model holds parameter * 2^G; F to 30."""
     rounding: str = "stochastic"
@@ -132,7 +137,10 @@ class Manifest:
     rounds: RoundParameters
     recipe: Recipe
     encoding: Encoding = field(default_factory=Encoding)
-    rule: str = "mean"
+    rule: str = MEAN
+    """How updates become an aggregate, see fl_chain/protocol/rules.py."""
+    num_malicious: int = 0
+    """So many updates of a round the rule has to withstand; 0 with the rule ``mean``."""
     privacy: str = "open"
     admission: str = "coordinator"
     """``coordinator`` if only the coordinator admits participants, ``open`` if anybody does."""
@@ -166,6 +174,7 @@ class Manifest:
         self._check_committee()
         self._check_encoding()
         self._check_rounds()
+        self._check_rule()
         self._check_recipe()
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
 
@@ -191,6 +200,7 @@ class Manifest:
         )
         largest = 2 ** (LANE_BITS - 1) - 1
         _require(1 <= encoding.max_abs <= largest, f"max_abs is 1 to {largest}")
+        _require(0 <= encoding.max_norm < 2**31, "max_norm is 0 to 2^31 - 1")
         _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
 
     def _check_recipe(self) -> None:
@@ -205,7 +215,7 @@ class Manifest:
             )
 
     def _check_rounds(self) -> None:
-        rounds, encoding = self.rounds, self.encoding
+        rounds = self.rounds
         for entry in fields(rounds):
             smallest = 0 if entry.name in _MAY_BE_ZERO else 1
             value = getattr(rounds, entry.name)
@@ -236,6 +246,42 @@ class Manifest:
             rounds.target_updates * rounds.max_weight <= MAX_INTEGER,
             "target_updates * max_weight <= 2^53 - 1, the largest total weight of a report",
         )
+        self._check_mean_headroom()
+
+    def _check_rule(self) -> None:
+        rounds, encoding, f = self.rounds, self.encoding, self.num_malicious
+        bounds = RULES[self.rule]
+        if self.rule == MEAN:
+            _require(f == 0, "num_malicious is 0 with the rule mean, which withstands none")
+            return
+        least = bounds.least_updates(f)
+        _require(f >= 1, f"num_malicious is at least 1 with the rule {self.rule}")
+        _require(
+            rounds.min_updates >= least,
+            f"min_updates is at least {least} with the rule {self.rule} and num_malicious {f}",
+        )
+        _require(
+            rounds.target_updates <= MAX_ROBUST_UPDATES,
+            f"target_updates is at most {MAX_ROBUST_UPDATES} with the rule {self.rule}",
+        )
+        largest = bounds.most_lanes(rounds.target_updates) * encoding.max_abs
+        scaled = largest << encoding.model_fraction_bits - encoding.fraction_bits
+        _require(
+            scaled < 2**ACCUMULATOR_BITS,
+            f"with the rule {self.rule} numbers reach {scaled}, and at most"
+            f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
+        )
+        # Every squared distance fits int64, and so does the sum of as many as there are updates.
+        num_values = count_values(self.layout)
+        distance = rounds.target_updates * num_values * (2 * encoding.max_abs) ** 2
+        _require(
+            distance < 2**ACCUMULATOR_BITS,
+            f"with the rule {self.rule} distances reach {distance}, and at most"
+            f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
+        )
+
+    def _check_mean_headroom(self) -> None:
+        rounds, encoding = self.rounds, self.encoding
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.
         scaled = (
@@ -273,6 +319,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "layout": [{"name": name, "shape": list(shape)} for name, shape in manifest.layout],
             "measurements": manifest.measurements,
             "name": manifest.name,
+            "num_malicious": manifest.num_malicious,
             "privacy": manifest.privacy,
             "recipe": recipe,
             "rounds": _plain(manifest.rounds),
@@ -311,6 +358,7 @@ def decode_manifest(data: bytes) -> Manifest:
             recipe=_build(Recipe, {**recipe, "environment": _environment(environment)}),
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
+            num_malicious=_typed(value["num_malicious"], int),
             privacy=_typed(value["privacy"], str),
             admission=_typed(value["admission"], str),
             measurements=_typed(value["measurements"], bool),
@@ -343,7 +391,9 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         bond=committee.bond_gwei * WEI_PER_GWEI,
         header_chunks=compute_header_bytes(manifest.layout, manifest.measurements) // CHUNK_BYTES,
         num_values=count_values(manifest.layout),
-        fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits,
+        fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits
+        if manifest.rule == MEAN
+        else NO_VALUES,
         is_open=manifest.admission == "open",
     )
 

@@ -35,7 +35,7 @@ class ExclusionReason(StrEnum):
     """Why an update is left out; the first that applies is given.
 
     Where there are lists, 7 and 8 are asked first, before the content is fetched, and 9 once it is
-    there; then, as everywhere, 2 to 6 in their order.
+    there; then, as everywhere, 2 to 6 in their order, and 10.
     """
 
     UNAVAILABLE = "unavailable"
@@ -57,10 +57,12 @@ class ExclusionReason(StrEnum):
     """Status 8: in a task with lists, the participant is not admitted when collection is over."""
     DUPLICATE = "duplicate"
     """Status 9: an update of the same participant, with a lower sequence number, was there."""
+    TOO_LONG = "too_long"
+    """Status 10: the update's norm exceeds the task's max_norm."""
 
     @property
     def status(self) -> int:
-        """The byte that stands for this reason in a report, 1 to 9."""
+        """The byte that stands for this reason in a report, 1 to 10."""
         return STATUSES.index(self)
 
 
@@ -83,7 +85,7 @@ class RoundReport:
     total_weight: int
     """Sum of the included updates' weights, 0 to 2^53 - 1."""
     statuses: bytes
-    """Byte i is the status, 0 to 9, of the update with sequence number i; 1 to 2^24 of them."""
+    """Byte i is the status, 0 to 10, of the update with sequence number i; 1 to 2^24 of them."""
     totals: MeasuredTotals | None = None
     """What the included updates say of their work, exactly in a task with measurements."""
 

@@ -3,7 +3,8 @@
 It needs no standing, only a deposit, and challenges nothing that it cannot win: a value that does
 not follow from the updates that the report includes, a header of another task, a model of another
 size, a report without a status for an update, two results signed for one round. Which updates a
-report should have included is not the contract's to decide but the committee's (docs/spec.md).
+report should have included is not the contract's to decide but the committee's (docs/spec.md), and
+neither is a value that follows by another rule than the mean: of that it only tells.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from fl_chain.aggregation.derive import compute_blob_bytes, model_header
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.gathering import begin_gathering
+from fl_chain.aggregation.step import apply_step
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import StoreError, TransactionRejected, UsageError, ValueOutOfRange
 from fl_chain.protocol.actions import Challenge, LedgerAction, ProveOmission, SelectPart
 from fl_chain.protocol.blob import encode_header
-from fl_chain.protocol.constants import CHUNK_BYTES
+from fl_chain.protocol.constants import CHUNK_BYTES, LANE_BITS, NO_VALUES
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.opening import find_unopenable_chunk
 from fl_chain.protocol.parts import Contribution, unpack_part
@@ -147,6 +149,9 @@ class ChallengerRole:
         if flaw is None:
             self._progress("verified", {**values, "model": proposal.model_digest.hex()})
             return False
+        if flaw.question == Question.VALUE and not self._has_values:
+            self._progress("undisputable", {**values, "rule": self.follower.manifest.rule})
+            return False
         action: LedgerAction
         if flaw.question == Question.NONE:
             report = self._witness.open_status(flaw.position)
@@ -181,23 +186,31 @@ class ChallengerRole:
 
     def _find_wrong_value(self, proposed: Any, statuses: bytes) -> Flaw | None:
         """Return the first value that does not follow from the included updates."""
-        encoding = self.follower.manifest.encoding
-        total = WeightedSum(len(proposed))
+        manifest = self.follower.manifest
+        # A report may include updates with any lanes, and the contract asks for nothing else.
+        gathered = begin_gathering(manifest, 2 ** (LANE_BITS - 1))
         for submission, status in zip(self._witness.submissions, statuses, strict=True):
             record = self._witness.counted(submission, status)
             if record is not None:
-                total.add(self._witness.fetch_lanes(record), record.weight)
-        bits = encoding.fraction_bits, encoding.model_fraction_bits
+                lanes = self._witness.fetch_lanes(record)
+                gathered.add(record.participant, lanes, record.weight)
+        bits = manifest.encoding.fraction_bits, manifest.encoding.model_fraction_bits
         try:
-            derived = apply_mean(self.follower.base_model(), total, *bits)
+            derived = apply_step(self.follower.base_model(), gathered.aggregate(), *bits)
         except ValueOutOfRange:
-            return Flaw(Question.VALUE, 0)  # of no update at all, nothing follows
+            return Flaw(Question.VALUE, 0)  # of no update, or too few, nothing follows
         wrong = np.flatnonzero(derived != proposed)
         if not wrong.size:
             return None
         position = int(wrong[0])
-        self._contributions = self._witness.list_contributions(position, statuses)
+        if self._has_values:
+            self._contributions = self._witness.list_contributions(position, statuses)
         return Flaw(Question.VALUE, position)
+
+    @property
+    def _has_values(self) -> bool:
+        """Whether the contract can carry out the task's rule, and decide about values."""
+        return self.follower.task.parameters.fraction_shift != NO_VALUES
 
     def _find_unopenable(self, size: int) -> Flaw:
         """Return what a model of another size cannot show."""

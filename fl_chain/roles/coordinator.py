@@ -140,6 +140,7 @@ def prepare_task(
         recipe=replace(recipe, environment=_environment(project)),
         encoding=task_file.encoding,
         rule=task_file.rule,
+        num_malicious=task_file.num_malicious,
         privacy=task_file.privacy,
         admission=task_file.admission,
         measurements=task_file.measurements,

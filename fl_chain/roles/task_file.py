@@ -38,7 +38,7 @@ class EnrolmentTerms:
 
 _TOP = (
     *("name", "participants", "registry", "rule", "privacy", "admission", "measurements"),
-    "keep_seconds",
+    *("keep_seconds", "num_malicious"),
 )
 _TABLES = {
     "committee": CommitteeParameters,
@@ -73,6 +73,7 @@ class TaskFile:
     registry: str
     """Address of a registry to use; empty to deploy one."""
     rule: str
+    num_malicious: int
     privacy: str
     rounds: RoundParameters
     recipe: Recipe
@@ -163,6 +164,7 @@ def parse_task(
         participants=participants,
         registry=registry and _address("registry", registry, read_address),
         rule=_take(contents, "rule", "mean"),
+        num_malicious=_take(contents, "num_malicious", 0),
         privacy=_take(contents, "privacy", "open"),
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", recipe),
@@ -177,6 +179,7 @@ def parse_task(
         name=task.name or _UNNAMED,
         committee=task.committee,
         rule=task.rule,
+        num_malicious=task.num_malicious,
         privacy=task.privacy,
         rounds=task.rounds,
         recipe=task.recipe,

@@ -9,6 +9,7 @@ from typing import Any
 import rfc8785
 
 from tests import reference as ref
+from tests.reference_rules import LEAST
 
 AGGREGATOR, SECOND, THIRD = ("0x" + byte * 20 for byte in ("a9", "a2", "a3"))
 
@@ -32,6 +33,9 @@ def make_manifest() -> Any:
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
         ("as much headroom as there is", lambda m: m.update(_FULL_HEADROOM)),
+        *[(f"the rule {rule}", _by_rule(rule, 1, LEAST[rule](1))) for rule in LEAST],
+        ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
+        ("as many lanes as distances have room for", _with_values(2**27 - 1)),
         ("a proximal term", _set("recipe", "proximal", value="0.01")),
         ("a learning rate with an exponent", _set("recipe", "learning_rate", value="00.5e-03")),
         ("the largest recipe", lambda m: m["recipe"].update(_LARGEST_RECIPE)),
@@ -68,6 +72,7 @@ def manifest() -> dict[str, Any]:
         "encoding": {
             "fraction_bits": 15,
             "max_abs": 32767,
+            "max_norm": 0,
             "model_fraction_bits": 24,
             "rounding": "stochastic",
         },
@@ -77,6 +82,7 @@ def manifest() -> dict[str, Any]:
         "layout": [{"name": "bias", "shape": [2]}, {"name": "weight", "shape": [2, 3]}],
         "measurements": False,
         "name": "a task",
+        "num_malicious": 0,
         "privacy": "open",
         "recipe": {
             "batch_size": 10,
@@ -131,6 +137,7 @@ _FULL_HEADROOM: dict[str, Any] = {
     "encoding": {
         "fraction_bits": 14,
         "max_abs": 32767,
+        "max_norm": 2**31 - 1,
         "model_fraction_bits": 30,
         "rounding": "nearest",
     },
@@ -155,6 +162,24 @@ def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
         for key in path[:-1]:
             document = document[key]
         document[path[-1]] = value
+
+    return change
+
+
+def _by_rule(rule: str, f: int, min_updates: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document.update(rule=rule, num_malicious=f)
+        document["rounds"].update(min_updates=min_updates, target_updates=max(8, min_updates))
+
+    return change
+
+
+def _with_values(count: int) -> Callable[[dict[str, Any]], object]:
+    """With 8 updates of lanes up to 2^15 - 1: 8 * 2^27 * (2^16 - 2)^2 is below 2^62, nearly."""
+
+    def change(document: dict[str, Any]) -> None:
+        _by_rule("krum", 1, 5)(document)
+        document["layout"] = [{"name": "w", "shape": [count]}]
 
     return change
 
@@ -200,7 +225,18 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a quorum of one", _set("committee", "quorum", value=1)),
     ("a quorum of more than there are", _set("committee", "quorum", value=4)),
     ("a quorum of half", _set("committee", value=_LARGEST_COMMITTEE | {"quorum": 32})),
-    ("an unknown rule", _set("rule", value="median")),
+    ("an unknown rule", _set("rule", value="mode")),
+    ("malicious updates in the mean", _set("num_malicious", value=1)),
+    ("a robust rule against nobody", _by_rule("median", 0, 2)),
+    ("a negative number of malicious updates", _by_rule("median", -1, 2)),
+    *[
+        (f"{rule} with an update too few", _by_rule(rule, 2, least(2) - 1))
+        for rule, least in LEAST.items()
+    ],
+    ("more updates than a robust rule takes", _by_rule("median", 1, 2**12 + 1)),
+    ("more lanes than distances have room for", _with_values(2**27 + 2**14)),
+    ("a negative norm", _set("encoding", "max_norm", value=-1)),
+    ("a norm of 2^31", _set("encoding", "max_norm", value=2**31)),
     ("an unknown admission mode", _set("admission", value="anybody")),
     ("an unknown privacy mode", _set("privacy", value="sealed")),
     ("an unknown rounding", _set("encoding", "rounding", value="up")),
@@ -290,6 +326,8 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a name that is a number", _set("name", value=5)),
     ("a chain id that is a string", _set("chain_id", value="31337")),
     ("a chain id that is true", _set("chain_id", value=True)),
+    ("malicious updates that are a string", _set("num_malicious", value="0")),
+    ("a norm that is a string", _set("encoding", "max_norm", value="0")),
     ("a time to keep that is true", _set("keep_seconds", value=True)),
     ("a time to keep that is a string", _set("keep_seconds", value="60")),
     ("a count that is true", _set("rounds", "min_updates", value=True)),

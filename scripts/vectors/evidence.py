@@ -15,6 +15,7 @@ from scripts.vectors.documents import manifest
 from scripts.vectors.lists import key_of, sign
 from scripts.vectors.measurements import measurement_of
 from tests import reference as ref
+from tests import reference_rules as rules
 
 CHAIN_ID = 31337
 LEDGER, REGISTRY = "0x" + "1e" * 20, "0x" + "e1" * 20
@@ -41,6 +42,7 @@ class TaskOnRecord:
         sample_rate: int = 0,
         is_measured: bool = False,
         keep_seconds: int = 0,
+        rule: str = "mean",
     ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
@@ -50,6 +52,11 @@ class TaskOnRecord:
         document["rounds"]["sample_rate"] = sample_rate
         document["rounds"]["seed_seconds"] = SEED_SECONDS if sample_rate else 0
         document["keep_seconds"] = keep_seconds
+        document["rule"] = self.rule = rule
+        is_robust = rule != "mean"
+        document["num_malicious"] = int(is_robust)
+        if is_robust:
+            document["rounds"]["min_updates"] = 3
         document["measurements"] = self.is_measured = is_measured
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
@@ -74,7 +81,7 @@ class TaskOnRecord:
             "bond": BOND,
             "header_chunks": 1,
             "num_values": 2,
-            "fraction_shift": 9,
+            "fraction_shift": 2**32 - 1 if is_robust else 9,
             "is_open": False,
         }
         self.ledger: list[Record] = []
@@ -193,6 +200,7 @@ class TaskOnRecord:
         )
         self.updates.append({"lanes": lanes, "weight": weight, "outcome": outcome})
         self.updates[-1]["said"] = measurement_of(number)
+        self.updates[-1]["participant"] = self.participants[number]
 
     def list_updates(self, seat: int, *entries: tuple[int, list[int], str, dict[str, Any]]) -> None:
         """List updates as an aggregator, from 1.
@@ -237,13 +245,14 @@ class TaskOnRecord:
         statuses: list[int] | None = None,
         total_weight: int | None = None,
         turn: int = 0,
+        is_averaged: bool = False,
         **totals: int,
     ) -> None:
         """Propose the model and the report that follow, or others, when a turn has come."""
         is_closed = len(self.updates) == 3 and not self.rounds["list_seconds"]
         self.now += 10 if is_closed else 101
         self.now += turn * self.rounds["aggregate_seconds"]
-        model, report = self.derive(off_by, statuses, total_weight, **totals)
+        model, report = self.derive(off_by, statuses, total_weight, is_averaged, **totals)
         self.note(
             self.ledger,
             "ModelProposed",
@@ -260,6 +269,7 @@ class TaskOnRecord:
         off_by: int = 0,
         statuses: list[int] | None = None,
         total_weight: int | None = None,
+        is_averaged: bool = False,
         **totals: int,
     ) -> tuple[bytes, bytes]:
         """Return the model and the report that follow, or others; the model is then the round's."""
@@ -267,6 +277,11 @@ class TaskOnRecord:
         digest, base = self.base
         lanes, weights = [u["lanes"] for u in valid], [u["weight"] for u in valid]
         values = ref.next_model(base, lanes, weights, 15, 24) if valid else list(base)
+        if self.rule != "mean" and not is_averaged:
+            by_address = sorted(valid, key=lambda update: update["participant"])
+            sums, count = rules.RULES[self.rule]([u["lanes"] for u in by_address], 1)
+            pairs = zip(base, sums, strict=True)
+            values = [ref.next_value(value, top, 9, count) for value, top in pairs]
         values[0] += off_by
         model = ref.blob(ref.model_metadata(self.task, self.is_measured), TENSORS, values)
         self.models[self.round] = (ref.digest(model).hex(), values)

@@ -10,9 +10,11 @@ import rfc8785
 from scripts.vectors.documents import AGGREGATOR, manifest
 from scripts.vectors.measurements import measurement_of
 from tests import reference as ref
+from tests import reference_rules as rules
 
 TENSORS = {"bias": [2], "weight": [2, 3]}
 MAX_ABS = 20000
+MAX_NORM = 28285
 
 
 def make_measured_aggregate() -> Any:
@@ -20,19 +22,31 @@ def make_measured_aggregate() -> Any:
     return make_aggregate(is_measured=True)
 
 
-def make_aggregate(is_measured: bool = False) -> Any:
+def make_robust_aggregate() -> Any:
+    """Return the same round by the median, with an update as long as may be and one longer."""
+    return make_aggregate(is_robust=True)
+
+
+def make_aggregate(is_measured: bool = False, is_robust: bool = False) -> Any:
     """Return round 3 of a task: nine updates, three of them valid, and what they yield."""
     document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
     document["measurements"] = is_measured
+    if is_robust:
+        document |= {"rule": "median", "num_malicious": 1}
+        document["encoding"]["max_norm"] = MAX_NORM
+        document["rounds"]["min_updates"] = 3
     task = ref.digest(rfc8785.dumps(document)).hex()
     base_values = [0, 1000, -1000, 2**31 - 1, -(2**31), 5, -5, 123456789]
     base = ref.blob(ref.model_metadata(task, is_measured), TENSORS, base_values)
     base_digest = ref.digest(base).hex()
-    updates = list(_updates(task, base_digest, is_measured))
+    updates = list(_updates(task, base_digest, is_measured, is_robust))
     valid = [entry for entry in updates if entry["outcome"] == "included"]
-    values = ref.next_model(
-        base_values, [e["lanes"] for e in valid], [e["weight"] for e in valid], 15, 24
-    )
+    lanes, weights = [e["lanes"] for e in valid], [e["weight"] for e in valid]
+    values = ref.next_model(base_values, lanes, weights, 15, 24)
+    if is_robust:
+        sums, count = rules.median(lanes, 1)
+        pairs = zip(base_values, sums, strict=True)
+        values = [ref.next_value(base, top, 9, count) for base, top in pairs]
     model = ref.blob(ref.model_metadata(task, is_measured), TENSORS, values)
     total_weight = sum(entry["weight"] for entry in valid)
     said = [measurement_of(entry["sequence"]) for entry in valid]
@@ -56,13 +70,16 @@ def make_aggregate(is_measured: bool = False) -> Any:
     }
 
 
-def _updates(task: str, base: str, is_measured: bool) -> Iterator[dict[str, Any]]:
+def _updates(task: str, base: str, is_measured: bool, is_robust: bool) -> Iterator[dict[str, Any]]:
     lanes = {
         0: [1, -1, 0, 20000, -20000, 3, -3, 7],
         4: [2, -2, 1, 20000, -20000, 2, -2, 8],
         8: [5, 5, 5, 5, 5, 5, 5, -19999],
     }
     weights = {0: 600, 4: 300, 8: 101}
+    if is_robust:
+        lanes[9] = [0, 0, 0, 20000, -20000, 203, 0, 0]  # squares: 28285^2 - 16
+        lanes[10] = [4, 1, 0, 20000, -20000, 203, 0, 0]  # 28285^2 + 1
 
     def participant(sequence: int) -> str:
         return "0x" + f"{sequence + 1:02x}" * 20
@@ -84,7 +101,7 @@ def _updates(task: str, base: str, is_measured: bool) -> Iterator[dict[str, Any]
             "lanes": lanes.get(sequence),
         }
 
-    for sequence in range(12 if is_measured else 9):
+    for sequence in range(12 if is_measured else 11 if is_robust else 9):
         data: bytes | None = blob(sequence, lanes.get(sequence, [1] * 8))
         recorded = ref.digest(data or b"")
         outcome = "included"
@@ -105,7 +122,9 @@ def _updates(task: str, base: str, is_measured: bool) -> Iterator[dict[str, Any]
             case 7:
                 data, outcome = blob(7, [1, 1, 1, 1, 1, 1, 1, -MAX_ABS - 1]), "out_of_range"
                 recorded = ref.digest(data)
-            case 9:
+            case 10 if is_robust:
+                outcome = "too_long"
+            case 9 if is_measured:
                 data, outcome = blob(9, [1] * 8, measurement=None), "misbound"
                 recorded = ref.digest(data)
             case 10:

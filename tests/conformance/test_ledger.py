@@ -25,6 +25,7 @@ from fl_chain.protocol.actions import (
     Abort,
     Admit,
     Attest,
+    Challenge,
     ClaimPayout,
     CommitSeeds,
     CommitUpdate,
@@ -54,6 +55,7 @@ from fl_chain.protocol.attestation import (
     compute_succession,
 )
 from fl_chain.protocol.commitment import compute_commitment
+from fl_chain.protocol.constants import NO_VALUES
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
@@ -69,7 +71,9 @@ from fl_chain.protocol.records import (
     ParticipantRemoved,
     ParticipantSucceeded,
     PayoutClaimed,
+    ProposalChallenged,
     ProposalRejected,
+    Question,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
@@ -510,6 +514,19 @@ def proposed(task: Deployment) -> Deployment:
     task.submit(BOB)
     task.propose()
     return task
+
+
+def test_no_value_can_be_challenged_where_the_contract_cannot_derive_it(deploy: Deploy) -> None:
+    task = deploy(fraction_shift=NO_VALUES)
+    task.deposit_bonds()
+    task.act(COORDINATOR, Admit((task.addresses[ALICE], task.addresses[BOB])))
+    task.submit(ALICE)
+    task.submit(BOB)
+    task.propose()
+    value = Challenge(1, Question.VALUE, 0, BOND)
+    assert task.refused(STRANGER, value) == "ParameterOutOfRange"
+    task.act(STRANGER, replace(value, question=Question.HEADER))
+    assert task.kinds()[-1] is ProposalChallenged
 
 
 def test_a_quorum_makes_a_model_final_at_once(proposed: Deployment) -> None:

@@ -152,13 +152,18 @@ contract RoundLedgerBoundariesTest is CommitteeTest {
         new RoundLedger(p, _members(3));
     }
 
-    function test_A_Fraction_Has_Up_To_30_Bits() public {
+    function test_A_Fraction_Has_Up_To_30_Bits_Or_Is_None() public {
         ILedgerTypes.TaskParameters memory p = parameters();
         p.fractionShift = 30;
         eq(new RoundLedger(p, _members(1)).parameters(), p);
         p.fractionShift = 31;
         vm.expectRevert(_outOfRange("fractionShift", 31));
         new RoundLedger(p, _members(1));
+        p.fractionShift = type(uint32).max - 1;
+        vm.expectRevert(_outOfRange("fractionShift", type(uint32).max - 1));
+        new RoundLedger(p, _members(1));
+        p.fractionShift = type(uint32).max;
+        eq(new RoundLedger(p, _members(1)).parameters(), p);
     }
 
     function _members(uint256 size) private pure returns (address[] memory members) {

@@ -120,7 +120,7 @@ contract RoundLedgerCreationTest is LedgerTest {
     }
 
     function test_A_Shift_Beyond_Every_Encoding_Is_Refused(uint32 shift) public {
-        vm.assume(shift > 30);
+        vm.assume(shift > 30 && shift != type(uint32).max);
         ILedgerTypes.TaskParameters memory p = parameters();
         p.fractionShift = shift;
         _expectOutOfRange(p, "fractionShift", shift);

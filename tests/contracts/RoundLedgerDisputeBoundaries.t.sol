@@ -19,13 +19,31 @@ contract RoundLedgerDisputeBoundariesTest is DisputeTest {
         vm.warp(collectUntil() + 1);
         model = base;
         bytes memory other = reportOf(3);
-        (other[HEADER + 1], other[HEADER + 2]) = (0x09, 0x0a);
+        (other[HEADER + 1], other[HEADER + 2]) = (0x0a, 0x0b);
         report = other;
         propose();
         ask(Question.STATUS, 1);
         answerStatus(1);
         ask(Question.STATUS, 2);
         refuse(abi.encodeCall(IDisputes.answerStatus, (1, statusOpening(2))), wrongAnswer());
+    }
+
+    function test_No_Value_Can_Be_Challenged_That_The_Contract_Cannot_Derive() public {
+        ILedgerTypes.TaskParameters memory p = disputable();
+        p.fractionShift = type(uint32).max;
+        createDisputable(p);
+        begin("another rule", 3, POSITION);
+        uint32[3] memory positions = [0, POSITION, VALUES];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    ILedgerTypes.ParameterOutOfRange.selector, bytes32("position"), uint256(positions[i])
+                )
+            );
+            ask(Question.VALUE, positions[i]);
+        }
+        ask(Question.HEADER, 0);
+        answerHeader();
     }
 
     function test_Claims_That_Lead_To_A_Lower_Or_A_Higher_Value_Answer_Nothing() public {

@@ -17,8 +17,9 @@ from fl_chain.aggregation.fixed_point import (
     encode_update,
     expand_words,
 )
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.rounding import div_rhe
+from fl_chain.aggregation.step import apply_step
 from tests import reference as ref
 
 FLOAT32 = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -163,7 +164,7 @@ def sum_of(updates: list[list[int]], weights: list[int]) -> WeightedSum:
 def test_the_next_model_is_that_of_exact_integers(drawn: Any, bits: int, shift: int) -> None:
     updates, weights, base = drawn
     model_bits = bits + min(shift, 61 - 15 - sum(weights).bit_length())
-    model = apply_mean(np.array(base, np.int32), sum_of(updates, weights), bits, model_bits)
+    model = apply_step(np.array(base, np.int32), sum_of(updates, weights).mean(), bits, model_bits)
     assert model.tolist() == ref.next_model(base, updates, weights, bits, model_bits)
 
 
@@ -191,7 +192,7 @@ def test_partial_sums_of_any_partition_add_up(drawn: Any, data: st.DataObject) -
 @given(st.lists(LANES, min_size=1, max_size=6), st.integers(1, 50), st.integers(0, 15))
 def test_the_mean_of_equal_updates_is_the_update(lanes: list[int], copies: int, shift: int) -> None:
     total = sum_of([lanes] * copies, [3] * copies)
-    model = apply_mean(np.zeros(len(lanes), np.int32), total, 15, 15 + shift)
+    model = apply_step(np.zeros(len(lanes), np.int32), total.mean(), 15, 15 + shift)
     assert model.tolist() == [lane << shift for lane in lanes]
 
 
@@ -199,7 +200,7 @@ def test_the_mean_of_equal_updates_is_the_update(lanes: list[int], copies: int, 
 def test_a_model_saturates_and_never_wraps(drawn: Any) -> None:
     updates, weights, base = drawn
     total = sum_of(updates, weights)
-    model = apply_mean(np.array(base, np.int32), total, 0, 15)
+    model = apply_step(np.array(base, np.int32), total.mean(), 0, 15)
     for before, after, step in zip(base, model.tolist(), total.values.tolist(), strict=True):
         assert (after - before) * step >= 0
         assert -(2**31) <= after < 2**31
@@ -217,5 +218,5 @@ def test_the_headroom_that_a_manifest_asks_for_is_enough(
         total.add(np.array([max_abs, -max_abs], np.int16), weight)
     base = data.draw(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=2, max_size=2))
     updates = [[max_abs, -max_abs]] * len(weights)
-    model = apply_mean(np.array(base, np.int32), total, 0, shift)
+    model = apply_step(np.array(base, np.int32), total.mean(), 0, shift)
     assert model.tolist() == ref.next_model(base, updates, weights, 0, shift)

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.opening import (
     Opening,
@@ -124,7 +125,7 @@ def test_the_step_of_one_value_is_that_of_a_whole_model(
     total = WeightedSum(1)
     total.values[0] = weighted = (abs(scaled) >> shift) * (1 if scaled > 0 else -1)
     total.weight = weight
-    (value,) = apply_mean(np.array([base], np.int32), total, 0, shift).tolist()
+    (value,) = apply_step(np.array([base], np.int32), total.mean(), 0, shift).tolist()
     assert value == ref.next_value(base, weighted, shift, weight)
 
 

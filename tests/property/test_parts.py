@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.parts import (
     MOST_PARTS,
@@ -107,4 +108,4 @@ def test_the_step_of_one_value_is_that_of_the_model_and_of_the_definition(
     claims = add_parts(pack_parts(truth), UpdateRange(0, len(truth)))
     stepped = step_value(base, claims, shift)
     assert stepped == ref.next_value(base, claims.sum, shift, claims.weight)
-    assert stepped == int(apply_mean(np.array([base], np.int32), total, 0, shift)[0])
+    assert stepped == int(apply_step(np.array([base], np.int32), total.mean(), 0, shift)[0])

@@ -28,6 +28,7 @@ from fl_chain.protocol.report import ExclusionReason, decode_report
 from tests import golden
 
 ROUND = golden.load("aggregate/round.json")
+ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
@@ -76,9 +77,9 @@ def test_each_update_is_included_or_left_out_for_its_reason(update: dict[str, An
 
 def test_the_vectors_show_every_reason() -> None:
     """Those that only lists know are shown by the audits of tasks with lists."""
-    outcomes = {update["outcome"] for update in ROUND["updates"]}
-    reasons = {reason.value for reason in ExclusionReason} - {"unsigned", "not_admitted"}
-    assert outcomes == {"included", *(reasons - {"duplicate"})}
+    outcomes = {update["outcome"] for update in (*ROUND["updates"], *ROBUST["updates"])}
+    of_lists = {"unsigned", "not_admitted", "duplicate"}
+    assert outcomes == {"included", *({reason.value for reason in ExclusionReason} - of_lists)}
 
 
 def test_model_and_report_are_the_golden_bytes() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.mean import WeightedSum, apply_mean
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import ValueOutOfRange
 from tests import golden
 
@@ -28,7 +29,7 @@ def test_sums_and_models_are_the_golden_ones(case: dict[str, Any]) -> None:
     assert total.values.tolist() == case["sum"]
     assert total.weight == sum(case["weights"])
     base = np.array(case["base"], np.int32)
-    model = apply_mean(base, total, case["fraction_bits"], case["model_fraction_bits"])
+    model = apply_step(base, total.mean(), case["fraction_bits"], case["model_fraction_bits"])
     assert model.dtype == np.int32
     assert model.tolist() == case["model"]
 
@@ -38,7 +39,7 @@ def test_every_step_of_the_vectors_is_taken(case: dict[str, Any]) -> None:
     total = WeightedSum(1)
     total.values[0] = case["sum"]
     total.weight = case["weight"]
-    model = apply_mean(np.array([case["base"]], np.int32), total, 0, case["shift"])
+    model = apply_step(np.array([case["base"]], np.int32), total.mean(), 0, case["shift"])
     assert model.tolist() == [case["next"]]
 
 
@@ -59,7 +60,7 @@ def test_a_weight_that_is_not_positive_is_refused(weight: int) -> None:
 
 def test_the_mean_of_no_updates_is_refused() -> None:
     with pytest.raises(ValueOutOfRange, match="no updates"):
-        apply_mean(np.zeros(1, np.int32), WeightedSum(1), 15, 24)
+        apply_step(np.zeros(1, np.int32), WeightedSum(1).mean(), 15, 24)
 
 
 def test_weights_that_could_overflow_the_sum_are_refused_before_they_do() -> None:
@@ -87,12 +88,12 @@ def test_a_scaled_sum_that_reaches_its_limit_is_refused(sign: int) -> None:
     total = WeightedSum(1)
     total.add(np.array([sign], np.int16), 2**46)
     model = np.zeros(1, np.int32)
-    apply_mean(model, total, 15, 30)  # 2^46 * 2^15 = 2^61
+    apply_step(model, total.mean(), 15, 30)  # 2^46 * 2^15 = 2^61
     with pytest.raises(ValueOutOfRange, match="2\\^62"):
-        apply_mean(model, total, 14, 30)
+        apply_step(model, total.mean(), 14, 30)
 
 
 def test_the_base_model_is_not_changed() -> None:
     base = np.array([5, 6], np.int32)
-    apply_mean(base, sum_of([[1, 1]], [1]), 15, 15)
+    apply_step(base, sum_of([[1, 1]], [1]).mean(), 15, 15)
     assert base.tolist() == [5, 6]

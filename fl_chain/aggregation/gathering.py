@@ -1,0 +1,121 @@
+"""What a round keeps of its included updates until all are there: their sum, or each of them."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.robust.rows import LaneRows
+from fl_chain.aggregation.robust.table import apply_rule
+from fl_chain.aggregation.step import Aggregate
+from fl_chain.protocol.blob import count_values
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.rules import MEAN
+
+
+class Gathering(Protocol):
+    """The included updates of one round, in any order."""
+
+    @property
+    def weight(self) -> int:
+        """Sum of their weights."""
+        ...
+
+    def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
+        """Add an update, whose lanes and weight the caller has checked."""
+        ...
+
+    def merge(self, other: Self) -> None:
+        """Add what was gathered of other participants."""
+        ...
+
+    def aggregate(self) -> Aggregate:
+        """Return what the task's rule makes of them.
+
+        Raises
+        ------
+        ValueOutOfRange
+            There are too few for the rule.
+        """
+        ...
+
+
+class GatheredSum:
+    """For the rule ``mean``, which needs no update once it is in the sum.
+
+    Parameters
+    ----------
+    total
+        The sum to begin with.
+    """
+
+    def __init__(self, total: WeightedSum) -> None:
+        self._total = total
+
+    @property
+    def weight(self) -> int:
+        """Sum of the weights."""
+        return self._total.weight
+
+    def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
+        """Add an update to the sum."""
+        self._total.add(lanes, weight)
+
+    def merge(self, other: Self) -> None:
+        """Add another sum."""
+        self._total.add_sum(other._total.values, other.weight)
+
+    def aggregate(self) -> Aggregate:
+        """Return the weighted mean."""
+        return self._total.mean()
+
+
+class GatheredRows:
+    """For every other rule: all updates, whole. Weights are recorded, and do not count.
+
+    Parameters
+    ----------
+    rule, num_malicious
+        Of the task.
+    num_values
+        Lanes per update.
+    """
+
+    def __init__(self, rule: str, num_malicious: int, num_values: int) -> None:
+        self._rule = rule
+        self._num_malicious = num_malicious
+        self._rows = LaneRows(num_values)
+        self.weight = 0
+
+    def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
+        """Keep an update."""
+        self._rows.add(participant, lanes)
+        self.weight += weight
+
+    def merge(self, other: Self) -> None:
+        """Keep the updates of other participants."""
+        self._rows.add_rows(other._rows)
+        self.weight += other.weight
+
+    def aggregate(self) -> Aggregate:
+        """Return what the rule makes of all updates."""
+        return apply_rule(self._rule, self._rows, self._num_malicious)
+
+
+def begin_gathering(manifest: Manifest, max_abs: int) -> Gathering:
+    """Return what gathers the updates of a round, none yet.
+
+    Parameters
+    ----------
+    manifest
+        The task.
+    max_abs
+        Largest magnitude of a lane, which the caller checks.
+    """
+    num_values = count_values(manifest.layout)
+    if manifest.rule == MEAN:
+        return GatheredSum(WeightedSum(num_values, max_abs))
+    return GatheredRows(manifest.rule, manifest.num_malicious, num_values)

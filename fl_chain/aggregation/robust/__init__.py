@@ -1,0 +1,1 @@
+"""Rules that withstand malicious updates, in exact integers. Pure."""

@@ -1,0 +1,65 @@
+"""The rules ``median`` and ``trimmed_mean``: each value by itself, from the middle of its lanes.
+
+Source: Yin et al. 2018 (arXiv:1803.01498), Definitions 1 and 2. Assumes n >= 2 f + 1: then the
+result lies within the range of the honest lanes, value by value. Where honest updates differ much,
+malicious ones within that range still pull it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.robust.rows import LaneRows
+from fl_chain.aggregation.rounding import div_rhe
+from fl_chain.aggregation.step import Aggregate
+
+
+def compute_median(rows: LaneRows, num_malicious: int) -> Aggregate:
+    """Return the middle lane of each value, or the mean of the two in the middle.
+
+    Examples
+    --------
+    >>> rows = LaneRows(1)
+    >>> for number, lane in enumerate((5, -3, 900, 4)):
+    ...     rows.add(f"0x{number}", np.array([lane], np.int16))
+    >>> compute_median(rows, 1)
+    Aggregate(numerators=array([9]), divisor=2)
+    """
+    return trim(rows, (len(rows) - 1) // 2)
+
+
+def compute_trimmed_mean(rows: LaneRows, num_malicious: int) -> Aggregate:
+    """Return the mean of what is left without the f smallest and the f largest lanes.
+
+    Examples
+    --------
+    >>> rows = LaneRows(1)
+    >>> for number, lane in enumerate((5, -3, 900, 4, 6)):
+    ...     rows.add(f"0x{number}", np.array([lane], np.int16))
+    >>> compute_trimmed_mean(rows, 1)
+    Aggregate(numerators=array([15]), divisor=3)
+    """
+    return trim(rows, num_malicious)
+
+
+def trim(rows: LaneRows, count: int) -> Aggregate:
+    """Return the mean of each value without so many lanes at either end."""
+    numerators: NDArray[np.int64] = np.empty(rows.num_values, np.int64)
+    for block, lanes in rows.iterate():
+        numerators[block] = sum_middle(lanes, count)
+    return Aggregate(numerators, len(rows) - 2 * count)
+
+
+def sum_middle(values: NDArray[np.signedinteger], count: int) -> NDArray[np.int64]:
+    """Return the sum of each column without its ``count`` smallest and largest values."""
+    columns = np.ascontiguousarray(values.T, np.int32)
+    columns.sort(axis=1)
+    middle: NDArray[np.int64] = columns[:, count : columns.shape[1] - count].sum(1, np.int64)
+    return middle
+
+
+def find_median(rows: LaneRows) -> NDArray[np.int64]:
+    """Return the median of each value, rounded to the nearest integer, ties to even."""
+    median = compute_median(rows, 0)
+    return div_rhe(median.numerators, median.divisor)
