@@ -35,12 +35,14 @@ contract RoundLedgerDisputeBoundariesTest is DisputeTest {
         begin("another rule", 3, POSITION);
         uint32[3] memory positions = [0, POSITION, VALUES];
         for (uint256 i = 0; i < 3; ++i) {
+            vm.deal(CHALLENGER, BOND);
             vm.expectRevert(
                 abi.encodeWithSelector(
                     ILedgerTypes.ParameterOutOfRange.selector, bytes32("position"), uint256(positions[i])
                 )
             );
-            ask(Question.VALUE, positions[i]);
+            vm.prank(CHALLENGER);
+            ledger.challenge{value: BOND}(1, Question.VALUE, positions[i]);
         }
         ask(Question.HEADER, 0);
         answerHeader();
