@@ -49,7 +49,6 @@ MAKERS = {
     "aggregate/round.json": rounds.make_aggregate,
     "aggregate/measured_round.json": rounds.make_measured_aggregate,
     "aggregate/robust_round.json": rounds.make_robust_aggregate,
-    "aggregate/rules.json": rules.make_rules,
     "aggregate/steps.json": numbers.make_steps,
     "history/history.json": rounds.make_history,
     "history/refused.json": replays.make_refused_logs,
@@ -68,6 +67,7 @@ MAKERS = {
     **audits.MAKERS,
     **list_audits.MAKERS,
     **promises.MAKERS,
+    **rules.MAKERS,
 }
 
 

@@ -115,22 +115,6 @@ def make_overruled_model() -> Any:
     return make_case(about, task.evidence(), [1, 2])
 
 
-def make_robust_rule() -> Any:
-    """Return a round by a robust rule, and one whose proposer took the mean instead."""
-    task = TaskOnRecord(rule="nnm_trimmed_mean")
-    poisoned = [[10, -20], [12, -18], [900, 900]]
-    for number, lanes in enumerate(poisoned):
-        task.submit(number, lanes)
-    task.propose()
-    task.finalize()
-    for number, lanes in enumerate(poisoned):
-        task.submit(number, lanes)
-    task.propose(is_averaged=True)
-    task.finalize()
-    about = "One of three updates is far from the others; the model of round 2 is their mean."
-    return make_case(about, task.evidence(), [1, 2], {("aggregate", 2): ["FAIL"]})
-
-
 def make_measurements() -> Any:
     """Return rounds whose reports have totals, the second with others than the updates say."""
     task = TaskOnRecord(is_measured=True)
@@ -570,7 +554,6 @@ def make_missing_manifest() -> Any:
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
-    "audit/robust_rule.json": make_robust_rule,
     "audit/measurements.json": make_measurements,
     "audit/honest.json": make_honest,
     "audit/wrong_model.json": make_wrong_model,

@@ -1,9 +1,11 @@
-"""Vectors of the robust rules: small rounds, with ties and the ends of the lanes."""
+"""Vectors of the robust rules: small rounds, with ties and the ends of the lanes, and an audit."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from scripts.vectors.audits import make_case
+from scripts.vectors.evidence import TaskOnRecord
 from tests import reference as ref
 from tests import reference_rules as rules
 
@@ -63,3 +65,22 @@ def _case(name: str, rule: str, f: int, rows: rules.Rows) -> dict[str, Any]:
 def _spread(row: int) -> list[int]:
     words = ref.shake_words(f"robust rules {row}".encode(), 20)
     return [word % 601 - 300 + 40 * (row % 3) for word in words]
+
+
+def make_robust_rule() -> Any:
+    """Return a round by a robust rule, and one whose proposer took the mean instead."""
+    task = TaskOnRecord(rule="nnm_trimmed_mean")
+    poisoned = [[10, -20], [12, -18], [900, 900]]
+    for number, lanes in enumerate(poisoned):
+        task.submit(number, lanes)
+    task.propose()
+    task.finalize()
+    for number, lanes in enumerate(poisoned):
+        task.submit(number, lanes)
+    task.propose(is_averaged=True)
+    task.finalize()
+    about = "One of three updates is far from the others; the model of round 2 is their mean."
+    return make_case(about, task.evidence(), [1, 2], {("aggregate", 2): ["FAIL"]})
+
+
+MAKERS = {"aggregate/rules.json": make_rules, "audit/robust_rule.json": make_robust_rule}
