@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 
@@ -71,12 +72,20 @@ def open_database(path: Path | None, chain_id: int, ledger: str) -> sqlite3.Conn
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError:
         return _create(IN_MEMORY, chain_id, ledger)  # a folder that nobody may write to
+    is_empty = False
     with contextlib.suppress(sqlite3.DatabaseError):
         found = _connect(str(path))
-        if _is_index_of(found, chain_id, ledger):
+        # In one transaction, so that both answers are about the same moment.
+        found.execute("BEGIN")
+        is_index = _is_index_of(found, chain_id, ledger)
+        # Another opener may be about to fill it: to delete it would take it from under that one.
+        is_empty = found.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+        found.execute("COMMIT")
+        if is_index:
             return found
         found.close()
-    remove_database(path)
+    if not is_empty:
+        remove_database(path)
     try:
         return _create(str(path), chain_id, ledger)
     except sqlite3.OperationalError:
@@ -103,13 +112,26 @@ def remove_database(path: Path) -> None:
 def _connect(name: str) -> sqlite3.Connection:
     database = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(database)
         # What a crash of the machine loses is fetched again.
         database.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.DatabaseError:
         database.close()
         raise
     return database
+
+
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Change the journal, for which SQLite does not wait if another opener is doing the same."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
 
 
 def _create(name: str, chain_id: int, ledger: str) -> sqlite3.Connection:
