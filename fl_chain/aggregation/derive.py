@@ -264,9 +264,9 @@ class RoundAggregation:
             return ExclusionReason.MALFORMED
         if replace(header, measurement=None) != expected:
             return ExclusionReason.MISBOUND
-        # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
         encoding = self.manifest.encoding
         largest = encoding.max_abs
+        # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
         if lanes.size and (int(lanes.min()) < -largest or int(lanes.max()) > largest):
             return ExclusionReason.OUT_OF_RANGE
         if encoding.max_norm and compute_squared_norm(lanes) > encoding.max_norm**2:

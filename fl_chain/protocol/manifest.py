@@ -174,6 +174,7 @@ class Manifest:
         self._check_committee()
         self._check_encoding()
         self._check_rounds()
+        self._check_headroom()
         self._check_rule()
         self._check_recipe()
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
@@ -246,7 +247,6 @@ class Manifest:
             rounds.target_updates * rounds.max_weight <= MAX_INTEGER,
             "target_updates * max_weight <= 2^53 - 1, the largest total weight of a report",
         )
-        self._check_mean_headroom()
 
     def _check_rule(self) -> None:
         rounds, encoding, f = self.rounds, self.encoding, self.num_malicious
@@ -280,7 +280,7 @@ class Manifest:
             f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
         )
 
-    def _check_mean_headroom(self) -> None:
+    def _check_headroom(self) -> None:
         rounds, encoding = self.rounds, self.encoding
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.

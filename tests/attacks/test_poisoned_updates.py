@@ -76,7 +76,8 @@ def take_the_mean(federation: Federation) -> None:
     for record in federation.task.rounds[1].updates:
         blob = federation.store.get(Cid(0x55, record.cid_digest), max_bytes=2**20)
         total.add(decode_blob(blob)[1].astype(np.int16), record.weight)
-    bits = federation.manifest.encoding.fraction_bits, 24
+    encoding = federation.manifest.encoding
+    bits = encoding.fraction_bits, encoding.model_fraction_bits
     values = apply_step(federation.follower.base_model(), total.mean(), *bits)
     model = encode_blob(model_header(federation.manifest), values)
     robust = federation.derive()

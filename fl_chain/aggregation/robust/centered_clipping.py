@@ -22,10 +22,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.robust.coordinates import find_median
-from fl_chain.aggregation.robust.distances import compute_distances_to
+from fl_chain.aggregation.robust.iteration import approach
 from fl_chain.aggregation.robust.rows import LaneRows
-from fl_chain.aggregation.rounding import div_rhe
 from fl_chain.aggregation.step import Aggregate
 
 NUM_STEPS: Final = 3
@@ -33,15 +31,10 @@ NUM_STEPS: Final = 3
 
 def compute_centered_clipping(rows: LaneRows, num_malicious: int) -> Aggregate:
     """Return where the last step leads."""
-    aggregate = Aggregate(find_median(rows), 1)
-    for _ in range(NUM_STEPS):
-        point = div_rhe(aggregate.numerators, aggregate.divisor)
-        distances = compute_distances_to(rows, point)
-        aggregate = step(rows, point, distances)
-    return aggregate
+    return approach(rows, NUM_STEPS, clip)
 
 
-def step(rows: LaneRows, point: NDArray[np.int64], distances: list[int]) -> Aggregate:
+def clip(rows: LaneRows, point: NDArray[np.int64], distances: list[int]) -> Aggregate:
     """Return the mean of the updates, shortened to a radius around a point."""
     count = len(rows)
     radius = sorted(distances)[(count - 1) // 2]

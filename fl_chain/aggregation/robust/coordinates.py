@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.robust.rows import LaneRows
-from fl_chain.aggregation.rounding import div_rhe
 from fl_chain.aggregation.step import Aggregate
 
 
@@ -57,9 +56,3 @@ def sum_middle(values: NDArray[np.signedinteger], count: int) -> NDArray[np.int6
     columns.sort(axis=1)
     middle: NDArray[np.int64] = columns[:, count : columns.shape[1] - count].sum(1, np.int64)
     return middle
-
-
-def find_median(rows: LaneRows) -> NDArray[np.int64]:
-    """Return the median of each value, rounded to the nearest integer, ties to even."""
-    median = compute_median(rows, 0)
-    return div_rhe(median.numerators, median.divisor)

@@ -19,10 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.robust.coordinates import find_median
-from fl_chain.aggregation.robust.distances import compute_distances_to
+from fl_chain.aggregation.robust.iteration import approach
 from fl_chain.aggregation.robust.rows import LaneRows
-from fl_chain.aggregation.rounding import div_rhe
 from fl_chain.aggregation.step import Aggregate
 from fl_chain.protocol.rules import SCORE_BITS
 
@@ -31,17 +29,13 @@ NUM_STEPS: Final = 8
 
 def compute_geometric_median(rows: LaneRows, num_malicious: int) -> Aggregate:
     """Return where the last step leads."""
-    aggregate = Aggregate(find_median(rows), 1)
-    for _ in range(NUM_STEPS):
-        point = div_rhe(aggregate.numerators, aggregate.divisor)
-        distances = compute_distances_to(rows, point)
-        nearest = min(distances) << SCORE_BITS
-        aggregate = weigh(rows, [max(1, nearest // distance) for distance in distances])
-    return aggregate
+    return approach(rows, NUM_STEPS, weigh)
 
 
-def weigh(rows: LaneRows, weights: list[int]) -> Aggregate:
-    """Return the weighted mean of the updates."""
+def weigh(rows: LaneRows, point: NDArray[np.int64], distances: list[int]) -> Aggregate:
+    """Return the mean of the updates, weighed by the inverse of their distances to a point."""
+    nearest = min(distances) << SCORE_BITS
+    weights = [max(1, nearest // distance) for distance in distances]
     # Exact: no sum exceeds 2^12 * 2^20 * 2^15.
     factors = np.array(weights, np.float64)
     numerators: NDArray[np.int64] = np.empty(rows.num_values, np.int64)
