@@ -1,14 +1,13 @@
 """The SQLite file of an index: its tables, and how it is opened, or made anew.
 
 Everything in it came from a chain node and can be fetched again, so whatever is wrong with the file
-(another version's, another task's, damaged), it is thrown away and not repaired.
+(another version's, another task's, damaged), its content is thrown away and not repaired.
 
 Source: SQLite documentation, https://sqlite.org/wal.html and https://sqlite.org/pragma.html.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import time
 from pathlib import Path
@@ -67,29 +66,21 @@ def open_database(path: Path | None, chain_id: int, ledger: str) -> sqlite3.Conn
         The file is there and can be neither opened nor replaced.
     """
     if path is None:
-        return _create(IN_MEMORY, chain_id, ledger)
+        return _open_file(IN_MEMORY, chain_id, ledger)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return _create(IN_MEMORY, chain_id, ledger)  # a folder that nobody may write to
-    is_empty = False
-    with contextlib.suppress(sqlite3.DatabaseError):
-        found = _connect(str(path))
-        # In one transaction, so that both answers are about the same moment.
-        found.execute("BEGIN")
-        is_index = _is_index_of(found, chain_id, ledger)
-        # Another opener may be about to fill it: to delete it would take it from under that one.
-        is_empty = found.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-        found.execute("COMMIT")
-        if is_index:
-            return found
-        found.close()
-    if not is_empty:
-        remove_database(path)
+        return _open_file(IN_MEMORY, chain_id, ledger)  # a folder that nobody may write to
     try:
-        return _create(str(path), chain_id, ledger)
+        return _open_file(str(path), chain_id, ledger)
+    except sqlite3.DatabaseError as error:
+        if _is_busy(error):
+            return _open_file(IN_MEMORY, chain_id, ledger)  # others hold it, and for too long
+    remove_database(path)
+    try:
+        return _open_file(str(path), chain_id, ledger)
     except sqlite3.OperationalError:
-        return _create(IN_MEMORY, chain_id, ledger)
+        return _open_file(IN_MEMORY, chain_id, ledger)
 
 
 def remove_database(path: Path) -> None:
@@ -129,25 +120,43 @@ def _use_write_ahead_log(database: sqlite3.Connection) -> None:
             database.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+            if not _is_busy(error) or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
 
 
-def _create(name: str, chain_id: int, ledger: str) -> sqlite3.Connection:
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Return whether another opener is in the way; the upper bytes of a code say how."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _open_file(name: str, chain_id: int, ledger: str) -> sqlite3.Connection:
+    """Open an index; what is no index of the task, or not yet, becomes one where it lies.
+
+    In one transaction: several that open it at once must not make it anew one after the other.
+    """
     database = _connect(name)
     try:
-        database.execute("BEGIN IMMEDIATE")
-        if not _is_index_of(database, chain_id, ledger):  # or another process was faster
-            for statement in TABLES.split(";"):
-                database.execute(statement)
-            database.execute("INSERT INTO subject VALUES (?, ?)", (chain_id, ledger))
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("COMMIT")
+        if not _is_index_of(database, chain_id, ledger):
+            database.execute("BEGIN IMMEDIATE")
+            if not _is_index_of(database, chain_id, ledger):  # or another opener was faster
+                _make_anew(database, chain_id, ledger)
+            database.execute("COMMIT")
     except sqlite3.DatabaseError:
         database.close()
         raise
     return database
+
+
+def _make_anew(database: sqlite3.Connection, chain_id: int, ledger: str) -> None:
+    tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (table,) in tables:
+        quoted = table.replace('"', '""')
+        database.execute(f'DROP TABLE "{quoted}"')
+    for statement in TABLES.split(";"):
+        database.execute(statement)
+    database.execute("INSERT INTO subject VALUES (?, ?)", (chain_id, ledger))
+    database.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _is_index_of(database: sqlite3.Connection, chain_id: int, ledger: str) -> bool:
