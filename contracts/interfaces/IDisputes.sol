@@ -12,7 +12,8 @@ interface IDisputes is ILedgerTypes {
     /// @notice Disputes the proposed model, with a deposit of as much as a bond. Anybody. The proposer
     /// then has to show what was asked; each move has challengeSeconds, and whoever lets them pass
     /// loses. The winner has its own money back and half of the loser's; the rest stays here for good.
-    /// @param question what to show
+    /// @param question what to show; no VALUE in a task whose fractionShift says that another rule than the
+    /// mean makes its models
     /// @param position the chunk of the header, the value of the model, or the update, that it is about
     function challenge(uint32 round, Question question, uint32 position) external payable;
 

@@ -79,7 +79,9 @@ abstract contract LedgerState is ILedgerTypes {
         if (p.listSeconds != 0 && (numAggregators + 1) * p.targetUpdates > MAX_UPDATES) {
             revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
         }
-        if (p.fractionShift > 30 && p.fractionShift != NO_VALUES) revert ParameterOutOfRange("fractionShift", p.fractionShift);
+        if (p.fractionShift > 30 && p.fractionShift != NO_VALUES) {
+            revert ParameterOutOfRange("fractionShift", p.fractionShift);
+        }
         if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
         if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {

@@ -2,7 +2,7 @@
 
 What each check means and assumes is in docs/spec.md, and in catalogue.py for people. Memory holds
 one update, the running sum and one model for each worker, whatever the number of participants and
-rounds.
+rounds; by other rules than the mean, all updates of a round in place of the sum.
 """
 
 from __future__ import annotations

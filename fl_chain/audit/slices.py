@@ -1,7 +1,8 @@
 """Slices: some updates of a round, fetched, examined and added up by themselves.
 
-The sum is exact, so that of a round is the sum of those of its slices, whoever made them and in
-whatever order. Everything here can be handed to another process and back.
+Rules are exact, so what a round yields follows from what its slices gathered, whoever did it and in
+whatever order: the sum of their sums, by other rules than the mean all of their updates.
+Everything here can be handed to another process and back.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class ParallelWorkers:
     At most ``num_jobs`` rounds are in hand and one more waits to be concluded, each with a sum;
     ``num_jobs`` slices are examined at a time and as many wait, each with a sum, and with one
     update as long as it is examined. Memory grows with the number of jobs, not with that of rounds
-    or updates.
+    or updates; by other rules than the mean, a round or slice in hand has its updates for a sum.
 
     None of them keeps a process alive: one that is interrupted ends at once, whatever they wait
     for, and with it those that it started.
