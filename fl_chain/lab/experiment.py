@@ -89,9 +89,7 @@ class Experiment:
         self._module = build_model(scenario.model, scenario.seed)
         parameters = get_parameters(self._module)
         self._layout = layout_of(parameters)
-        self._model = encode_model(
-            flatten(parameters, self._layout), ENCODING.model_fraction_bits
-        )
+        self._model = encode_model(flatten(parameters, self._layout), ENCODING.model_fraction_bits)
         self._previous = np.zeros(self._model.size)
         self._random = np.random.RandomState(scenario.seed)
         self._trainers = [self._make_trainer(split.train, i) for i in range(self._count)]

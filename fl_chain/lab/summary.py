@@ -12,6 +12,8 @@ from fl_chain.lab.experiment import Outcome
 HONEST: Final = "none"
 TOLERABLE_BACKDOOR: Final = 0.1
 """Of the examples with a trigger, so many may go where the attackers want them."""
+TOLERABLE_LOSS: Final = 0.05
+"""So much accuracy an attack may cost."""
 
 
 @dataclass(frozen=True, slots=True)
