@@ -19,7 +19,7 @@ from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate, apply_step
-from fl_chain.errors import TrainingError
+from fl_chain.errors import TrainingError, UsageError
 from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.manifest import Encoding
@@ -114,7 +114,13 @@ class Experiment:
     def _make_trainer(self, train: Dataset, index: int) -> LocalSgd:
         scenario = self.scenario
         name, _, option = scenario.split.partition(":")
-        options: dict[str, Any] = {"alpha": float(option)} if option else {}
+        try:
+            options: dict[str, Any] = {"alpha": float(option)} if option else {}
+        except ValueError:
+            raise UsageError(
+                f"the split {scenario.split!r} has no number behind the colon",
+                "such as iid, or dirichlet:0.5",
+            ) from None
         partitioner = build_partitioner(name, self._count, scenario.seed, **options)
         dataset = partitioner.load_partition(train, index)
         # The attackers come first: of equally near updates rules take that of the lower address.

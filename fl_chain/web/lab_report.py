@@ -99,6 +99,7 @@ def _draw(name: str, title: str, caption: str, rows: Sequence[RuleSummary]) -> M
             left.plot(under, [place] * len(under), "o", color=SERIES_COLOURS[1], markersize=3.5)
             if row.clean is not None:
                 left.plot([100 * row.clean], [place], "|", color=SERIES_COLOURS[0], markersize=12)
+        left.set_xlim(0, 100)
         left.set_yticks(places, [row.rule for row in rows])
         left.set_xlabel("accuracy, %: dots under attack, bar without", color=AXIS)
         successes = [100 * (row.backdoor_success or 0) for row in rows]
