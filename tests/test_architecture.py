@@ -21,6 +21,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 PURE_LAYERS = ("errors", "protocol", "aggregation", "audit")
 """Each may import itself and those before it."""
 EDGES = ("training", "storage", "chain", "relay", "index")
+LABORATORY = "lab"
+"""Experiments: training and aggregation without chain and IPFS; only faces use it."""
 FACES = ("cli", "web")
 HELPERS = ("cache", "interrupts", "npm", "process", "pypi")
 """Modules about this machine, which only edges and roles use."""
@@ -112,7 +114,14 @@ def test_a_face_imports_roles_and_what_they_speak_of(path: Path) -> None:
     layer = layer_of(name_of(path))
     # The command line starts the pages, and never the other way round; Ctrl-C ends it.
     others = {"web", "interrupts"} if layer == "cli" else set()
-    assert own_imports(path) <= {layer, *others, "roles", "protocol", "audit", "errors"}
+    spoken_of = {"roles", LABORATORY, "protocol", "audit", "errors"}
+    assert own_imports(path) <= {layer, *others, *spoken_of}
+
+
+@pytest.mark.parametrize("path", modules_in(LABORATORY), ids=relative)
+def test_the_laboratory_knows_neither_chain_nor_storage(path: Path) -> None:
+    allowed = {LABORATORY, "training", "aggregation", "protocol", "errors", *HELPERS}
+    assert own_imports(path) <= allowed
 
 
 @pytest.mark.parametrize("path", modules_in(*HELPERS), ids=relative)
@@ -122,7 +131,7 @@ def test_a_helper_imports_errors_only(path: Path) -> None:
 
 def test_every_module_belongs_to_a_layer() -> None:
     layers = {layer_of(name_of(path)) for path in MODULES}
-    assert layers <= {"", *PURE_LAYERS, *EDGES, "roles", *FACES, *HELPERS}
+    assert layers <= {"", *PURE_LAYERS, *EDGES, "roles", LABORATORY, *FACES, *HELPERS}
 
 
 def test_no_module_is_named_for_having_no_place() -> None:

@@ -66,7 +66,9 @@ def lineage(
         terminal.print(Text("recipe: not at hand, the manifest is on IPFS"))
         return
     facts = ", ".join(f"{name} {value}" for name, value in recipe.items() if name != "environment")
-    terminal.print(Text(f"recipe: {facts}; rule {models[0]['rule']}"), soft_wrap=True)
+    rule, f = models[0]["rule"], models[0]["num_malicious"]
+    withstands = f", which withstands {count(f, 'malicious update')}" if f else ""
+    terminal.print(Text(f"recipe: {facts}; rule {rule}{withstands}"), soft_wrap=True)
     environment = ", ".join(f"{name} {value}" for name, value in recipe["environment"].items())
     terminal.print(Text(f"environment: {environment}"), soft_wrap=True)
 

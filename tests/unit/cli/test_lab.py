@@ -1,0 +1,59 @@
+"""The laboratory's command: tables for people, a line for each experiment for machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fl_chain.cli.main import run
+
+QUICK = ["lab", "attack", "--participants", "6", "--malicious", "1", "--rounds", "1"]
+QUICK += ["--epochs", "1", "--rule", "mean", "--rule", "median", "--attack", "sign_flip"]
+
+
+def test_machines_get_a_line_for_each_experiment_and_people_a_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    assert run([*QUICK, "--split", "iid", "--json", "--html", str(report)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    seen = {(line["rule"], line["attack"], line["split"], line["seed"]) for line in lines}
+    assert seen == {(r, a, "iid", 0) for r in ("mean", "median") for a in ("none", "sign_flip")}
+    assert all(line["rounds_done"] == 1 and 0 <= line["accuracy"] <= 1 for line in lines)
+    assert "Attacks on digits_mlp with digits" in report.read_text(encoding="utf-8")
+
+
+def test_people_get_a_table_for_each_split_and_the_rule_to_choose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([*QUICK, "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    for split in ("iid", "dirichlet:0.5"):
+        assert f"{split}: test accuracy" in out
+        assert f"{split}: m" in out.split("is best in its worst case")[0] + out
+    assert out.count("is best in its worst case") == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        (["--malicious", "3"], 10, "no rule withstands half"),
+        (["--rule", "mode"], 10, "there is no rule 'mode'"),
+        (["--rule", "bulyan", "--malicious", "2"], 10, "of 11 participants or more"),
+        (["--attack", "flood"], 10, "there is no attack 'flood'"),
+        (["--split", "dirichlet:much"], 10, "no number behind the colon"),
+        (["--split", "weather"], 14, "weather"),
+        (["--data", "letters"], 14, "letters"),
+        (["--model", "mcmahan_2nn"], 14, "takes 784 features"),
+        (["--participants", "4000"], 14, "cannot fill 4000 partitions"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_in_a_line(
+    capsys: pytest.CaptureFixture[str], wrong: list[str], code: int, said: str
+) -> None:
+    assert run([*QUICK, *wrong]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
