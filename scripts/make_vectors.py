@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.vectors import (  # noqa: E402
+    app_bundles,
     audit_statements,
     audits,
     blobs,
@@ -63,6 +64,7 @@ MAKERS = {
     "seed/seed.json": seeds.make_seeds,
     "registry/replay.json": registries.make_replay,
     "registry/succession.json": registries.make_succession,
+    "app_bundle/app_bundle.json": app_bundles.make_bundles,
     "audit_statement/audit_statement.json": audit_statements.make_statements,
     **audits.MAKERS,
     **list_audits.MAKERS,

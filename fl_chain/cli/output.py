@@ -71,6 +71,9 @@ _SENTENCES = {
         "training on partition {partition} of {partitions} (counted from 0),"
         " {examples} {examples:example}"
     ),
+    "joined_flower": (
+        "the Flower app {app} trains on partition {partition} of {partitions} (counted from 0)"
+    ),
     "joined_own": "training on {examples} {examples:example} that {project} has loaded",
     "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",

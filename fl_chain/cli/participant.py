@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,16 +22,28 @@ from fl_chain.cli.settings import (
     task_option,
 )
 
+if TYPE_CHECKING:
+    from fl_chain.roles.join import LocalData
+
 PARTITIONERS = ("iid", "dirichlet", "natural", "shard")
 METERS = ("cpu-time", "codecarbon", "none")
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what says on which data somebody trains; the command takes it as ``local``."""
 
+    @wraps(command)
+    def collect(*arguments: Any, **options: Any) -> Any:
+        from fl_chain.roles.join import LocalData
 
-def data_options(command: Command) -> Command:
-    """Add what says on which data somebody trains."""
+        local = LocalData(**{each.name: options.pop(each.name) for each in fields(LocalData)})
+        return command(*arguments, local=local, **options)
+
+    path = click.Path(path_type=Path, file_okay=False)
+    help_of_flower = "Your copy of the Flower app that the task trains with: a directory."
+    wrapped: Callable[..., Any] = collect
     for option in (
+        click.option("--flower", type=path, metavar="DIRECTORY", help=help_of_flower),
         project_options,
         click.option(
             "--alpha", type=click.FloatRange(0, min_open=True), help="Concentration of dirichlet."
@@ -40,8 +54,8 @@ def data_options(command: Command) -> Command:
         click.option("--num-partitions", type=click.IntRange(1), default=1, show_default=True),
         click.option("--partition-id", type=click.IntRange(0), default=0, show_default=True),
     ):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return wrapped
 
 
 @click.group()
@@ -73,12 +87,7 @@ def run(
     task: str,
     key: str,
     password_file: Path | None,
-    partition_id: int,
-    num_partitions: int,
-    partitioner: str,
-    alpha: float | None,
-    project: Path | None,
-    data: Path | None,
+    local: LocalData,
     relay: str | None,
     energy: str,
     patience: float,
@@ -91,11 +100,13 @@ def run(
     Killed and started again, it continues where it was; nobody submits twice. The data set that
     the task names is divided among --num-partitions participants; this one trains on its part. With
     the natural partitioner that is the part of one silo, such as a hospital. A task with a project
-    of its own trains on what load_data() of that file returns.
+    of its own trains on what load_data() of that file returns; one with a Flower app on what that
+    loads for the partition.
 
     \b
     fl-chain participant run --task 0x... --key alice --partition-id 0 --num-partitions 10
     fl-chain participant run --task 0x... --key alice --project project.py --data alice.csv
+    fl-chain participant run --task 0x... --key alice --flower app --num-partitions 10
     fl-chain participant run --task 0x... --key alice --relay http://127.0.0.1:7400
     """
     from fl_chain.roles.join import open_trainer
@@ -110,12 +121,7 @@ def run(
         trainer = open_trainer(
             ledger,
             store,
-            partition_id=partition_id,
-            num_partitions=num_partitions,
-            partitioner=partitioner,
-            options={} if alpha is None else {"alpha": alpha},
-            project=project,
-            data=data,
+            local,
             patience_seconds=patience,
             progress=progress,
         )
@@ -147,12 +153,7 @@ def replay(
     task: str,
     name: str,
     round_number: int | None,
-    partition_id: int,
-    num_partitions: int,
-    partitioner: str,
-    alpha: float | None,
-    project: Path | None,
-    data: Path | None,
+    local: LocalData,
     patience: float,
     rpc: str | None,
     ipfs: str | None,
@@ -180,12 +181,7 @@ def replay(
         trainer = open_trainer(
             ledger,
             store,
-            partition_id=partition_id,
-            num_partitions=num_partitions,
-            partitioner=partitioner,
-            options={} if alpha is None else {"alpha": alpha},
-            project=project,
-            data=data,
+            local,
             patience_seconds=patience,
             progress=ignore_progress,
         )

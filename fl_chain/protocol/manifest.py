@@ -39,7 +39,8 @@ _MAY_BE_ZERO: Final = (
 )
 """Round parameters without which a task does without something."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
-PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.py", re.ASCII)
+FLOWER_SUFFIX: Final = ".flower"
+PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
 _CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
@@ -117,7 +118,10 @@ class Recipe:
 
     @property
     def project(self) -> tuple[str, str] | None:
-        """Name and CID of the Python file that has model and data; None if fl_chain has them."""
+        """Name and CID of the file that has model and data; None if fl_chain has them.
+
+        It is a Python file, or a Flower app, whose name ends with ``.flower``.
+        """
         cid = dict(self.environment).get(self.model, "")
         is_project = PROJECT_NAME.fullmatch(self.model) and _CID_TEXT.fullmatch(cid)
         return (self.model, cid) if is_project else None

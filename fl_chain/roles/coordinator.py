@@ -24,11 +24,11 @@ from fl_chain.protocol.manifest import (
     encode_manifest,
 )
 from fl_chain.roles.progress import Progress, ignore_progress
+from fl_chain.roles.task_code import Beginning
 from fl_chain.roles.task_file import TaskFile
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.models import build_model, check_fit
 from fl_chain.training.parameters import get_parameters
-from fl_chain.training.project import Project, read_source
 
 ADMISSIONS_PER_TRANSACTION = 200
 """Keeps a transaction near 10M gas, below every block gas limit in use."""
@@ -60,11 +60,12 @@ def create_task(
     TrainingError
         The recipe names an unknown model or data set, or a project that does not work.
     """
-    path = task_file.project
-    project = Project(path, read_source(path)) if path else None
-    manifest, genesis = prepare_task(task_file, deployer, project)
-    if project is not None:
-        progress("project", {"file": project.path.name, "cid": str(store.put(project.source))})
+    code = task_file.code
+    own = code.begin(task_file.recipe.seed) if code else None
+    manifest, genesis = prepare_task(task_file, deployer, own)
+    if own is not None:
+        cid = store.put(own.source)
+        progress("project", {"file": manifest.recipe.model, "cid": str(cid)})
     document = encode_manifest(manifest)
     manifest_cid, genesis_cid = store.put(document), store.put(genesis)
     progress("pinned", {"manifest": str(manifest_cid), "genesis": str(genesis_cid)})
@@ -115,17 +116,26 @@ def _without(participants: tuple[str, ...], is_done: list[bool]) -> tuple[str, .
 
 
 def prepare_task(
-    task_file: TaskFile, deployer: Deployer, project: Project | None = None
+    task_file: TaskFile, deployer: Deployer, own: Beginning | None = None
 ) -> tuple[Manifest, bytes]:
-    """Return the manifest of a task file and the blob of its genesis model."""
+    """Return the manifest of a task file and the blob of its genesis model.
+
+    Parameters
+    ----------
+    task_file
+        The file.
+    deployer
+        Knows the chain, and who creates the task.
+    own
+        What code of the coordinator's own begins with, if there is any.
+    """
     recipe = task_file.recipe
-    if project is None:
+    if own is None:
         check_fit(recipe.model, recipe.data)
-        module = build_model(recipe.model, recipe.seed)
+        parameters = get_parameters(build_model(recipe.model, recipe.seed))
         usual_name = f"{recipe.model} on {recipe.data}"
     else:
-        module, usual_name = project.build_model(recipe.seed), recipe.model
-    parameters = get_parameters(module)
+        parameters, usual_name = dict(own.parameters), recipe.model
     layout = layout_of(parameters)
     manifest = Manifest(
         name=task_file.name or usual_name,
@@ -137,7 +147,7 @@ def prepare_task(
         ),
         layout=layout,
         rounds=task_file.rounds,
-        recipe=replace(recipe, environment=_environment(project)),
+        recipe=replace(recipe, environment=_environment(recipe.model, own)),
         encoding=task_file.encoding,
         rule=task_file.rule,
         num_malicious=task_file.num_malicious,
@@ -150,7 +160,8 @@ def prepare_task(
     return manifest, encode_blob(model_header(manifest), values)
 
 
-def _environment(project: Project | None) -> tuple[tuple[str, str], ...]:
-    packages = [(name, version(name)) for name in RECORDED_PACKAGES]
-    packages += [(project.path.name, str(compute_cid(project.source)))] if project else []
+def _environment(model: str, own: Beginning | None) -> tuple[tuple[str, str], ...]:
+    names = (*RECORDED_PACKAGES, *(own.packages if own else ()))
+    packages = [(name, version(name)) for name in names]
+    packages += [(model, str(compute_cid(own.source)))] if own else []
     return tuple(sorted([*packages, ("python", platform.python_version())]))

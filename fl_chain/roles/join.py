@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,45 +17,55 @@ from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import report_promise
 from fl_chain.roles.patience import with_patience
 from fl_chain.roles.progress import Progress
-from fl_chain.roles.project_file import open_project
+from fl_chain.roles.project_file import open_flower_app, open_project
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.flower import FlowerTrainer
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import NaturalPartitioner, build_partitioner
 from fl_chain.training.project import Partition, Project, ProjectTrainer, Settings
-from fl_chain.training.trainer import LocalSgd
+from fl_chain.training.trainer import LocalSgd, Trainer
 
 MAX_EVALUATED: Final = 500
 """A base model is evaluated on so many of a participant's own examples at most: in every round,
 and its loss and accuracy over all participants hardly gain by more."""
 
 
+@dataclass(frozen=True, slots=True)
+class LocalData:
+    """On which data, and with which code of its own, somebody trains."""
+
+    partition_id: int = 0
+    num_partitions: int = 1
+    partitioner: str = "iid"
+    """How a data set of fl_chain's is divided."""
+    alpha: float | None = None
+    """Concentration of the partitioner ``dirichlet``; None if it is another one."""
+    project: Path | None = None
+    """The participant's copy of the Python file that the task's recipe names."""
+    data: Path | None = None
+    """What that file is to load."""
+    flower: Path | None = None
+    """The participant's copy of the Flower app that the task's recipe names."""
+
+
 def open_trainer(
     ledger: Ledger,
     store: ContentStore,
+    local: LocalData,
     *,
-    partition_id: int,
-    num_partitions: int,
-    partitioner: str,
-    options: dict[str, Any],
-    project: Path | None = None,
-    data: Path | None = None,
     patience_seconds: float,
     progress: Progress,
-) -> LocalSgd:
-    """Return the trainer that a task's manifest asks for, on one partition of its data.
+) -> Trainer:
+    """Return the trainer that a task's manifest asks for, on one's own data.
 
     Parameters
     ----------
     ledger, store
         The task, and where its manifest is.
-    partition_id, num_partitions
-        Which partition.
-    partitioner, options
-        How a data set of fl_chain's is divided.
-    project, data
-        The participant's copy of the file that the task's recipe names, and what that is to load.
+    local
+        The data.
     patience_seconds
         How long to wait for a service that is away.
     progress
@@ -63,9 +74,9 @@ def open_trainer(
     Raises
     ------
     TrainingError
-        Unknown model or data set, a partition that does not exist, or a project that does not work.
+        Unknown model or data set, a partition that does not exist, or code that does not work.
     UsageError
-        The task has a project, and this is not it; or it has none.
+        The task has code of its own, and this is not it; or it has none.
     InvalidManifest
         The model of that name has another layout here than in the task.
     """
@@ -73,36 +84,62 @@ def open_trainer(
     torch.set_num_threads(1)
     follower = TaskFollower(ledger, store)
     manifest = with_patience(lambda: follower.manifest, patience_seconds, progress)
-    if not 0 <= partition_id < num_partitions:
+    if not 0 <= local.partition_id < local.num_partitions:
         raise TrainingError(
-            f"there is no partition {partition_id} of {num_partitions}",
+            f"there is no partition {local.partition_id} of {local.num_partitions}",
             "--partition-id counts from 0",
         )
-    own = open_project(manifest, project)
-    if own is not None:
-        module = own.build_model(manifest.recipe.seed)
-        dataset = own.load_dataset(Partition(partition_id, num_partitions, data), module)
-        progress("joined_own", {"examples": len(dataset), "project": own.path.name})
-        report_promise(manifest, progress)
-        return build_trainer(manifest, dataset, module, own)
-    if data is not None:
-        raise UsageError(f"the data of this task are {manifest.recipe.data}", "leave out --data")
-    expected = manifest.rounds.target_updates
-    # Where participants are sampled, a round closes with fewer than there are.
-    if num_partitions != expected and not manifest.rounds.sample_rate:
-        progress("unusual", {"partitions": num_partitions, "participants": expected})
-    split = load_dataset(manifest.recipe.data)
-    divider = build_partitioner(partitioner, num_partitions, manifest.recipe.seed, **options)
-    dataset = divider.load_partition(split.train, partition_id)
-    progress(
-        "joined",
-        {"partition": partition_id, "partitions": num_partitions, "examples": len(dataset)},
-    )
-    if isinstance(divider, NaturalPartitioner):
-        progress("silo", {"silo": dataset.silo_names[partition_id]})
+    if local.flower is not None:
+        trainer: Trainer = _join_by_app(manifest, store, local, local.flower, progress)
+    elif (own := open_project(manifest, local.project)) is not None:
+        trainer = _join_by_project(manifest, local, own, progress)
+    else:
+        trainer = _join_by_name(manifest, local, progress)
     report_promise(manifest, progress)
-    module = build_model(manifest.recipe.model, manifest.recipe.seed)
-    return build_trainer(manifest, dataset, module)
+    return trainer
+
+
+def _join_by_app(
+    manifest: Manifest, store: ContentStore, local: LocalData, directory: Path, progress: Progress
+) -> FlowerTrainer:
+    if local.project is not None or local.data is not None:
+        raise UsageError("a Flower app loads its data itself", "leave out --project and --data")
+    app, bundle = open_flower_app(manifest, store, directory)
+    trainer = FlowerTrainer(app, bundle, local.partition_id, local.num_partitions)
+    progress("joined_flower", {"app": app.name, **_partition(local)})
+    return trainer
+
+
+def _join_by_project(
+    manifest: Manifest, local: LocalData, own: Project, progress: Progress
+) -> LocalSgd:
+    module = own.build_model(manifest.recipe.seed)
+    partition = Partition(local.partition_id, local.num_partitions, local.data)
+    dataset = own.load_dataset(partition, module)
+    progress("joined_own", {"examples": len(dataset), "project": own.path.name})
+    return build_trainer(manifest, dataset, module, own)
+
+
+def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> LocalSgd:
+    recipe = manifest.recipe
+    if local.data is not None:
+        raise UsageError(f"the data of this task are {recipe.data}", "leave out --data")
+    expected, count = manifest.rounds.target_updates, local.num_partitions
+    # Where participants are sampled, a round closes with fewer than there are.
+    if count != expected and not manifest.rounds.sample_rate:
+        progress("unusual", {"partitions": count, "participants": expected})
+    split = load_dataset(recipe.data)
+    options = {} if local.alpha is None else {"alpha": local.alpha}
+    divider = build_partitioner(local.partitioner, count, recipe.seed, **options)
+    dataset = divider.load_partition(split.train, local.partition_id)
+    progress("joined", {**_partition(local), "examples": len(dataset)})
+    if isinstance(divider, NaturalPartitioner):
+        progress("silo", {"silo": dataset.silo_names[local.partition_id]})
+    return build_trainer(manifest, dataset, build_model(recipe.model, recipe.seed))
+
+
+def _partition(local: LocalData) -> dict[str, int]:
+    return {"partition": local.partition_id, "partitions": local.num_partitions}
 
 
 def build_trainer(

@@ -26,6 +26,7 @@ def train_and_measure(
     trainer: Trainer,
     parameters: Mapping[str, NDArray[np.float32]],
     seed: int,
+    round_number: int,
     meter: EnergyMeter,
     values: dict[str, Any],
 ) -> tuple[TrainingResult, Measurement]:
@@ -37,7 +38,7 @@ def train_and_measure(
         Trains and evaluates on the participant's own data.
     parameters
         Of the base model.
-    seed
+    seed, round_number
         Of the training.
     meter
         Measures the energy of the training.
@@ -50,22 +51,23 @@ def train_and_measure(
         See `Trainer`.
     """
     with timed(values, "evaluate_seconds"):
-        base = trainer.evaluate(parameters)
+        base = trainer.evaluate(parameters, round_number=round_number)
     with timed(values, "train_seconds"):
         meter.start()
-        result = trainer.train(parameters, seed=seed)
+        result = trainer.train(parameters, seed=seed, round_number=round_number)
         energy = meter.stop()
     is_known = energy.source != EnergySource.NONE and energy.joules >= 0  # NaN is not
     joules = min(energy.joules, ENERGY_LIMIT / 1000) if is_known else 0
-    largest, correct = MEASURED_LIMIT - 1, base.num_correct
+    largest = MEASURED_LIMIT - 1
+    # How many are right can not be said of numbers: that counts as not evaluated.
+    counted = base if base is not None and base.num_correct is not None else None
     measurement = Measurement(
         train_examples=min(result.num_examples, largest),
         train_milliseconds=round(min(result.seconds * 1000, largest)),
         train_loss_millionths=to_millionths(result.loss),
-        # How many are right can not be said of numbers: it counts as not evaluated.
-        base_examples=0 if correct is None else min(base.num_examples, largest),
-        base_correct=min(correct or 0, largest),
-        base_loss_millionths=0 if correct is None else to_millionths(base.loss),
+        base_examples=min(counted.num_examples, largest) if counted else 0,
+        base_correct=min(counted.num_correct or 0, largest) if counted else 0,
+        base_loss_millionths=to_millionths(counted.loss) if counted else 0,
         energy_millijoules=min(round(joules * 1000), ENERGY_LIMIT - 1),
         energy_source=energy.source if is_known else EnergySource.NONE,
     )

@@ -309,9 +309,13 @@ class ParticipantRole:
     ) -> tuple[TrainingResult, Measurement | None]:
         if not place.manifest.measurements:
             with timed(values, "train_seconds"):
-                return self._trainer.train(parameters, seed=place.seed), None
+                result = self._trainer.train(
+                    parameters, seed=place.seed, round_number=place.round_number
+                )
+                return result, None
+        seeds = place.seed, place.round_number
         result, measurement = train_and_measure(
-            self._trainer, parameters, place.seed, self._meter, values
+            self._trainer, parameters, *seeds, self._meter, values
         )
         values["energy_millijoules"] = measurement.energy_millijoules
         values["energy_source"] = measurement.energy_source.value

@@ -75,7 +75,8 @@ def replay_training(
         if manifest.measurements and header is None:
             yield {**row, "is_same": None, "differing": None}
             continue
-        result = trainer.train(place.decode(follower.model(base_round)), seed=place.seed)
+        base = place.decode(follower.model(base_round))
+        result = trainer.train(base, seed=place.seed, round_number=update.round)
         blob = place.encode(result, header.measurement if header else None)
         digest = compute_digest(blob)
         yield {

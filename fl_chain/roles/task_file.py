@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import (
-    PROJECT_NAME,
     CommitteeParameters,
     Encoding,
     Recipe,
@@ -21,6 +20,7 @@ from fl_chain.protocol.manifest import (
 )
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
+from fl_chain.roles.task_code import TaskCode, read_task_code
 from fl_chain.roles.task_rules import check_task_rules
 
 T = TypeVar("T", int, str, bool)
@@ -77,8 +77,8 @@ class TaskFile:
     privacy: str
     rounds: RoundParameters
     recipe: Recipe
-    project: Path | None
-    """A file with model and data of the coordinator's own; None if the recipe names ours."""
+    code: TaskCode | None
+    """Model and data of the coordinator's own; None if the recipe names ours."""
     encoding: Encoding
     admission: str
     measurements: bool
@@ -130,7 +130,7 @@ def parse_task(
     resolve
         See there.
     directory
-        Where a project lies that the file names.
+        Where paths in the file begin.
     """
     _check_names("", contents, (*_TOP, *_TABLES))
     participants = _accounts("participants", _take_list("participants", contents), resolve)
@@ -157,7 +157,7 @@ def parse_task(
     committee["aggregators"] = _accounts("committee.aggregators", listed, resolve)
     registry = _take(contents, "registry", "")
     enrolment = _enrolment(contents, registry)
-    recipe, project = _recipe(_table(contents, "recipe"), directory)
+    recipe, code = read_task_code(_table(contents, "recipe"), directory)
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
@@ -168,7 +168,7 @@ def parse_task(
         privacy=_take(contents, "privacy", "open"),
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", recipe),
-        project=project,
+        code=code,
         encoding=_build("encoding", _table(contents, "encoding")),
         admission=_take(contents, "admission", "coordinator"),
         measurements=_take(contents, "measurements", True),
@@ -213,26 +213,6 @@ def read_sample_rate(share: Any) -> int:
         raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
     rate = round(Decimal(share) * WHOLE)
     return min(max(rate, 1), WHOLE - 1) if share else 0
-
-
-def _recipe(table: dict[str, Any], directory: Path) -> tuple[dict[str, Any], Path | None]:
-    """Return the fields of the recipe, and the path of the project that it names, if it does."""
-    if "project" not in table:
-        return table, None
-    name = _take(table, "project", "")
-    if both := sorted({"model", "data"} & set(table)):
-        raise UsageError(
-            f"recipe.project and recipe.{both[0]} are both there",
-            "a project has a model and data of its own: leave the other out",
-        )
-    path = directory / name
-    if not PROJECT_NAME.fullmatch(path.name):
-        raise UsageError(
-            f"recipe.project {name!r} is no Python file",
-            "its name is of letters, digits, - and _, and ends with .py",
-        )
-    rest = {key: value for key, value in table.items() if key != "project"}
-    return {"model": path.name, "data": path.name, **rest}, path
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

@@ -19,7 +19,6 @@ import importlib.abc
 import importlib.util
 import math
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +30,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from fl_chain.errors import FlChainError, TrainingError
+from fl_chain.errors import TrainingError
+from fl_chain.training.blame import blame
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
-from fl_chain.training.seed import require_seed
+from fl_chain.training.reproducible import reproducible
 from fl_chain.training.trainer import LocalSgd
 
 __all__ = [
@@ -108,7 +108,7 @@ class Project:
         return callable(getattr(self._module, "train", None))
 
     def build_model(self, seed: int) -> nn.Module:
-        """Build the model; what it draws from torch's global generator depends on the seed alone.
+        """Build the model; what it draws from global generators depends on the seed alone.
 
         Parameters
         ----------
@@ -120,8 +120,7 @@ class Project:
         TrainingError
             ``model`` raises, or returns something else than a module of float32 parameters.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(require_seed(seed))
+        with reproducible(seed):
             module = self.call("model")
         if not isinstance(module, nn.Module):
             raise TrainingError(
@@ -303,21 +302,8 @@ def _execute(path: Path, source: bytes) -> ModuleType:
 
 
 def _blame(path: Path, what: str, error: BaseException) -> TrainingError:
-    """Say what went wrong, and in which line of the file it did."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        line: int | None = error.lineno
-    else:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
-    place = f"{path}, line {line}" if line else str(path)
-    where = f"{place}, in {what}" if what else place
-    if isinstance(error, FlChainError):  # from what the file asked of us
-        return TrainingError(f"{where}: {error.message}", error.hint)
     hint = "install it, or put what is yours into the one file, whose CID the task records"
-    return TrainingError(
-        f"{where}: {type(error).__name__}: {error}",
-        hint if isinstance(error, ModuleNotFoundError) else "",
-    )
+    return blame({str(path)}, path, what, error, hint)
 
 
 def _as_array(place: str, what: str, values: Any) -> npt.NDArray[Any]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -25,7 +24,7 @@ from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import Evaluation, compute_loss, evaluate
 from fl_chain.training.parameters import get_parameters, set_parameters, sorted_parameters
-from fl_chain.training.seed import require_seed
+from fl_chain.training.reproducible import reproducible
 
 __all__ = ["LocalSgd", "Trainer", "TrainingResult"]
 
@@ -55,11 +54,15 @@ class Trainer(Protocol):
     """Trains a model on data that never leaves this object."""
 
     def train(
-        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, seed: int
+        self,
+        parameters: Mapping[str, npt.NDArray[np.float32]],
+        *,
+        seed: int,
+        round_number: int = 1,
     ) -> TrainingResult:
         """Train from the given parameters and return how they changed.
 
-        The same parameters and seed give the same bytes.
+        The same parameters, seed and round give the same bytes.
 
         Raises
         ------
@@ -68,8 +71,10 @@ class Trainer(Protocol):
         """
         ...
 
-    def evaluate(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> Evaluation:
-        """Evaluate the given parameters on the trainer's evaluation data.
+    def evaluate(
+        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, round_number: int = 1
+    ) -> Evaluation | None:
+        """Evaluate the given parameters on the trainer's evaluation data; None if it has no way.
 
         Raises
         ------
@@ -154,11 +159,15 @@ class LocalSgd:
         self._evaluation_dataset = dataset if evaluation_dataset is None else evaluation_dataset
 
     def train(
-        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, seed: int
+        self,
+        parameters: Mapping[str, npt.NDArray[np.float32]],
+        *,
+        seed: int,
+        round_number: int = 1,
     ) -> TrainingResult:
         """Run E epochs from ``parameters``; see `Trainer.train`.
 
-        Same parameters, seed, data, CPU type and PyTorch version: same bytes.
+        Same parameters, seed, data, CPU type and PyTorch version: same bytes, in any round.
         """
         started = time.perf_counter()
         for name, array in parameters.items():
@@ -169,7 +178,7 @@ class LocalSgd:
                 )
         set_parameters(self._module, parameters)
         self._module.train()
-        with _reproducible(require_seed(seed)) as generator:
+        with reproducible(seed) as generator:
             loss = self._run(generator)
         trained = get_parameters(self._module)
         with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
@@ -179,8 +188,10 @@ class LocalSgd:
                 raise self._divergence(f"parameter {name!r} became NaN or infinity")
         return TrainingResult(delta, len(self._labels), loss, time.perf_counter() - started)
 
-    def evaluate(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> Evaluation:
-        """Evaluate ``parameters``; see `Trainer.evaluate`."""
+    def evaluate(
+        self, parameters: Mapping[str, npt.NDArray[np.float32]], *, round_number: int = 1
+    ) -> Evaluation:
+        """Evaluate ``parameters``, in any round; see `Trainer.evaluate`."""
         set_parameters(self._module, parameters)
         return evaluate(self._module, self._evaluation_dataset)
 
@@ -248,20 +259,3 @@ def _require_fit(module: nn.Module, dataset: Dataset) -> None:
             f"dataset {dataset.name!r}, which has {kind}",
             "choose a model and a dataset that belong together",
         )
-
-
-@contextmanager
-def _reproducible(seed: int) -> Iterator[torch.Generator]:
-    """Make what runs inside depend on the seed alone, then restore torch's global state.
-
-    One thread: how many there are changes the order in which a sum is rounded. The global
-    generator is seeded too, because layers such as dropout draw from nothing else.
-    """
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            yield torch.Generator().manual_seed(seed)
-    finally:
-        torch.set_num_threads(num_threads)

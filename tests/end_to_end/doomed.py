@@ -194,7 +194,7 @@ class _Trainer:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
         self._reach("before training")
         random = np.random.default_rng()
         delta = {
@@ -204,5 +204,5 @@ class _Trainer:
         self._reach("after training")
         return TrainingResult(delta, 100, 1.0, 0.0)
 
-    def evaluate(self, parameters: Any) -> Evaluation:
+    def evaluate(self, parameters: Any, *, round_number: int = 1) -> Evaluation:
         return Evaluation(50, 5, 2.3)

@@ -24,8 +24,8 @@ NUM_ROUNDS = 2
 class Other(Steady):
     """Has other data: three parameters come out differently."""
 
-    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
-        result = super().train(parameters, seed=seed)
+    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+        result = super().train(parameters, seed=seed, round_number=round_number)
         first = next(iter(result.parameter_delta.values()))
         first.reshape(-1)[:3] += np.float32(0.5)
         return result

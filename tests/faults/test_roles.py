@@ -30,12 +30,12 @@ class Steady:
     def __init__(self, federation: Federation) -> None:
         self._layout = federation.manifest.layout
 
-    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
         size = sum(values.size for values in parameters.values())
         delta = np.random.default_rng(seed).normal(0, 0.01, size).astype(np.float32)
         return TrainingResult(unflatten(delta, self._layout), 100, 1.0, 0.0)
 
-    def evaluate(self, parameters: Any) -> Evaluation:
+    def evaluate(self, parameters: Any, *, round_number: int = 1) -> Evaluation:
         return Evaluation(50, 5, 2.3)
 
 
@@ -208,9 +208,9 @@ class Stuck(Steady):
         super().__init__(federation)
         self._may_end = may_end
 
-    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
         assert self._may_end.wait(60)
-        return super().train(parameters, seed=seed)
+        return super().train(parameters, seed=seed, round_number=round_number)
 
 
 def test_training_that_outlasts_the_round_is_said_while_it_goes_on(

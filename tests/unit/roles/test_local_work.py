@@ -40,10 +40,10 @@ class Told:
 class Extreme:
     """Trains for ages, on everything, to no avail."""
 
-    def train(self, parameters: Any, *, seed: int) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
         return TrainingResult({}, 2**40, math.inf, 1e300)
 
-    def evaluate(self, parameters: Any) -> Evaluation:
+    def evaluate(self, parameters: Any, *, round_number: int = 1) -> Evaluation:
         return Evaluation(2**40, 2**40, math.nan)
 
 
@@ -54,7 +54,7 @@ def test_training_is_measured_from_the_base_model_on() -> None:
     parameters = get_parameters(model)
     trainer = LocalSgd(model, data, num_epochs=1, batch_size=10, learning_rate=0.1)
     values: dict[str, Any] = {}
-    result, measured = train_and_measure(trainer, parameters, 1, CpuTimeMeter(), values)
+    result, measured = train_and_measure(trainer, parameters, 1, 1, CpuTimeMeter(), values)
     expected = trainer.evaluate(parameters)
     assert (measured.train_examples, measured.base_examples) == (40, 40)
     assert measured.base_correct == expected.num_correct
@@ -68,7 +68,7 @@ def test_of_numbers_nobody_says_how_many_are_right() -> None:
     data = Dataset("toy", np.ones((4, 2), np.float32), np.ones(4, np.float32), num_classes=0)
     model = torch.nn.Linear(2, 1)
     trainer = LocalSgd(model, data, num_epochs=1, batch_size=2, learning_rate=0.1)
-    result, measured = train_and_measure(trainer, get_parameters(model), 1, CpuTimeMeter(), {})
+    result, measured = train_and_measure(trainer, get_parameters(model), 1, 1, CpuTimeMeter(), {})
     assert measured.is_possible()
     base = measured.base_examples, measured.base_correct, measured.base_loss_millionths
     assert base == (0, 0, 0)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fl_chain.errors import BlobUnavailable, InvalidManifest, LocalStateError, UsageError
+from fl_chain.protocol.app_bundle import AppArray, AppBundle, encode_bundle
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.manifest import Manifest, decode_manifest
 from fl_chain.roles.new_project import make_project
-from fl_chain.roles.project_file import fetch_project, open_project
+from fl_chain.roles.project_file import fetch_project, open_flower_app, open_project
 from fl_chain.storage.memory import MemoryStore
+from fl_chain.training.flower_app import read_app_files
 from tests import golden
 
 BOOBY_TRAP = b"raise SystemExit('this was run')\n"
@@ -101,3 +104,97 @@ def test_a_new_project_is_not_put_among_other_files(path: Path) -> None:
 def test_a_hostile_name_or_version_is_no_project(name: str, cid: str) -> None:
     recipe = replace(small_manifest().recipe, model=name, environment=((name, cid),))
     assert recipe.project is None
+
+
+ARRAYS = (AppArray("b", (2,), "float32"), AppArray("n", (), "int64", (0,)))
+PYPROJECT = '[project]\nname = "toy"\n[tool.flwr.app.components]\nclientapp = "toy:app"\n'
+FILES = {"pyproject.toml": PYPROJECT, "toy/client.py": BOOBY_TRAP.decode()}
+BUNDLE = AppBundle(FILES, ARRAYS, {}, {"lr": 0.5})
+
+
+def manifest_of_app(data: bytes, bundle: AppBundle = BUNDLE) -> Manifest:
+    manifest = small_manifest()
+    name = "toy.flower"
+    environment = ((name, str(compute_cid(data))),)
+    recipe = replace(manifest.recipe, model=name, data=name, environment=environment)
+    return replace(manifest, recipe=recipe, layout=bundle.layout)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        place = tmp_path / "app" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    return tmp_path / "app"
+
+
+def stored(data: bytes) -> MemoryStore:
+    store = MemoryStore()
+    store.put(data)
+    return store
+
+
+def test_ones_own_copy_of_an_app_is_opened_and_not_executed(app: Path) -> None:
+    data = encode_bundle(BUNDLE)
+    opened, bundle = open_flower_app(manifest_of_app(data), stored(data), app)
+    assert (opened.files, opened.client, bundle) == (FILES, "toy:app", BUNDLE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda app: (app / "toy" / "client.py").write_text("x"), "toy/client.py differs"),
+        (lambda app: (app / "toy" / "client.py").unlink(), "toy/client.py differs"),
+        (lambda app: (app / "a.py").write_text("x"), "a.py differs"),
+        (
+            lambda app: [(app / name).write_text("x") for name in ("a.py", "b.py", "c.py")],
+            "a.py and 2 more differs",
+        ),
+    ],
+)
+def test_an_app_with_other_files_is_refused_and_they_are_named(
+    app: Path, change: Any, message: str
+) -> None:
+    data = encode_bundle(BUNDLE)
+    change(app)
+    with pytest.raises(UsageError, match=message) as caught:
+        open_flower_app(manifest_of_app(data), stored(data), app)
+    assert "fl-chain task project" in caught.value.hint
+
+
+def test_an_app_and_a_project_are_not_taken_for_each_other(app: Path, path: Path) -> None:
+    data = encode_bundle(BUNDLE)
+    with pytest.raises(UsageError, match=r"which is no Flower app"):
+        open_flower_app(manifest_of(BOOBY_TRAP), MemoryStore(), app)
+    with pytest.raises(UsageError, match="is no Flower app"):
+        open_flower_app(small_manifest(), MemoryStore(), app)
+    for named in (path, None):
+        with pytest.raises(UsageError, match=r"toy\.flower of this task is a Flower app"):
+            open_project(manifest_of_app(data), named)
+
+
+def test_a_record_that_names_no_app_of_this_task_is_impossible(app: Path) -> None:
+    other = replace(BUNDLE, arrays=(AppArray("c", (3,), "float32"),))
+    for data, message in (
+        (b"{}", "toy.flower of this task: no Flower app"),
+        (encode_bundle(other), "has other arrays than its models"),
+    ):
+        with pytest.raises(InvalidManifest, match=message):
+            open_flower_app(manifest_of_app(data), stored(data), app)
+        with pytest.raises(InvalidManifest, match=message):
+            fetch_project(manifest_of_app(data), stored(data), app / "new")
+    with pytest.raises(BlobUnavailable):
+        open_flower_app(manifest_of_app(b"{}"), MemoryStore(), app)
+
+
+def test_an_app_is_written_to_a_new_directory_whole(app: Path, tmp_path: Path) -> None:
+    data = encode_bundle(BUNDLE)
+    manifest, target = manifest_of_app(data), tmp_path / "deep" / "copy"
+    assert fetch_project(manifest, stored(data), target) == str(compute_cid(data))
+    assert read_app_files(target) == FILES
+    open_flower_app(manifest, stored(data), target)
+    with pytest.raises(UsageError, match="is not empty"):
+        fetch_project(manifest, stored(data), target)
+    with pytest.raises(UsageError, match="is another file"):
+        fetch_project(manifest, stored(data), target / "pyproject.toml")

@@ -13,6 +13,7 @@ import pytest
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import CommitteeParameters, Encoding, Recipe, RoundParameters
+from fl_chain.roles.task_code import FlowerCode, ProjectCode
 from fl_chain.roles.task_file import parse_task, read_task_file
 
 RECIPE = {"model": "digits_mlp", "data": "digits"}
@@ -86,13 +87,13 @@ def test_a_project_stands_for_model_and_data_and_lies_beside_the_file(tmp_path: 
     path = tmp_path / "task.toml"
     path.write_text('[recipe]\nproject = "own/fish.py"\nbatch_size = 5\n')
     task = read_task_file(path)
-    assert task.project == tmp_path / "own" / "fish.py"
+    assert task.code == ProjectCode(tmp_path / "own" / "fish.py")
     assert (task.recipe.model, task.recipe.data, task.recipe.batch_size) == (
         "fish.py",
         "fish.py",
         5,
     )
-    assert parse_task({"recipe": RECIPE}).project is None
+    assert parse_task({"recipe": RECIPE}).code is None
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,66 @@ def test_a_project_stands_for_model_and_data_and_lies_beside_the_file(tmp_path: 
 def test_a_project_that_cannot_be_one_is_refused(recipe: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_task({"recipe": recipe})
+
+
+FLOWER = """\
+[project]
+name = "my.app"
+[tool.flwr.app.components]
+clientapp = "app:app"
+[tool.flwr.app.config]
+lr = 0.1
+epochs = 3
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "pyproject.toml").write_text(FLOWER)
+    (tmp_path / "app" / "app.py").write_text("raise SystemExit('this was run')\n")
+    return tmp_path
+
+
+def test_a_flower_app_stands_for_model_data_and_training(app: Path) -> None:
+    path = app / "task.toml"
+    path.write_text(
+        '[recipe]\nflower = "app"\ninitial = "app:Net"\n'
+        "run_config = { epochs = 1 }\ntrain_config = { lr = 0.5, sizes = [1, 2], deep = true }\n"
+    )
+    task = read_task_file(path)
+    assert isinstance(task.code, FlowerCode)
+    assert task.code.run_config == {"lr": 0.1, "epochs": 1}
+    assert task.code.train_config == {"lr": 0.5, "sizes": [1, 2], "deep": True}
+    assert (task.recipe.model, task.recipe.data) == ("my-app.flower", "my-app.flower")
+    assert (task.recipe.num_epochs, task.recipe.learning_rate) == (1, "0")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"flower": "app"}, "recipe.initial is missing"),
+        ({"flower": "app", "initial": 1}, "recipe.initial is 1, expected text"),
+        ({"flower": 1, "initial": "app:Net"}, "recipe.flower is 1, expected text"),
+        ({"flower": "app", "initial": "a:N", "model": "x"}, "recipe.flower and recipe.model are"),
+        ({"flower": "app", "initial": "a:N", "project": "x.py"}, "flower and recipe.project are"),
+        ({"flower": "app", "initial": "a:N", "batch_size": 5}, "flower and recipe.batch_size are"),
+        ({"flower": "app", "initial": "a:N", "run_config": {"lt": 1}}, "run_config.lt is not in"),
+        ({"flower": "app", "initial": "a:N", "run_config": 1}, "run_config is 1, expected a table"),
+        ({"project": "x.flower"}, "'x.flower' is no Python file"),
+    ],
+)
+def test_a_flower_app_that_cannot_be_one_is_refused(
+    app: Path, recipe: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_task({"recipe": recipe}, directory=app)
+
+
+@pytest.mark.parametrize("key", ["initial", "run_config", "train_config"])
+def test_what_belongs_to_a_flower_app_is_unknown_without_one(key: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown field recipe.{key}"):
+        parse_task({"recipe": {**RECIPE, key: "app:Net"}})
 
 
 def test_names_stand_for_participants_and_aggregators() -> None:
