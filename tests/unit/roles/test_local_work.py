@@ -78,7 +78,7 @@ def test_of_numbers_nobody_says_how_many_are_right() -> None:
 @pytest.mark.parametrize("joules", [1e300, math.inf])
 def test_numbers_beyond_all_ranges_stay_at_their_ends(joules: float) -> None:
     meter = Told(Energy(joules, EnergySource.MEASURED))
-    _, measured = train_and_measure(Extreme(), {}, 0, meter, {})
+    _, measured = train_and_measure(Extreme(), {}, 0, 1, meter, {})
     assert measured.is_possible()
     assert measured == Measurement(
         *(MEASURED_LIMIT - 1,) * 6, ENERGY_LIMIT - 1, EnergySource.MEASURED
@@ -88,5 +88,5 @@ def test_numbers_beyond_all_ranges_stay_at_their_ends(joules: float) -> None:
 def test_energy_that_is_no_number_is_not_said() -> None:
     for joules in (math.nan, -1.0):
         meter = Told(Energy(joules, EnergySource.ESTIMATED))
-        _, measured = train_and_measure(Extreme(), {}, 0, meter, {})
+        _, measured = train_and_measure(Extreme(), {}, 0, 1, meter, {})
         assert (measured.energy_millijoules, measured.energy_source) == (0, EnergySource.NONE)
