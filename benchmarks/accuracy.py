@@ -27,10 +27,10 @@ from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.evaluation import evaluate
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters, set_parameters
 from fl_chain.training.partitioners import build_partitioner
-from fl_chain.training.trainer import LocalSgd
 
 FRACTION_BITS, MODEL_FRACTION_BITS = 15, 24
 Vector = NDArray[np.float32]

@@ -26,9 +26,9 @@ from flwr.server.strategy import FedAvg
 from flwr.simulation import run_simulation
 
 from benchmarks.round_overhead import WARM_UP_ROUNDS, make_trainer
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters
-from fl_chain.training.trainer import LocalSgd
 
 CLIENTS = 10
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from fl_chain.storage.ipfs import IpfsStore
     from fl_chain.storage.memory import MemoryStore
     from fl_chain.storage.store import ContentStore
-    from fl_chain.training.trainer import LocalSgd, Trainer
+    from fl_chain.training.local_sgd import LocalSgd
+    from fl_chain.training.trainer import Trainer
 
 __version__ = "0.1.0"
 
@@ -68,7 +69,7 @@ _HOMES = {
     "FlChainError": "errors",
     "IpfsStore": "storage.ipfs",
     "Ledger": "chain.ledger",
-    "LocalSgd": "training.trainer",
+    "LocalSgd": "training.local_sgd",
     "Manifest": "protocol.manifest",
     "MemoryLedger": "chain.memory",
     "MemoryStore": "storage.memory",

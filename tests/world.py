@@ -131,6 +131,7 @@ class World:
         keep_seconds: int = 0,
         rule: str = "mean",
         num_malicious: int = 0,
+        recipe: dict[str, Any] | None = None,
         **rounds: int | Decimal,
     ) -> Federation:
         """Create a task; ``rounds`` are what task.toml says about them.
@@ -145,6 +146,7 @@ class World:
             "keep_seconds": keep_seconds,
             "rule": rule,
             "num_malicious": num_malicious,
+            "recipe": {"model": "digits_mlp", "data": "digits", **(recipe or {})},
         }
         return Federation(self, num_participants, aggregators, committee, rounds, options)
 
@@ -525,7 +527,6 @@ class Federation:
             "name": self.name,
             "participants": addresses,
             "committee": {"aggregators": aggregators, **committee},
-            "recipe": {"model": "digits_mlp", "data": "digits"},
             "rounds": rounds,
             **options,
         }

@@ -55,6 +55,7 @@ _SENTENCES = {
     "deposited": "bond of {bond} deposited",
     "encryption_key_set": "encryption key {key} set, {gas} gas",
     "enrolled": "{participants} {participants:participant} enrolled, {gas} gas",
+    "cut_short": "round {round}: time was up after {steps} {steps:step}, which count like all",
     "ended": "round {round} was aborted: its deadline had passed",
     "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
     "examined": "round {round}: update {sequence} of {participant} verified",

@@ -26,10 +26,10 @@ from fl_chain.protocol.manifest import Encoding
 from fl_chain.protocol.rules import MEAN
 from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.evaluation import evaluate
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters, set_parameters
 from fl_chain.training.partitioners import build_partitioner
-from fl_chain.training.trainer import LocalSgd
 
 ENCODING = Encoding()
 

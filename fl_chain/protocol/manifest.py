@@ -39,6 +39,7 @@ _MAY_BE_ZERO: Final = (
 )
 """Round parameters without which a task does without something."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
+ALGORITHMS: Final = ("fedavg", "fednova", "scaffold")
 FLOWER_SUFFIX: Final = ".flower"
 PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
 _CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
@@ -111,6 +112,10 @@ class Recipe:
     """Decimal text."""
     proximal: str = "0"
     """Decimal text: mu of FedProx, which holds local training to the model that it began with."""
+    algorithm: str = "fedavg"
+    """One of ALGORITHMS: what participants do beside local steps."""
+    reference_steps: int = 0
+    """As how many local steps an update counts, by another algorithm than fedavg; otherwise 0."""
     seed: int = 0
     """Seed of the genesis model and of the participants' shuffling."""
     environment: tuple[tuple[str, str], ...] = ()
@@ -213,6 +218,13 @@ class Manifest:
         _require(recipe.num_epochs >= 1, "num_epochs is at least 1")
         _require(recipe.batch_size >= 1, "batch_size is at least 1")
         _require(0 <= recipe.seed < 2**32, "seed is 0 to 2^32 - 1")
+        algorithms, steps = ", ".join(ALGORITHMS), recipe.reference_steps
+        _require(recipe.algorithm in ALGORITHMS, f"algorithm is one of {algorithms}")
+        _require(0 <= steps < 2**32, "reference_steps is 0 to 2^32 - 1")
+        _require(
+            (steps == 0) == (recipe.algorithm == "fedavg"),
+            "reference_steps is 0 exactly if algorithm is fedavg",
+        )
         for name in ("learning_rate", "proximal"):
             _require(
                 _DECIMAL.fullmatch(getattr(recipe, name)) is not None,

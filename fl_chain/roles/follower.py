@@ -126,6 +126,14 @@ class TaskFollower:
         """Return the verified integers of the model that the current round starts from."""
         return self.model(self.task.current.base_round)
 
+    def former_model(self) -> NDArray[np.int32] | None:
+        """Return the model that the base model came from by one round; None if that is genesis.
+
+        Of both, ask for this one first: it was the base model in the round before, and one is kept.
+        """
+        base_round = self.task.current.base_round
+        return self.model(self.task.rounds[base_round].opened.base_round) if base_round else None
+
     def model(self, round_number: int) -> NDArray[np.int32]:
         """Return the verified integers of a finalized round's model; 0 is genesis.
 

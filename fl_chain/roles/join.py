@@ -21,11 +21,12 @@ from fl_chain.roles.project_file import open_flower_app, open_project
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.flower import FlowerTrainer
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import NaturalPartitioner, build_partitioner
 from fl_chain.training.project import Partition, Project, ProjectTrainer, Settings
-from fl_chain.training.trainer import LocalSgd, Trainer
+from fl_chain.training.trainer import Trainer
 
 MAX_EVALUATED: Final = 500
 """A base model is evaluated on so many of a participant's own examples at most: in every round,
@@ -158,6 +159,11 @@ def build_trainer(
         raise InvalidManifest("learning_rate or proximal is no number") from None
     evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
     if project is not None and project.has_own_training:
+        if recipe.reference_steps:
+            raise UsageError(
+                f"train() of {project.path} counts no steps, which {recipe.algorithm} asks for",
+                "a task with a train() of its own has the algorithm fedavg",
+            )
         settings = Settings(recipe.num_epochs, recipe.batch_size, learning_rate, proximal)
         return ProjectTrainer(project, module, dataset, settings, evaluated)
     return LocalSgd(
@@ -167,5 +173,7 @@ def build_trainer(
         batch_size=recipe.batch_size,
         learning_rate=learning_rate,
         proximal=proximal,
+        reference_steps=recipe.reference_steps,
+        has_control_variates=recipe.algorithm == "scaffold",
         evaluation_dataset=evaluated,
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fl_chain.protocol.measurement import (
     ENERGY_LIMIT,
@@ -17,16 +14,15 @@ from fl_chain.protocol.measurement import (
 )
 from fl_chain.roles.progress import timed
 from fl_chain.training.energy import EnergyMeter, open_meter
-from fl_chain.training.trainer import Trainer, TrainingResult
+from fl_chain.training.evaluation import Evaluation
+from fl_chain.training.trainer import TrainingResult
 
 __all__ = ["EnergyMeter", "open_meter", "train_and_measure"]
 
 
 def train_and_measure(
-    trainer: Trainer,
-    parameters: Mapping[str, NDArray[np.float32]],
-    seed: int,
-    round_number: int,
+    evaluate: Callable[[], Evaluation | None],
+    train: Callable[[], TrainingResult],
     meter: EnergyMeter,
     values: dict[str, Any],
 ) -> tuple[TrainingResult, Measurement]:
@@ -34,12 +30,8 @@ def train_and_measure(
 
     Parameters
     ----------
-    trainer
-        Trains and evaluates on the participant's own data.
-    parameters
-        Of the base model.
-    seed, round_number
-        Of the training.
+    evaluate, train
+        Do so, on the participant's own data.
     meter
         Measures the energy of the training.
     values
@@ -51,10 +43,10 @@ def train_and_measure(
         See `Trainer`.
     """
     with timed(values, "evaluate_seconds"):
-        base = trainer.evaluate(parameters, round_number=round_number)
+        base = evaluate()
     with timed(values, "train_seconds"):
         meter.start()
-        result = trainer.train(parameters, seed=seed, round_number=round_number)
+        result = train()
         energy = meter.stop()
     is_known = energy.source != EnergySource.NONE and energy.joules >= 0  # NaN is not
     joules = min(energy.joules, ENERGY_LIMIT / 1000) if is_known else 0

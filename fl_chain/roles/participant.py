@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
 RETRY_SECONDS = 0.5
 """Longest wait for news after a refusal, which our clock may have been ahead for."""
+TRAINING_SHARE = 0.8
+"""So much of the time until updates are due is for training, where it may be cut short."""
 SLOT_SECONDS = 12
 """So much later than its timestamp a block may appear, with commitments of its time."""
 
@@ -284,17 +287,31 @@ class ParticipantRole:
         entry = self._journal.read_update(manifest.task_id, round_number, base_model)
         if entry is not None:
             return entry
+        recipe, former = manifest.recipe, None
         with timed(values, "fetch_seconds"):
+            if recipe.algorithm == "scaffold":
+                former = self._patiently(self.follower.former_model)
             model = self._patiently(self.follower.base_model)
         place = UpdatePlace(manifest, round_number, base_model, self._ledger.sender)
         self._progress("training", {"round": round_number})
         with timed(values, "decode_seconds"):
             parameters = place.decode(model)
+            before = None if former is None else place.decode(former)
         due = compute_due(self.follower) or self.follower.now
         rest = due - self.follower.now
+        train = partial(
+            self._trainer.train,
+            parameters,
+            seed=place.seed,
+            round_number=round_number,
+            former=before,
+            seconds=rest * TRAINING_SHARE if recipe.reference_steps else None,
+        )
         late = {"round": round_number}
         with noticed_after(rest, lambda: self._progress("training_late", late)):
-            result, measurement = self._train(place, parameters, values)
+            result, measurement = self._train(place, parameters, train, values)
+        if result.is_cut_short:
+            self._progress("cut_short", {"round": round_number, "steps": result.num_steps})
         with timed(values, "encode_seconds"):
             blob = place.encode(result, measurement)
             weight = min(result.num_examples, task.parameters.max_weight)
@@ -305,18 +322,17 @@ class ParticipantRole:
         return entry
 
     def _train(
-        self, place: UpdatePlace, parameters: Parameters, values: dict[str, Any]
+        self,
+        place: UpdatePlace,
+        parameters: Parameters,
+        train: Callable[[], TrainingResult],
+        values: dict[str, Any],
     ) -> tuple[TrainingResult, Measurement | None]:
         if not place.manifest.measurements:
             with timed(values, "train_seconds"):
-                result = self._trainer.train(
-                    parameters, seed=place.seed, round_number=place.round_number
-                )
-                return result, None
-        seeds = place.seed, place.round_number
-        result, measurement = train_and_measure(
-            self._trainer, parameters, *seeds, self._meter, values
-        )
+                return train(), None
+        evaluate = partial(self._trainer.evaluate, parameters, round_number=place.round_number)
+        result, measurement = train_and_measure(evaluate, train, self._meter, values)
         values["energy_millijoules"] = measurement.energy_millijoules
         values["energy_source"] = measurement.energy_source.value
         return result, measurement

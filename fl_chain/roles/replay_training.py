@@ -58,25 +58,36 @@ def replay_training(
         (task.rounds[number].opened.base_round, update)
         for number in sorted(task.rounds)
         for update in task.rounds[number].updates
-        if update.participant == participant and round_number in (None, number)
+        if update.participant == participant
     ]
-    if not found:
+    wanted = [update for _, update in found if round_number in (None, update.round)]
+    if not wanted:
         where = "" if round_number is None else f" in round {round_number}"
         raise UsageError(
             f"{participant} has no update of its own on record{where}",
             "fl-chain history updates lists them",
         )
+    # Control variates follow from the rounds before: those are trained again as well.
+    needs_all = manifest.recipe.algorithm == "scaffold"
     for base_round, update in found:
+        if update not in wanted and (not needs_all or update.round > wanted[0].round):
+            continue
         base_model = task.model_digest(base_round)
         place = UpdatePlace(manifest, update.round, base_model.hex(), participant)
+        former_round = (
+            task.rounds[base_round].opened.base_round if needs_all and base_round else None
+        )
+        former = None if former_round is None else place.decode(follower.model(former_round))
+        base = place.decode(follower.model(base_round))
+        result = trainer.train(base, seed=place.seed, round_number=update.round, former=former)
+        if update not in wanted:
+            continue
         recorded = _fetch(store, compute_update_bytes(manifest), update)
         header = _read_header(recorded)
         row: Row = {"round": update.round, "update": update.digest.hex(), "replayed": None}
         if manifest.measurements and header is None:
             yield {**row, "is_same": None, "differing": None}
             continue
-        base = place.decode(follower.model(base_round))
-        result = trainer.train(base, seed=place.seed, round_number=update.round)
         blob = place.encode(result, header.measurement if header else None)
         digest = compute_digest(blob)
         yield {

@@ -24,7 +24,10 @@ from fl_chain.training.project import Project, read_source
 Parameters = Mapping[str, NDArray[np.float32]]
 _ALONE = ("model", "data")
 """Keys of a recipe that code of one's own stands for."""
-_OF_THE_APP = ("num_epochs", "batch_size", "learning_rate", "proximal")
+_OF_THE_APP = (
+    *("num_epochs", "batch_size", "learning_rate", "proximal"),
+    *("algorithm", "reference_steps"),
+)
 """Keys of a recipe about which a Flower app decides."""
 _OF_A_FLOWER_APP = ("flower", "initial", "run_config", "train_config")
 

@@ -171,6 +171,8 @@ class FlowerTrainer:
         *,
         seed: int,
         round_number: int = 1,
+        former: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        seconds: float | None = None,
     ) -> TrainingResult:
         """Send the app a message of type ``train``; see `Trainer.train`.
 

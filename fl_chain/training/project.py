@@ -19,7 +19,7 @@ import importlib.abc
 import importlib.util
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -33,9 +33,9 @@ from torch import nn
 from fl_chain.errors import TrainingError
 from fl_chain.training.blame import blame
 from fl_chain.training.datasets import Dataset
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
 from fl_chain.training.reproducible import reproducible
-from fl_chain.training.trainer import LocalSgd
 
 __all__ = [
     "MAX_SOURCE_BYTES",
@@ -228,7 +228,12 @@ class ProjectTrainer(LocalSgd):
         self._project = project
         self._settings = settings
 
-    def _run(self, generator: torch.Generator) -> float:
+    def _run(
+        self,
+        generator: torch.Generator,
+        parameters: Mapping[str, npt.NDArray[np.float32]],
+        former: Mapping[str, npt.NDArray[np.float32]] | None,
+    ) -> float:
         layout = parameter_layout(self._module)
         loss = self._project.call(
             "train", self._module, self._features, self._labels, self._settings

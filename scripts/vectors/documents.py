@@ -37,6 +37,8 @@ def make_manifest() -> Any:
         ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
         ("as many lanes as distances have room for", _with_values(2**27 - 1)),
         ("a proximal term", _set("recipe", "proximal", value="0.01")),
+        ("updates that count as 300 steps", _by_algorithm("fednova", 300)),
+        ("control variates", _by_algorithm("scaffold", 1)),
         ("a learning rate with an exponent", _set("recipe", "learning_rate", value="00.5e-03")),
         ("the largest recipe", lambda m: m["recipe"].update(_LARGEST_RECIPE)),
         ("a tensor without dimensions", _set("layout", value=[{"name": "w", "shape": []}])),
@@ -85,6 +87,7 @@ def manifest() -> dict[str, Any]:
         "num_malicious": 0,
         "privacy": "open",
         "recipe": {
+            "algorithm": "fedavg",
             "batch_size": 10,
             "data": "digits",
             "environment": {},
@@ -92,6 +95,7 @@ def manifest() -> dict[str, Any]:
             "proximal": "0",
             "model": "linear",
             "num_epochs": 1,
+            "reference_steps": 0,
             "seed": 0,
         },
         "rounds": {
@@ -162,6 +166,13 @@ def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
         for key in path[:-1]:
             document = document[key]
         document[path[-1]] = value
+
+    return change
+
+
+def _by_algorithm(algorithm: str, steps: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["recipe"] |= {"algorithm": algorithm, "reference_steps": steps}
 
     return change
 
@@ -287,6 +298,10 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a negative seed", _set("recipe", "seed", value=-1)),
     ("a seed of 33 bits", _set("recipe", "seed", value=2**32)),
     ("a proximal term in words", _set("recipe", "proximal", value="strong")),
+    ("steps of plain averaging", _by_algorithm("fedavg", 1)),
+    ("control variates without steps", _by_algorithm("scaffold", 0)),
+    ("updates of 2^32 steps", _by_algorithm("fednova", 2**32)),
+    ("an unknown algorithm", _by_algorithm("fedsgd", 1)),
     ("a negative proximal term", _set("recipe", "proximal", value="-1")),
     ("a learning rate in words", _set("recipe", "learning_rate", value="fast")),
     ("a negative learning rate", _set("recipe", "learning_rate", value="-0.1")),
@@ -336,6 +351,8 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("rounds that are a list", _set("rounds", value=[])),
     ("a recipe that is a string", _set("recipe", value="")),
     ("a learning rate that is a number", _set("recipe", "learning_rate", value=1)),
+    ("an algorithm that is a number", _set("recipe", "algorithm", value=1)),
+    ("reference steps in words", _set("recipe", "reference_steps", value="10")),
     ("a proximal term that is a number", _set("recipe", "proximal", value=0)),
     ("an environment that is a list", _set("recipe", "environment", value=[])),
     ("an environment with a number", _set("recipe", "environment", value={"torch": 2})),

@@ -50,7 +50,7 @@ class _Trainer:
     def __init__(self, federation: Federation) -> None:
         self._layout = federation.manifest.layout
 
-    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
         size = sum(values.size for values in parameters.values())
         delta = np.random.default_rng(seed).normal(0, 0.01, size).astype(np.float32)
         return TrainingResult(unflatten(delta, self._layout), 100, 1.0, 0.0)

@@ -40,7 +40,7 @@ def test_a_participant_whose_training_diverged_submits_nothing(
     federation: Federation, tmp_path: Path, value: float
 ) -> None:
     class Diverged:
-        def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+        def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
             flat = np.full(sum(p.size for p in parameters.values()), value, np.float32)
             return TrainingResult(unflatten(flat, federation.manifest.layout), 10, 0.0, 0.0)
 

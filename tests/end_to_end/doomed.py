@@ -194,7 +194,7 @@ class _Trainer:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
 
-    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
         self._reach("before training")
         random = np.random.default_rng()
         delta = {

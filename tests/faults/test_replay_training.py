@@ -12,8 +12,15 @@ from fl_chain.errors import UsageError
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.join import build_trainer
+from fl_chain.roles.journal import Journal
+from fl_chain.roles.participant import ParticipantRole
 from fl_chain.roles.replay_training import replay_training
 from fl_chain.roles.task_history import Row
+from fl_chain.training.datasets import load_dataset
+from fl_chain.training.local_sgd import LocalSgd
+from fl_chain.training.models import build_model
+from fl_chain.training.partitioners import IidPartitioner
 from fl_chain.training.trainer import TrainingResult
 from tests.faults.test_roles import Steady, in_background, participant
 from tests.world import Federation, World
@@ -24,8 +31,8 @@ NUM_ROUNDS = 2
 class Other(Steady):
     """Has other data: three parameters come out differently."""
 
-    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
-        result = super().train(parameters, seed=seed, round_number=round_number)
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
+        result = super().train(parameters, seed=seed, **more)
         first = next(iter(result.parameter_delta.values()))
         first.reshape(-1)[:3] += np.float32(0.5)
         return result
@@ -42,6 +49,15 @@ def train(world: World, directory: Path, *, measurements: bool) -> Federation:
         thread.join()
     ledger.close()
     return federation
+
+
+def own_trainer(federation: Federation, index: int) -> LocalSgd:
+    """Return the trainer of a participant on its part of the digits."""
+    recipe = federation.manifest.recipe
+    divider = IidPartitioner(num_partitions=2, seed=recipe.seed)
+    part = divider.load_partition(load_dataset("digits").train, index)
+    few = part.subset(np.arange(60))
+    return build_trainer(federation.manifest, few, build_model(recipe.model, recipe.seed))
 
 
 def replay(federation: Federation, trainer: Any, only: int | None = None) -> list[Row]:
@@ -80,3 +96,27 @@ def test_an_update_that_is_missing_is_needed_for_what_it_measured_only(
     (row,) = replay(federation, Steady(federation), 1)
     assert (row["is_same"], row["differing"]) == (is_same, None)
     assert (row["replayed"] is None) == measurements
+
+
+def test_what_depends_on_the_rounds_before_is_trained_again_with_them(
+    world: World, tmp_path: Path
+) -> None:
+    recipe = {"algorithm": "scaffold", "reference_steps": 6}
+    federation = world.federation(2, num_rounds=3, recipe=recipe)
+    roles = [
+        ParticipantRole(
+            federation.ledger(federation.participants[index]),
+            world.store,
+            own_trainer(federation, index),
+            Journal(tmp_path / str(index)),
+        )
+        for index in range(2)
+    ]
+    threads = in_background(*roles)
+    AggregatorRole(federation.ledger(federation.coordinator), world.store).run()
+    for thread in threads:
+        thread.join()
+    (third,) = replay(federation, own_trainer(federation, 0), 3)
+    assert (third["round"], third["is_same"], third["differing"]) == (3, True, 0)
+    (foreign,) = replay(federation, own_trainer(federation, 1), 3)
+    assert foreign["is_same"] is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,26 @@ class Steady:
     def __init__(self, federation: Federation) -> None:
         self._layout = federation.manifest.layout
 
-    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
         size = sum(values.size for values in parameters.values())
         delta = np.random.default_rng(seed).normal(0, 0.01, size).astype(np.float32)
         return TrainingResult(unflatten(delta, self._layout), 100, 1.0, 0.0)
 
     def evaluate(self, parameters: Any, *, round_number: int = 1) -> Evaluation:
         return Evaluation(50, 5, 2.3)
+
+
+class Told(Steady):
+    """Notes what it is told, and says that its time was up."""
+
+    def __init__(self, federation: Federation) -> None:
+        super().__init__(federation)
+        self.told: list[dict[str, Any]] = []
+
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
+        self.told.append({"parameters": parameters, **more})
+        result = super().train(parameters, seed=seed)
+        return replace(result, num_steps=4, is_cut_short=more["seconds"] is not None)
 
 
 class Pause(Exception):
@@ -208,9 +222,9 @@ class Stuck(Steady):
         super().__init__(federation)
         self._may_end = may_end
 
-    def train(self, parameters: Any, *, seed: int, round_number: int = 1) -> TrainingResult:
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
         assert self._may_end.wait(60)
-        return super().train(parameters, seed=seed, round_number=round_number)
+        return super().train(parameters, seed=seed, **more)
 
 
 def test_training_that_outlasts_the_round_is_said_while_it_goes_on(
@@ -233,3 +247,37 @@ def test_training_that_outlasts_the_round_is_said_while_it_goes_on(
         assert not role.step()
     assert events.index("training_late") < events.index("missed")
     assert "submitted" not in events
+
+
+@pytest.mark.parametrize("algorithm", ["fedavg", "fednova", "scaffold"])
+def test_a_trainer_is_told_what_its_algorithm_asks_for(
+    world: World, tmp_path: Path, algorithm: str
+) -> None:
+    steps = 0 if algorithm == "fedavg" else 10
+    recipe = {"algorithm": algorithm, "reference_steps": steps}
+    federation = world.federation(1, num_rounds=3, collect_seconds=1000, recipe=recipe)
+    trainer, events = Told(federation), []
+    role = ParticipantRole(
+        federation.ledger(federation.participants[0]),
+        world.store,
+        trainer,
+        Journal(tmp_path),
+        progress=lambda event, values: events.append((event, values)),
+    )
+    threads = in_background(role)
+    AggregatorRole(federation.ledger(federation.coordinator), world.store).run()
+    for thread in threads:
+        thread.join()
+    assert [told["round_number"] for told in trainer.told] == [1, 2, 3]
+    cut_short = [values for event, values in events if event == "cut_short"]
+    if algorithm == "fedavg":
+        assert all(told["seconds"] is None for told in trainer.told)
+        assert cut_short == []
+    else:
+        assert all(0 < told["seconds"] <= 0.8 * 1001 for told in trainer.told)
+        assert cut_short == [{"round": number, "steps": 4} for number in (1, 2, 3)]
+    for before, told in zip([None, *trainer.told], trainer.told, strict=False):
+        expected = before["parameters"] if before and algorithm == "scaffold" else None
+        assert (told["former"] is None) == (expected is None)
+        if expected is not None:
+            assert all(np.array_equal(told["former"][name], expected[name]) for name in expected)

@@ -11,6 +11,7 @@ import torch
 
 from fl_chain.errors import TrainingError
 from fl_chain.training.evaluation import evaluate_by_silo
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import get_parameters
 from fl_chain.training.project import (
     MAX_SOURCE_BYTES,
@@ -20,7 +21,6 @@ from fl_chain.training.project import (
     Settings,
     read_source,
 )
-from fl_chain.training.trainer import LocalSgd
 
 MODEL = "import numpy as np\nimport torch\ndef model():\n    return torch.nn.Linear(2, 3)\n"
 DATA = "def load_data(partition):\n    return np.eye(2), np.array([0, 2])\n"

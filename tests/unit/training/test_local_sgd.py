@@ -10,10 +10,11 @@ from torch.nn import functional
 from fl_chain.errors import TrainingError
 from fl_chain.training.datasets import Dataset, load_dataset
 from fl_chain.training.evaluation import evaluate
+from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters, set_parameters
 from fl_chain.training.partitioners import IidPartitioner
-from fl_chain.training.trainer import LocalSgd, Trainer
+from fl_chain.training.trainer import Trainer
 
 
 def toy_dataset(num_examples: int = 23) -> Dataset:
@@ -281,3 +282,152 @@ def test_the_larger_the_proximal_term_the_nearer_the_model_stays() -> None:
     ]
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] > 2 * lengths[-1]
+
+
+def test_a_normalized_update_counts_as_the_reference_steps_whatever_was_taken() -> None:
+    """Wang et al. 2020 (FedNova), equation 8 with one tau_eff."""
+    plain = local_sgd(num_epochs=3).train(START, seed=7)
+    assert plain.num_steps == 3 * 5  # 23 examples in batches of 5
+    result = local_sgd(num_epochs=3, reference_steps=60).train(START, seed=7)
+    for name, delta in plain.parameter_delta.items():
+        np.testing.assert_array_equal(result.parameter_delta[name], delta * np.float32(4))
+
+
+def numbers(*targets: float) -> Dataset:
+    """Return examples of one feature, 1, whose labels are these numbers."""
+    features = np.ones((len(targets), 1), np.float32)
+    return Dataset("numbers", features, np.array(targets, np.float32), num_classes=0)
+
+
+class Offset(nn.Module):
+    """Predicts one number, whatever the features are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(1))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return (features * 0).sum(1, keepdim=True) + self.value
+
+
+def settle(trainers: list[LocalSgd], rounds: int = 300) -> float:
+    """Return where averaging with equal weights ends."""
+    value, former = np.zeros(1, np.float32), None
+    for number in range(rounds):
+        results = [
+            trainer.train({"value": value}, seed=number, former=former) for trainer in trainers
+        ]
+        former = {"value": value}
+        value = value + np.mean([result.parameter_delta["value"] for result in results], axis=0)
+    return float(value[0])
+
+
+def test_unequal_work_does_not_move_the_optimum_if_updates_are_normalized() -> None:
+    """The objective inconsistency of Wang et al. 2020, section 3: one works ten times as much."""
+
+    def pair(reference_steps: int) -> list[LocalSgd]:
+        return [
+            local_sgd(
+                Offset(),
+                dataset=numbers(target),
+                num_epochs=num_epochs,
+                learning_rate=0.005,
+                reference_steps=reference_steps,
+            )
+            for target, num_epochs in ((0.0, 1), (1.0, 10))
+        ]
+
+    assert settle(pair(0)) > 0.85
+    assert abs(settle(pair(5)) - 0.5) < 0.02
+
+
+def test_time_that_is_up_leaves_an_update_that_counts_like_all() -> None:
+    trainer = local_sgd(reference_steps=10)
+    result = trainer.train(START, seed=0, seconds=0)
+    assert (result.num_steps, result.is_cut_short) == (1, True)
+    assert math.isfinite(result.loss)
+    twice = local_sgd(reference_steps=20).train(START, seed=0, seconds=0)
+    for name, delta in result.parameter_delta.items():
+        np.testing.assert_array_equal(twice.parameter_delta[name], delta * np.float32(2))
+    assert not trainer.train(START, seed=0).is_cut_short
+    assert not local_sgd().train(START, seed=0, seconds=0).is_cut_short
+
+
+def test_control_variates_are_those_of_the_paper_with_everybody_there() -> None:
+    """Against algorithm 1 of Karimireddy et al. 2020 with option II, whose server sends c."""
+    random = np.random.default_rng(1)
+    datasets = [
+        Dataset("own", random.random((12, 64), np.float32), np.full(12, label), num_classes=10)
+        for label in range(3)
+    ]
+    settings = {"num_epochs": 4, "batch_size": 12, "learning_rate": 0.2}
+    trainers = [
+        local_sgd(
+            build_model("digits_mlp", 0),
+            dataset=data,
+            reference_steps=4,
+            has_control_variates=True,
+            **settings,
+        )
+        for data in datasets
+    ]
+    names = list(START)
+    module = build_model("digits_mlp", 0)
+    model = {name: array.copy() for name, array in START.items()}
+    paper = {name: torch.tensor(array) for name, array in START.items()}
+    server_control = {name: torch.zeros_like(paper[name]) for name in names}
+    own_controls = [dict(server_control) for _ in datasets]
+    former = None
+    for number in range(4):
+        results = [trainer.train(model, seed=number, former=former) for trainer in trainers]
+        former = model
+        model = {
+            name: array + np.mean([each.parameter_delta[name] for each in results], axis=0)
+            for name, array in model.items()
+        }
+        moves, changes = [], []
+        for index, data in enumerate(datasets):
+            set_parameters(module, {name: each.numpy() for name, each in paper.items()})
+            for _ in range(4):
+                scores = module(torch.tensor(data.features))
+                module.zero_grad()
+                functional.cross_entropy(scores, torch.tensor(data.labels)).backward()
+                with torch.no_grad():
+                    for name, parameter in module.named_parameters():
+                        assert parameter.grad is not None
+                        pull = server_control[name] - own_controls[index][name]
+                        parameter -= 0.2 * (parameter.grad + pull)
+            trained = {name: each.detach().clone() for name, each in module.named_parameters()}
+            control = {
+                name: own_controls[index][name]
+                - server_control[name]
+                + (paper[name] - trained[name]) / (4 * 0.2)
+                for name in names
+            }
+            moves.append({name: trained[name] - paper[name] for name in names})
+            changes.append({name: control[name] - own_controls[index][name] for name in names})
+            own_controls[index] = control
+        for name in names:
+            paper[name] = paper[name] + sum(move[name] for move in moves) / 3
+            server_control[name] = (
+                server_control[name] + sum(change[name] for change in changes) / 3
+            )
+            np.testing.assert_allclose(model[name], paper[name].numpy(), rtol=0, atol=2e-5)
+
+
+def test_whoever_does_not_know_its_own_pull_yet_takes_plain_steps() -> None:
+    settings = {"reference_steps": 10, "has_control_variates": True}
+    former = {name: array + np.float32(0.1) for name, array in START.items()}
+    plain = local_sgd(reference_steps=10).train(START, seed=3)
+    first = local_sgd(**settings).train(START, seed=3, former=former)
+    assert as_bytes(first.parameter_delta) == as_bytes(plain.parameter_delta)
+    trainer = local_sgd(**settings)
+    trainer.train(START, seed=2)
+    later = trainer.train(START, seed=3, former=former)
+    assert as_bytes(later.parameter_delta) != as_bytes(plain.parameter_delta)
+
+
+@pytest.mark.parametrize("settings", [{"reference_steps": -1}, {"has_control_variates": True}])
+def test_steps_that_no_update_can_count_as_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(TrainingError, match="cannot count as"):
+        local_sgd(**settings)
