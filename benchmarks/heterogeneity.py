@@ -31,7 +31,8 @@ from fl_chain.aggregation.fixed_point import (
 from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
-from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.catalogue import load_dataset
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import get_parameters, set_parameters

@@ -15,7 +15,7 @@ import time
 import torch
 
 from benchmarks.accuracy import Job, run_integer
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.partitioners import build_partitioner
 

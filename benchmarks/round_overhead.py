@@ -26,7 +26,7 @@ import torch
 from fl_chain.cli.main import run as run_command
 from fl_chain.roles.demo import Demo, DemoOptions, fork_context, stop_demo
 from fl_chain.roles.join import MAX_EVALUATED
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters

@@ -24,7 +24,8 @@ from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.manifest import Encoding
 from fl_chain.protocol.rules import MEAN
-from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.catalogue import load_dataset
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model

@@ -9,7 +9,7 @@ from fl_chain.lab.attacks import ATTACKS, has_images
 from fl_chain.lab.experiment import Scenario
 from fl_chain.lab.summary import HONEST
 from fl_chain.protocol.rules import MEAN, RULES
-from fl_chain.training.datasets import find_dataset, load_dataset
+from fl_chain.training.catalogue import find_dataset, load_dataset
 from fl_chain.training.models import check_fit
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fl_chain.roles.progress import Progress
 from fl_chain.roles.task_history import Row
-from fl_chain.training.datasets import DATASETS, load_dataset
+from fl_chain.training.catalogue import DATASETS, load_dataset
 
 
 def list_datasets() -> Iterator[Row]:
@@ -18,7 +18,7 @@ def list_datasets() -> Iterator[Row]:
             "held_out": spec.num_test,
             "features": spec.num_features,
             "classes": spec.num_classes,
-            "silos": len(spec.silos) or None,
+            "silos": spec.num_silos or None,
             "source": spec.source,
             "licence": spec.licence,
             "summary": spec.summary,

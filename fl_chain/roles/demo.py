@@ -33,7 +33,7 @@ from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
 from fl_chain.roles.services import Services, generate_password
 from fl_chain.roles.task_file import parse_task
-from fl_chain.training.datasets import find_dataset, load_dataset
+from fl_chain.training.catalogue import find_dataset, load_dataset
 
 RunCommand = Callable[[list[str]], int]
 """Runs one fl-chain command line; importable by name, so that another process can."""
@@ -63,7 +63,7 @@ _PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.rol
 
 def count_participants(data: str) -> int:
     """Return how many participants a data set is usually divided among."""
-    return len(find_dataset(data).silos) or DEFAULT_PARTICIPANTS
+    return find_dataset(data).num_silos or DEFAULT_PARTICIPANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class Demo:
             node = nodes[index % len(nodes)]
             arguments = ["participant", "run", "--key", name, "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
-            if count == len(find_dataset(self.options.data).silos):
+            if count == find_dataset(self.options.data).num_silos:
                 arguments += ["--partitioner", "natural"]
             self._start(name, [*arguments, *handing_in])
 

