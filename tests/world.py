@@ -146,7 +146,7 @@ class World:
             "keep_seconds": keep_seconds,
             "rule": rule,
             "num_malicious": num_malicious,
-            "recipe": {"model": "digits_mlp", "data": "digits", **(recipe or {})},
+            "recipe": recipe or {},
         }
         return Federation(self, num_participants, aggregators, committee, rounds, options)
 
@@ -529,6 +529,7 @@ class Federation:
             "committee": {"aggregators": aggregators, **committee},
             "rounds": rounds,
             **options,
+            "recipe": {"model": "digits_mlp", "data": "digits", **options.get("recipe", {})},
         }
         deployer = Deployer(self.world.connection, self.coordinator)
         return create_task(parse_task(description), deployer, self.store)

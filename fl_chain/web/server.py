@@ -84,6 +84,10 @@ def open_explorer(
             access_log=False,
             server_header=False,
             lifespan="off",
+            # By name: the limits below are those of h11, whatever else happens to be installed.
+            loop="asyncio",
+            http="h11",
+            ws="none",
             limit_concurrency=MOST_AT_ONCE,
             timeout_graceful_shutdown=GRACE_SECONDS,
             h11_max_incomplete_event_size=16_384,
