@@ -43,44 +43,44 @@ class LocalSgd:
 
     Parameters
     ----------
-        module
-            The model; its own parameters are overwritten. Those that require no gradient are kept
-            as received.
-        dataset
-            The participant's examples.
-        num_epochs
-            E, passes over the data per round, at least 1.
-        batch_size
-            B, examples per step, at least 1; the last batch of an epoch may be smaller. The size
-            of the data set or more means full-batch descent, the paper's B = ∞.
-        learning_rate
-            Step size, above 0.
-        proximal
-            mu of FedProx, at least 0; 0 is plain local SGD. With learning rates of 1/mu and more
+    module
+        The model; its own parameters are overwritten. Those that require no gradient are kept
+        as received.
+    dataset
+        The participant's examples.
+    num_epochs
+        E, passes over the data per round, at least 1.
+    batch_size
+        B, examples per step, at least 1; the last batch of an epoch may be smaller. The size
+        of the data set or more means full-batch descent, the paper's B = ∞.
+    learning_rate
+        Step size, above 0.
+    proximal
+        mu of FedProx, at least 0; 0 is plain local SGD. With learning rates of 1/mu and more
         the term alone makes training diverge.
     reference_steps
-            As how many steps an update counts, however many were taken; 0 for as many as were.
-        has_control_variates
-            Whether steps are corrected as in SCAFFOLD; asks for reference_steps.
-        evaluation_dataset
-            What `evaluate` uses; the training examples when left out.
+        As how many steps an update counts, however many were taken; 0 for as many as were.
+    has_control_variates
+        Whether steps are corrected as in SCAFFOLD; asks for reference_steps.
+    evaluation_dataset
+        What `evaluate` uses; the training examples when left out.
 
     Raises
     ------
-        TrainingError
-            A setting is out of range, the data set is empty or not finite, or the model does not
-            fit the data.
+    TrainingError
+        A setting is out of range, the data set is empty or not finite, or the model does not
+        fit the data.
 
     Examples
     --------
-        >>> from fl_chain.training.control_variates import ControlVariates
-    from fl_chain.training.datasets import Dataset
-        >>> from fl_chain.training.models import build_model
-        >>> data = Dataset("zeros", np.zeros((4, 64), np.float32), np.arange(4), num_classes=10)
-        >>> model = build_model("digits_mlp", seed=0)
-        >>> trainer = LocalSgd(model, data, num_epochs=1, batch_size=2, learning_rate=0.1)
-        >>> trainer.train(get_parameters(model), seed=1).num_examples
-        4
+    >>> from fl_chain.training.datasets import Dataset
+    >>> from fl_chain.training.models import build_model
+    >>> from fl_chain.training.parameters import get_parameters
+    >>> data = Dataset("zeros", np.zeros((4, 64), np.float32), np.arange(4), num_classes=10)
+    >>> model = build_model("digits_mlp", seed=0)
+    >>> trainer = LocalSgd(model, data, num_epochs=1, batch_size=2, learning_rate=0.1)
+    >>> trainer.train(get_parameters(model), seed=1).num_examples
+    4
     """
 
     def __init__(
