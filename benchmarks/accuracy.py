@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from fl_chain.aggregation.fixed_point import (
 )
 from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.step import apply_step
+from fl_chain.protocol.blob import Layout
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
@@ -103,8 +105,19 @@ def run_float(job: Job, rounds: int) -> Iterator[Vector]:
         yield parameters
 
 
+class Work(Protocol):
+    """What is trained in rounds."""
+
+    initial: dict[str, Vector]
+    layout: Layout
+
+    def deltas(self, parameters: Vector, number: int) -> Iterator[tuple[Vector, int]]:
+        """Train every participant of a round from the same parameters."""
+        ...
+
+
 def run_integer(
-    job: Job, rounds: int, fraction_bits: int = FRACTION_BITS, max_abs: int = 2**15 - 1
+    job: Work, rounds: int, fraction_bits: int = FRACTION_BITS, max_abs: int = 2**15 - 1
 ) -> Iterator[Vector]:
     """Yield the parameters after each round of the product's integer pipeline."""
     model = encode_model(flatten(job.initial, job.layout), MODEL_FRACTION_BITS)

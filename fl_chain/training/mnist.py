@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fl_chain.errors import LocalStateError, TrainingError
-from fl_chain.training.array_cache import read_examples, write_array
+from fl_chain.errors import TrainingError
+from fl_chain.training.array_cache import load_cached
 
 __all__ = [
     "MNIST_PACKAGE",
@@ -91,25 +91,17 @@ def load_mnist_arrays(
     LocalStateError
         The cache cannot be written.
     """
-    features_path = tarball.parent / f"{_CACHE_PREFIX}-features.npy"
-    labels_path = tarball.parent / f"{_CACHE_PREFIX}-labels.npy"
-    shape = NUM_EXAMPLES, NUM_PIXELS
-    cached = read_examples(features_path, labels_path, shape, NUM_CLASSES)
-    if cached is None:
+
+    def make() -> tuple[FloatArray, LabelArray]:
         progress("mnist: reading 10,000 digits, once")
         features, labels = read_mnist_tarball(tarball)
         # RandomState, because NumPy has frozen its stream (NEP 19): participants with different
         # versions of NumPy still agree which examples are the test set.
         order = np.random.RandomState(_SHUFFLE_SEED).permutation(NUM_EXAMPLES)
-        # Processes may race here. All write the same bytes, so any mixture of files is right.
-        write_array(features_path, features[order])
-        write_array(labels_path, labels[order])
-        cached = read_examples(features_path, labels_path, shape, NUM_CLASSES)
-    if cached is None:
-        raise LocalStateError(
-            f"{features_path} does not read back as it was written", "check the disk"
-        )
-    return cached
+        return features[order], labels[order]
+
+    shape = NUM_EXAMPLES, NUM_PIXELS
+    return load_cached(tarball.parent / _CACHE_PREFIX, shape, NUM_CLASSES, make)
 
 
 def read_mnist_tarball(tarball: Path) -> tuple[FloatArray, LabelArray]:

