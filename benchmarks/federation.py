@@ -23,11 +23,11 @@ from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import (
     CommitteeParameters,
     Manifest,
-    Recipe,
     RoundParameters,
     compute_parameters,
     encode_manifest,
 )
+from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
 from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.relay import BATCH_SIZE

@@ -6,7 +6,6 @@ names. Numbers with fractions are decimal strings, since floats have no one spel
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -27,6 +26,7 @@ from fl_chain.protocol.constants import (
     NO_VALUES,
 )
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.recipe import Recipe, recipe_rules
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.rules import MEAN, RULES
 
@@ -38,11 +38,6 @@ _MAY_BE_ZERO: Final = (
     *("sample_rate", "seed_seconds"),
 )
 """Round parameters without which a task does without something."""
-_DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
-ALGORITHMS: Final = ("fedavg", "fednova", "scaffold")
-FLOWER_SUFFIX: Final = ".flower"
-PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
-_CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
 ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
 
@@ -99,40 +94,6 @@ class CommitteeParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How participants train. Recorded, so that an institution can re-run its own training."""
-
-    model: str
-    """Name of the architecture, see fl_chain/training/models.py."""
-    data: str
-    """Name of the data set."""
-    num_epochs: int = 1
-    batch_size: int = 10
-    learning_rate: str = "0.1"
-    """Decimal text."""
-    proximal: str = "0"
-    """Decimal text: mu of FedProx, which holds local training to the model that it began with."""
-    algorithm: str = "fedavg"
-    """One of ALGORITHMS: what participants do beside local steps."""
-    reference_steps: int = 0
-    """As how many local steps an update counts, by another algorithm than fedavg; otherwise 0."""
-    seed: int = 0
-    """Seed of the genesis model and of the participants' shuffling."""
-    environment: tuple[tuple[str, str], ...] = ()
-    """Package names and versions that the coordinator used, sorted by name; of a file the CID."""
-
-    @property
-    def project(self) -> tuple[str, str] | None:
-        """Name and CID of the file that has model and data; None if fl_chain has them.
-
-        It is a Python file, or a Flower app, whose name ends with ``.flower``.
-        """
-        cid = dict(self.environment).get(self.model, "")
-        is_project = PROJECT_NAME.fullmatch(self.model) and _CID_TEXT.fullmatch(cid)
-        return (self.model, cid) if is_project else None
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """One task. The field order is that of docs/spec.md."""
 
@@ -185,7 +146,8 @@ class Manifest:
         self._check_rounds()
         self._check_headroom()
         self._check_rule()
-        self._check_recipe()
+        for holds, rule in recipe_rules(self.recipe):
+            _require(holds, rule)
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
 
     def _check_committee(self) -> None:
@@ -212,24 +174,6 @@ class Manifest:
         _require(1 <= encoding.max_abs <= largest, f"max_abs is 1 to {largest}")
         _require(0 <= encoding.max_norm < 2**31, "max_norm is 0 to 2^31 - 1")
         _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
-
-    def _check_recipe(self) -> None:
-        recipe = self.recipe
-        _require(recipe.num_epochs >= 1, "num_epochs is at least 1")
-        _require(recipe.batch_size >= 1, "batch_size is at least 1")
-        _require(0 <= recipe.seed < 2**32, "seed is 0 to 2^32 - 1")
-        algorithms, steps = ", ".join(ALGORITHMS), recipe.reference_steps
-        _require(recipe.algorithm in ALGORITHMS, f"algorithm is one of {algorithms}")
-        _require(0 <= steps < 2**32, "reference_steps is 0 to 2^32 - 1")
-        _require(
-            (steps == 0) == (recipe.algorithm == "fedavg"),
-            "reference_steps is 0 exactly if algorithm is fedavg",
-        )
-        for name in ("learning_rate", "proximal"):
-            _require(
-                _DECIMAL.fullmatch(getattr(recipe, name)) is not None,
-                f'{name} is a decimal number as text, such as "0.1"',
-            )
 
     def _check_rounds(self) -> None:
         rounds = self.rounds

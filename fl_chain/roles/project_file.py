@@ -7,7 +7,8 @@ from pathlib import Path
 from fl_chain.errors import InvalidManifest, LocalStateError, MalformedBlob, UsageError
 from fl_chain.protocol.app_bundle import AppBundle, decode_bundle
 from fl_chain.protocol.cid import Cid, compute_cid
-from fl_chain.protocol.manifest import FLOWER_SUFFIX, Manifest
+from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.recipe import FLOWER_SUFFIX
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.flower_app import FlowerApp, read_app_files
 from fl_chain.training.project import MAX_SOURCE_BYTES, Project, read_source

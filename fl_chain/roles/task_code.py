@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fl_chain.errors import UsageError
 from fl_chain.protocol.app_bundle import AppBundle, Config, encode_bundle
-from fl_chain.protocol.manifest import FLOWER_SUFFIX, PROJECT_NAME
+from fl_chain.protocol.recipe import FLOWER_SUFFIX, PROJECT_NAME
 from fl_chain.training.flower_app import FlowerApp, read_app_files
 from fl_chain.training.parameters import get_parameters
 from fl_chain.training.project import Project, read_source

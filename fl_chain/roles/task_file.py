@@ -12,12 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
-from fl_chain.protocol.manifest import (
-    CommitteeParameters,
-    Encoding,
-    Recipe,
-    RoundParameters,
-)
+from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
+from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_code import TaskCode, read_task_code

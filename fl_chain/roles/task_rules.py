@@ -11,9 +11,9 @@ from fl_chain.protocol.manifest import (
     CommitteeParameters,
     Encoding,
     Manifest,
-    Recipe,
     RoundParameters,
 )
+from fl_chain.protocol.recipe import Recipe
 
 _SALT = "0" * 32
 _COORDINATOR = "0x" + "1" * 40

@@ -1,0 +1,65 @@
+"""How participants train: the part of a manifest on which no digest but the task id depends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ALGORITHMS", "FLOWER_SUFFIX", "PROJECT_NAME", "Recipe", "recipe_rules"]
+
+ALGORITHMS: Final = ("fedavg", "fednova", "scaffold")
+FLOWER_SUFFIX: Final = ".flower"
+PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
+_CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
+_DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How participants train. Recorded, so that an institution can re-run its own training."""
+
+    model: str
+    """Name of the architecture, see fl_chain/training/models.py."""
+    data: str
+    """Name of the data set."""
+    num_epochs: int = 1
+    batch_size: int = 10
+    learning_rate: str = "0.1"
+    """Decimal text."""
+    proximal: str = "0"
+    """Decimal text: mu of FedProx, which holds local training to the model that it began with."""
+    algorithm: str = "fedavg"
+    """One of ALGORITHMS: what participants do beside local steps."""
+    reference_steps: int = 0
+    """As how many local steps an update counts, by another algorithm than fedavg; otherwise 0."""
+    seed: int = 0
+    """Seed of the genesis model and of the participants' shuffling."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Package names and versions that the coordinator used, sorted by name; of a file the CID."""
+
+    @property
+    def project(self) -> tuple[str, str] | None:
+        """Name and CID of the file that has model and data; None if fl_chain has them.
+
+        It is a Python file, or a Flower app, whose name ends with ``.flower``.
+        """
+        cid = dict(self.environment).get(self.model, "")
+        is_project = PROJECT_NAME.fullmatch(self.model) and _CID_TEXT.fullmatch(cid)
+        return (self.model, cid) if is_project else None
+
+
+def recipe_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
+    """Yield the rules that a recipe has to keep, and whether it does."""
+    algorithms, steps = ", ".join(ALGORITHMS), recipe.reference_steps
+    yield recipe.num_epochs >= 1, "num_epochs is at least 1"
+    yield recipe.batch_size >= 1, "batch_size is at least 1"
+    yield 0 <= recipe.seed < 2**32, "seed is 0 to 2^32 - 1"
+    yield recipe.algorithm in ALGORITHMS, f"algorithm is one of {algorithms}"
+    yield 0 <= steps < 2**32, "reference_steps is 0 to 2^32 - 1"
+    is_plain = recipe.algorithm == "fedavg"
+    yield (steps == 0) == is_plain, "reference_steps is 0 exactly if algorithm is fedavg"
+    for name in ("learning_rate", "proximal"):
+        is_decimal = _DECIMAL.fullmatch(getattr(recipe, name)) is not None
+        yield is_decimal, f'{name} is a decimal number as text, such as "0.1"'
