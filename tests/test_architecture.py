@@ -28,8 +28,8 @@ HELPERS = ("cache", "interrupts", "npm", "process", "pypi")
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {
-    *("__future__", "base64", "binascii", "collections", "dataclasses", "enum", "functools"),
-    *("hashlib", "itertools", "json", "math", "re", "struct", "typing"),
+    *("__future__", "base64", "binascii", "collections", "dataclasses", "enum", "fnmatch"),
+    *("functools", "hashlib", "itertools", "json", "math", "re", "struct", "typing"),
     *("numpy", "eth_hash", "eth_keys", "eth_utils", "rlp", "trie"),
 }
 FORBIDDEN_LIBRARIES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}

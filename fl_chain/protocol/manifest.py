@@ -26,7 +26,7 @@ from fl_chain.protocol.constants import (
     NO_VALUES,
 )
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.recipe import Recipe, recipe_rules
+from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.rules import MEAN, RULES
 
@@ -148,6 +148,11 @@ class Manifest:
         self._check_rule()
         for holds, rule in recipe_rules(self.recipe):
             _require(holds, rule)
+        shared = self.recipe.shared
+        _require(
+            all(is_matched(name, shared) for name, _ in self.layout),
+            "every name of the layout is matched by shared",
+        )
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
 
     def _check_committee(self) -> None:
@@ -264,7 +269,10 @@ def encode_manifest(manifest: Manifest) -> bytes:
         More than 1 MiB.
     """
     recipe = _plain(manifest.recipe)
-    recipe["environment"] = dict(manifest.recipe.environment)
+    recipe |= {
+        "environment": dict(manifest.recipe.environment),
+        "shared": list(manifest.recipe.shared),
+    }
     committee = _plain(manifest.committee)
     committee["aggregators"] = list(manifest.committee.aggregators)
     data = encode_json(
@@ -306,8 +314,6 @@ def decode_manifest(data: bytes) -> Manifest:
         raise MalformedBlob(f"manifest has {len(data)} bytes, at most {MAX_DOCUMENT_BYTES}")
     value = decode_json(data)
     try:
-        recipe = dict(value["recipe"])
-        environment = recipe.pop("environment")
         manifest = Manifest(
             name=_typed(value["name"], str),
             salt=_typed(value["salt"], str),
@@ -315,7 +321,7 @@ def decode_manifest(data: bytes) -> Manifest:
             committee=_committee(value["committee"]),
             layout=tuple((entry["name"], tuple(entry["shape"])) for entry in value["layout"]),
             rounds=_build(RoundParameters, value["rounds"]),
-            recipe=_build(Recipe, {**recipe, "environment": _environment(environment)}),
+            recipe=_recipe(value["recipe"]),
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
             num_malicious=_typed(value["num_malicious"], int),
@@ -401,15 +407,23 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
 
 
 def _committee(value: dict[str, Any]) -> CommitteeParameters:
-    aggregators = tuple(_typed(address, str) for address in _typed(value["aggregators"], list))
+    aggregators = _texts(value["aggregators"])
     committee: CommitteeParameters = _build(
         CommitteeParameters, {**value, "aggregators": aggregators}
     )
     return committee
 
 
-def _environment(versions: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, _typed(version, str)) for name, version in versions.items()))
+def _recipe(value: dict[str, Any]) -> Recipe:
+    versions = value["environment"].items()
+    environment = tuple(sorted((name, _typed(version, str)) for name, version in versions))
+    shared = _texts(value["shared"])
+    recipe: Recipe = _build(Recipe, {**value, "environment": environment, "shared": shared})
+    return recipe
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_typed(entry, str) for entry in _typed(value, list))
 
 
 def _typed(value: Any, kind: type) -> Any:

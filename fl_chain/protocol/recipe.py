@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Final
 
-__all__ = ["ALGORITHMS", "FLOWER_SUFFIX", "PROJECT_NAME", "Recipe", "recipe_rules"]
+__all__ = [
+    "ALGORITHMS",
+    "EVERYTHING",
+    "FLOWER_SUFFIX",
+    "PROJECT_NAME",
+    "Recipe",
+    "is_matched",
+    "recipe_rules",
+]
 
 ALGORITHMS: Final = ("fedavg", "fednova", "scaffold")
+EVERYTHING: Final = ("*",)
+"""The patterns that match every name."""
+MAX_PATTERNS: Final = 32
 FLOWER_SUFFIX: Final = ".flower"
 PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
+_PATTERN: Final = re.compile(r"[0-9A-Za-z_.*-]{1,100}", re.ASCII)
 _CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 
@@ -34,6 +47,8 @@ class Recipe:
     """One of ALGORITHMS: what participants do beside local steps."""
     reference_steps: int = 0
     """As how many local steps an update counts, by another algorithm than fedavg; otherwise 0."""
+    shared: tuple[str, ...] = EVERYTHING
+    """Patterns of the names of the parameters that are exchanged; ``*`` stands for anything."""
     seed: int = 0
     """Seed of the genesis model and of the participants' shuffling."""
     environment: tuple[tuple[str, str], ...] = ()
@@ -60,6 +75,23 @@ def recipe_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     yield 0 <= steps < 2**32, "reference_steps is 0 to 2^32 - 1"
     is_plain = recipe.algorithm == "fedavg"
     yield (steps == 0) == is_plain, "reference_steps is 0 exactly if algorithm is fedavg"
+    shared = recipe.shared
+    yield 1 <= len(shared) <= MAX_PATTERNS, f"shared has 1 to {MAX_PATTERNS} patterns"
+    yield sorted(set(shared)) == list(shared), "shared is sorted and names no pattern twice"
+    is_pattern = all(_PATTERN.fullmatch(pattern) for pattern in shared)
+    yield is_pattern, "shared has patterns of 1 to 100 letters, digits, and the signs _ . - *"
+    yield shared == EVERYTHING or recipe.algorithm != "scaffold", "scaffold shares everything"
     for name in ("learning_rate", "proximal"):
         is_decimal = _DECIMAL.fullmatch(getattr(recipe, name)) is not None
         yield is_decimal, f'{name} is a decimal number as text, such as "0.1"'
+
+
+def is_matched(name: str, patterns: Iterable[str]) -> bool:
+    """Return whether one of the patterns matches a whole name.
+
+    Examples
+    --------
+    >>> is_matched("layer.0.lora_A", ("*lora_*",)), is_matched("norm.bias", ("conv*", "fc*"))
+    (True, False)
+    """
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -61,7 +61,7 @@ def create_task(
         The recipe names an unknown model or data set, or a project that does not work.
     """
     code = task_file.code
-    own = code.begin(task_file.recipe.seed) if code else None
+    own = code.begin(task_file.recipe) if code else None
     manifest, genesis = prepare_task(task_file, deployer, own)
     if own is not None:
         cid = store.put(own.source)
@@ -132,7 +132,7 @@ def prepare_task(
     recipe = task_file.recipe
     if own is None:
         check_fit(recipe.model, recipe.data)
-        parameters = get_parameters(build_model(recipe.model, recipe.seed))
+        parameters = get_parameters(build_model(recipe.model, recipe.seed), recipe.shared)
         usual_name = f"{recipe.model} on {recipe.data}"
     else:
         parameters, usual_name = dict(own.parameters), recipe.model

@@ -19,7 +19,7 @@ from fl_chain.storage.store import ContentStore
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.evaluation import Evaluation, evaluate, evaluate_by_silo
 from fl_chain.training.models import build_model
-from fl_chain.training.parameters import set_parameters
+from fl_chain.training.parameters import get_own_state, set_parameters
 from fl_chain.training.project import Partition
 
 
@@ -47,14 +47,21 @@ class Evaluator:
         self._follower = TaskFollower(ledger, store)
         recipe = self._follower.manifest.recipe
         own = open_project(self._follower.manifest, project)
+        self._shared = recipe.shared
         if own is not None:
-            self._module = own.build_model(recipe.seed)
+            self._module = own.build_model(recipe.seed, recipe.shared)
             self._test = own.load_dataset(Partition(0, 1, data), self._module)
         elif data is not None:
             raise UsageError(f"the data of this task are {recipe.data}", "leave out --data")
         else:
             self._module = build_model(recipe.model, recipe.seed)
             self._test = load_dataset(recipe.data).test
+        if mine := get_own_state(self._module, recipe.shared):
+            raise UsageError(
+                f"every participant of this task has its own {', '.join(sorted(mine))}",
+                "there is no one model to evaluate: each participant measures its own,"
+                " see fl-chain history rounds",
+            )
 
     def evaluate(self, round_number: int) -> Evaluation:
         """Return how the final model of a round does; 0 is genesis."""
@@ -96,7 +103,7 @@ class Evaluator:
         values = decode_model(
             self._follower.model(round_number), manifest.encoding.model_fraction_bits
         )
-        set_parameters(self._module, unflatten(values, manifest.layout))
+        set_parameters(self._module, unflatten(values, manifest.layout), self._shared)
 
 
 def _round(value: float | None) -> float | None:

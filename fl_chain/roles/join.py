@@ -115,7 +115,7 @@ def _join_by_app(
 def _join_by_project(
     manifest: Manifest, local: LocalData, own: Project, progress: Progress
 ) -> LocalSgd:
-    module = own.build_model(manifest.recipe.seed)
+    module = own.build_model(manifest.recipe.seed, manifest.recipe.shared)
     partition = Partition(local.partition_id, local.num_partitions, local.data)
     dataset = own.load_dataset(partition, module)
     progress("joined_own", {"examples": len(dataset), "project": own.path.name})
@@ -149,7 +149,7 @@ def build_trainer(
 ) -> LocalSgd:
     """Return the trainer of a recipe on a data set."""
     recipe = manifest.recipe
-    if parameter_layout(module) != manifest.layout:
+    if parameter_layout(module, recipe.shared) != manifest.layout:
         raise InvalidManifest(
             f"the model {recipe.model} has another layout here than in the task",
             "install the version of fl_chain that the manifest names",
@@ -166,7 +166,7 @@ def build_trainer(
                 "a task with a train() of its own has the algorithm fedavg",
             )
         settings = Settings(recipe.num_epochs, recipe.batch_size, learning_rate, proximal)
-        return ProjectTrainer(project, module, dataset, settings, evaluated)
+        return ProjectTrainer(project, module, dataset, settings, evaluated, recipe.shared)
     return LocalSgd(
         module,
         dataset,
@@ -176,5 +176,6 @@ def build_trainer(
         proximal=proximal,
         reference_steps=recipe.reference_steps,
         has_control_variates=recipe.algorithm == "scaffold",
+        shared=recipe.shared,
         evaluation_dataset=evaluated,
     )

@@ -7,15 +7,28 @@ yet mined is sent again byte for byte, which can not happen twice.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fl_chain.errors import LocalStateError
 from fl_chain.roles.journal_lock import JournalLock
+
+Memory = Mapping[str, NDArray[np.generic]]
+"""What a trainer knows of the rounds before, as named arrays of numbers."""
+
+_MEMORY: Final = "memory-"
+_TASK: Final = "of task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class JournalEntry:
 
 
 class Journal:
-    """A directory with the update of the latest round and the transaction that records it.
+    """A directory with the latest update, the transaction that records it, and training's memory.
 
     Parameters
     ----------
@@ -56,6 +69,7 @@ class Journal:
         self._facts = directory / "update.json"
         self._transaction = directory / "transaction.hex"
         self._result = directory / "attested.json"
+        self._directory = directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = JournalLock(directory)
@@ -105,6 +119,47 @@ class Journal:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing remembered, or half of it: the update is made again
         return None
+
+    def write_memory(self, task: str, round_number: int, memory: Memory) -> None:
+        """Remember what training knows after a round; that of the round before is kept as well.
+
+        So a participant that dies before it has the update on disk trains it again from the same.
+        """
+        if not memory:
+            return
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **{_TASK: np.array(task)}, **memory)
+        _replace(self._directory / f"{_MEMORY}{round_number}.npz", content.getvalue())
+        for number in sorted(self._list_memories())[:-2]:
+            (self._directory / f"{_MEMORY}{number}.npz").unlink(missing_ok=True)
+
+    def read_memory(self, task: str, round_number: int) -> Memory:
+        """Return what training knew before a round of this task; empty if nothing is remembered.
+
+        Raises
+        ------
+        LocalStateError
+            The file is damaged.
+        """
+        former = [number for number in self._list_memories() if number < round_number]
+        if not former:
+            return {}
+        path = self._directory / f"{_MEMORY}{max(former)}.npz"
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+                memory = {name: content[name] for name in content.files}
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise LocalStateError(
+                f"cannot read {path}, what training remembers: {error}",
+                "move it away to go on without it",
+            ) from None
+        return memory if str(memory.pop(_TASK, "")) == task else {}
+
+    def _list_memories(self) -> list[int]:
+        names = [
+            path.stem.removeprefix(_MEMORY) for path in self._directory.glob(f"{_MEMORY}*.npz")
+        ]
+        return [int(name) for name in names if name.isdecimal()]
 
     def write_result(self, round_number: int, result: bytes) -> None:
         """Remember what an aggregator attests to, before it signs it."""

@@ -293,6 +293,7 @@ class ParticipantRole:
                 former = self._patiently(self.follower.former_model)
             model = self._patiently(self.follower.base_model)
         place = UpdatePlace(manifest, round_number, base_model, self._ledger.sender)
+        self._trainer.restore(self._journal.read_memory(manifest.task_id, round_number))
         self._progress("training", {"round": round_number})
         with timed(values, "decode_seconds"):
             parameters = place.decode(model)
@@ -317,6 +318,7 @@ class ParticipantRole:
             weight = min(result.num_examples, task.parameters.max_weight)
             salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""
             entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob, salt)
+            self._journal.write_memory(manifest.task_id, round_number, self._trainer.memory())
             self._journal.write_update(entry)
         values["loss"] = round(result.loss, 6)
         return entry

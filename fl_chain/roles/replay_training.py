@@ -67,15 +67,16 @@ def replay_training(
             f"{participant} has no update of its own on record{where}",
             "fl-chain history updates lists them",
         )
-    # Control variates follow from the rounds before: those are trained again as well.
-    needs_all = manifest.recipe.algorithm == "scaffold"
+    is_scaffold = manifest.recipe.algorithm == "scaffold"
+    # What training remembers follows from the rounds before: those are trained again as well.
+    needs_all = is_scaffold or bool(trainer.memory())
     for base_round, update in found:
         if update not in wanted and (not needs_all or update.round > wanted[0].round):
             continue
         base_model = task.model_digest(base_round)
         place = UpdatePlace(manifest, update.round, base_model.hex(), participant)
         former_round = (
-            task.rounds[base_round].opened.base_round if needs_all and base_round else None
+            task.rounds[base_round].opened.base_round if is_scaffold and base_round else None
         )
         former = None if former_round is None else place.decode(follower.model(former_round))
         base = place.decode(follower.model(base_round))

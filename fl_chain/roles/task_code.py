@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fl_chain.errors import UsageError
 from fl_chain.protocol.app_bundle import AppBundle, Config, encode_bundle
-from fl_chain.protocol.recipe import FLOWER_SUFFIX, PROJECT_NAME
+from fl_chain.protocol.recipe import FLOWER_SUFFIX, PROJECT_NAME, Recipe
 from fl_chain.training.flower_app import FlowerApp, read_app_files
 from fl_chain.training.parameters import get_parameters
 from fl_chain.training.project import Project, read_source
@@ -26,7 +26,7 @@ _ALONE = ("model", "data")
 """Keys of a recipe that code of one's own stands for."""
 _OF_THE_APP = (
     *("num_epochs", "batch_size", "learning_rate", "proximal"),
-    *("algorithm", "reference_steps"),
+    *("algorithm", "reference_steps", "shared"),
 )
 """Keys of a recipe about which a Flower app decides."""
 _OF_A_FLOWER_APP = ("flower", "initial", "run_config", "train_config")
@@ -55,7 +55,7 @@ class ProjectCode:
         """What the recipe calls the model."""
         return self.path.name
 
-    def begin(self, seed: int) -> Beginning:
+    def begin(self, recipe: Recipe) -> Beginning:
         """Execute the code, and return what a task begins with.
 
         Raises
@@ -64,8 +64,8 @@ class ProjectCode:
             The file does not work.
         """
         source = read_source(self.path)
-        module = Project(self.path, source).build_model(seed)
-        return Beginning(source, get_parameters(module))
+        module = Project(self.path, source).build_model(recipe.seed, recipe.shared)
+        return Beginning(source, get_parameters(module, recipe.shared))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class FlowerCode:
         """What the recipe calls the model."""
         return re.sub("[^0-9A-Za-z_-]", "-", self.app.name)[:90] + FLOWER_SUFFIX
 
-    def begin(self, seed: int) -> Beginning:
+    def begin(self, recipe: Recipe) -> Beginning:
         """Execute the code, and return what a task begins with.
 
         Raises
@@ -95,7 +95,7 @@ class FlowerCode:
         """
         from fl_chain.training.flower import load_initial_arrays
 
-        initial = load_initial_arrays(self.app, self.initial, seed)
+        initial = load_initial_arrays(self.app, self.initial, recipe.seed)
         bundle = AppBundle(self.app.files, initial.arrays, self.run_config, self.train_config)
         return Beginning(encode_bundle(bundle), initial.parameters, ("flwr",))
 

@@ -154,6 +154,9 @@ def parse_task(
     registry = _take(contents, "registry", "")
     enrolment = _enrolment(contents, registry)
     recipe, code = read_task_code(_table(contents, "recipe"), directory)
+    if "shared" in recipe:
+        patterns = _take_list("recipe.shared", recipe, "patterns of names of parameters")
+        recipe["shared"] = tuple(sorted(set(patterns)))
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
@@ -239,7 +242,7 @@ def _build(name: str, values: dict[str, Any]) -> Any:
     checked: dict[str, Any] = {}
     for key, value in values.items():
         if types[key] == "tuple[str, ...]":
-            checked[key] = value  # of addresses, made from what people wrote before
+            checked[key] = value  # made from what people wrote before
             continue
         if types[key] == "str" and isinstance(value, Decimal | int) and type(value) is not bool:
             value = str(value)  # numbers with fractions travel as text
@@ -273,10 +276,12 @@ def _take(contents: dict[str, Any], name: str, default: T) -> T:
     return value
 
 
-def _take_list(key: str, values: dict[str, Any]) -> list[str]:
+def _take_list(
+    key: str, values: dict[str, Any], what: str = "names of keys, or addresses"
+) -> list[str]:
     value = values.get(key.rpartition(".")[2], [])
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise UsageError(f"{key} is a list of names of keys, or addresses, as text")
+        raise UsageError(f"{key} is a list of {what}, as text")
     return value
 
 

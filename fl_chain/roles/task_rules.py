@@ -17,7 +17,6 @@ from fl_chain.protocol.recipe import Recipe
 
 _SALT = "0" * 32
 _COORDINATOR = "0x" + "1" * 40
-_LAYOUT = (("parameter", (1,)),)
 _KEYS = {
     entry.name: f"{table}.{entry.name}"
     for table, kind in (
@@ -58,7 +57,7 @@ def check_task_rules(
             salt=_SALT,
             chain_id=1,
             committee=replace(committee, aggregators=committee.aggregators or (_COORDINATOR,)),
-            layout=_LAYOUT,
+            layout=((_name_shared(recipe), (1,)),),
             rounds=rounds,
             recipe=recipe,
             encoding=encoding,
@@ -77,3 +76,11 @@ def check_task_rules(
         # The rules give these two no largest value; the encoding of every manifest does.
         large = "num_epochs" if recipe.num_epochs > MAX_INTEGER else "batch_size"
         raise InvalidManifest(f"recipe.{large} is at most 2^53 - 1") from None
+
+
+def _name_shared(recipe: Recipe) -> str:
+    """Return a name for the one parameter of a model that the recipe shares, if it can be."""
+    for pattern in recipe.shared:
+        if pattern.isascii() and pattern.isprintable() and 0 < len(pattern) <= 100:
+            return pattern.replace("*", "x")
+    return "parameter"

@@ -24,7 +24,7 @@ Parameters = Mapping[str, npt.NDArray[np.float32]]
 
 
 class ControlVariates:
-    """c_i of one participant, from round to round; it lives as long as this object does.
+    """c_i of one participant, from round to round.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ class ControlVariates:
         self._names = names
         self._learning_rate = learning_rate
         self._reference_steps = reference_steps
-        self._own: list[torch.Tensor] | None = None
+        self.own: dict[str, npt.NDArray[np.float32]] = {}
+        """c_i by name; empty as long as it is not known."""
 
     def begin(self, received: Parameters, former: Parameters | None) -> list[torch.Tensor] | None:
         """Return ``c - c_i`` of each parameter, None where one of the two is not known yet.
@@ -52,12 +53,12 @@ class ControlVariates:
         former
             The model that this one came from by one round; None for genesis.
         """
-        if former is None or self._own is None:
+        if former is None or set(self.own) != set(self._names):
             return None
         scale = -1 / (self._learning_rate * self._reference_steps)
         return [
-            torch.tensor(received[name] - former[name]) * scale - own
-            for name, own in zip(self._names, self._own, strict=True)
+            torch.tensor(received[name] - former[name]) * scale - torch.tensor(self.own[name])
+            for name in self._names
         ]
 
     def end(
@@ -71,4 +72,6 @@ class ControlVariates:
         measured = [each * scale for each in moved]
         if correction is not None:
             measured = [own - each for own, each in zip(measured, correction, strict=True)]
-        self._own = measured
+        self.own = {
+            name: each.numpy().copy() for name, each in zip(self._names, measured, strict=True)
+        }

@@ -25,7 +25,7 @@ from fl_chain.protocol.app_bundle import FLOAT_TYPES, KEPT_TYPES, AppArray, AppB
 from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.flower_app import FlowerApp
 from fl_chain.training.reproducible import reproducible
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Memory, TrainingResult
 
 __all__ = ["ACCURACIES", "LOSSES", "FlowerTrainer", "InitialArrays", "load_initial_arrays"]
 
@@ -122,7 +122,8 @@ def _describe(name: str, array: npt.NDArray[Any]) -> AppArray:
 class FlowerTrainer:
     """Trains by an app's ``train``, or its client's ``fit``.
 
-    The app's state (``context.state``) lives as long as this object does.
+    The app's state (``context.state``) lives as long as this object does, and is no part of what
+    `memory` returns: that are the arrays which are kept and not trained.
 
     Parameters
     ----------
@@ -152,11 +153,8 @@ class FlowerTrainer:
             raise TrainingError(f"{app.client} is {type(client).__name__}, not a ClientApp")
         self._client = client
         self._has_client_object = getattr(client, "_call", None) is not None
-        self._kept = {
-            each.name: np.array(each.values, each.dtype).reshape(each.shape)
-            for each in bundle.arrays
-            if not each.is_trained
-        }
+        self._kept: dict[str, npt.NDArray[np.generic]] = {}
+        self.restore({})
         self._context = Context(
             run_id=1,
             node_id=partition_id + 1,
@@ -216,6 +214,20 @@ class FlowerTrainer:
         if not 0 <= accuracy <= 1:
             return None
         return Evaluation(num_examples, round(accuracy * num_examples), loss)
+
+    def memory(self) -> Memory:
+        """Return the arrays that are not trained; see `Trainer.memory`."""
+        return dict(self._kept)
+
+    def restore(self, memory: Memory) -> None:
+        """Go on with other arrays; see `Trainer.restore`."""
+        for each in self._bundle.arrays:
+            if not each.is_trained:
+                first = np.array(each.values, each.dtype).reshape(each.shape)
+                array = memory.get(each.name, first)
+                if (array.shape, array.dtype) != (first.shape, first.dtype):
+                    raise TrainingError(f"what is remembered of {each.name!r} is of another app")
+                self._kept[each.name] = array
 
     def _call(
         self, kind: str, parameters: Mapping[str, npt.NDArray[np.float32]], round_number: int

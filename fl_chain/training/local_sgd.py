@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,17 +25,25 @@ import torch
 from torch import nn
 
 from fl_chain.errors import TrainingError
+from fl_chain.protocol.recipe import EVERYTHING
 from fl_chain.training.control_variates import ControlVariates
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import Evaluation, compute_loss, evaluate
-from fl_chain.training.parameters import get_parameters, set_parameters, sorted_parameters
+from fl_chain.training.parameters import (
+    get_own_state,
+    get_parameters,
+    set_own_state,
+    set_parameters,
+    sorted_parameters,
+)
 from fl_chain.training.reproducible import reproducible
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Memory, TrainingResult
 
 __all__ = ["LocalSgd"]
 
 MAX_LEARNING_RATE: Final = float(np.finfo(np.float32).max)
 """The step is taken in float32, which can hold no higher rate."""
+_STATE, _CONTROL = "state/", "control/"
 
 
 class LocalSgd:
@@ -44,7 +52,7 @@ class LocalSgd:
     Parameters
     ----------
     module
-        The model; its own parameters are overwritten. Those that require no gradient are kept
+        The model; its shared parameters are overwritten. Those that require no gradient are kept
         as received.
     dataset
         The participant's examples.
@@ -61,7 +69,11 @@ class LocalSgd:
     reference_steps
         As how many steps an update counts, however many were taken; 0 for as many as were.
     has_control_variates
-        Whether steps are corrected as in SCAFFOLD; asks for reference_steps.
+        Whether steps are corrected as in SCAFFOLD; asks for reference_steps, and for everything
+        to be shared.
+    shared
+        Patterns of the names of the parameters that are received and returned. Others are trained
+        as well, if they require a gradient, and go on from round to round.
     evaluation_dataset
         What `evaluate` uses; the training examples when left out.
 
@@ -94,6 +106,7 @@ class LocalSgd:
         proximal: float = 0,
         reference_steps: int = 0,
         has_control_variates: bool = False,
+        shared: Sequence[str] = EVERYTHING,
         evaluation_dataset: Dataset | None = None,
     ) -> None:
         if num_epochs < 1 or batch_size < 1:
@@ -106,12 +119,13 @@ class LocalSgd:
             raise TrainingError(f"proximal term {proximal} is not a float32 of at least 0")
         if reference_steps < 0 or (has_control_variates and not reference_steps):
             raise TrainingError(f"updates cannot count as {reference_steps} steps")
-        named = [(name, p) for name, p in sorted_parameters(module) if p.requires_grad]
+        if not any(parameter.requires_grad for _, parameter in sorted_parameters(module, shared)):
+            raise TrainingError("the model shares no parameter that requires a gradient")
+        named = sorted((name, p) for name, p in module.named_parameters() if p.requires_grad)
         self._trainable = [parameter for _, parameter in named]
-        if not self._trainable:
-            raise TrainingError("the model has no parameter that requires a gradient")
         _require_fit(module, dataset)
-        self._module = module
+        self._module, self._shared = module, tuple(shared)
+        self._first_state = get_own_state(module, shared)
         # torch.tensor copies into memory that torch aligned itself. Vectorised kernels may round
         # differently on other alignments, so the bytes must not depend on the caller's buffer.
         self._features = torch.tensor(dataset.features)
@@ -150,7 +164,7 @@ class LocalSgd:
                     f"the received parameter {name!r} holds NaN or infinity",
                     "an earlier round diverged: start a task with a lower learning rate",
                 )
-        set_parameters(self._module, parameters)
+        set_parameters(self._module, parameters, self._shared)
         self._module.train()
         # Updates that count by their steps have to be whole.
         self._stop_at = (
@@ -159,7 +173,7 @@ class LocalSgd:
         self._num_steps = 0
         with reproducible(seed) as generator:
             loss = self._run(generator, parameters, former)
-        trained = get_parameters(self._module)
+        trained = get_parameters(self._module, self._shared)
         with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
             delta = {name: array - parameters[name] for name, array in trained.items()}
             if self._reference_steps:
@@ -182,8 +196,32 @@ class LocalSgd:
         self, parameters: Mapping[str, npt.NDArray[np.float32]], *, round_number: int = 1
     ) -> Evaluation:
         """Evaluate ``parameters``, in any round; see `Trainer.evaluate`."""
-        set_parameters(self._module, parameters)
+        set_parameters(self._module, parameters, self._shared)
         return evaluate(self._module, self._evaluation_dataset)
+
+    def memory(self) -> Memory:
+        """Return own parameters and control variates; see `Trainer.memory`."""
+        state = get_own_state(self._module, self._shared)
+        control = self._control.own if self._control else {}
+        return {
+            **{_STATE + name: array for name, array in state.items()},
+            **{_CONTROL + name: array for name, array in control.items()},
+        }
+
+    def restore(self, memory: Memory) -> None:
+        """Go on from a memory; see `Trainer.restore`."""
+        state = {name: memory.get(_STATE + name, each) for name, each in self._first_state.items()}
+        for name, array in state.items():
+            first = self._first_state[name]
+            if (array.shape, array.dtype) != (first.shape, first.dtype):
+                raise TrainingError(f"what is remembered of {name!r} is of another model")
+        set_own_state(self._module, state, self._shared)
+        if self._control:
+            self._control.own = {
+                name.removeprefix(_CONTROL): array.astype(np.float32)
+                for name, array in memory.items()
+                if name.startswith(_CONTROL)
+            }
 
     def _run(
         self,
@@ -229,7 +267,7 @@ class LocalSgd:
         steppable = [parameter.detach() for parameter in self._trainable]
         losses = []
         for features, labels in zip(batches, expected, strict=True):
-            loss = compute_loss(self._module(features), labels, "mean")
+            loss = compute_loss(self._score(features), labels, "mean")
             gradients = torch.autograd.grad(loss, self._trainable)
             for parameter, gradient, start in zip(steppable, gradients, received, strict=True):
                 if self._proximal:
@@ -247,6 +285,19 @@ class LocalSgd:
         )
         return float(torch.stack(losses).double() @ sizes / sizes.sum())
 
+    def _score(self, features: torch.Tensor) -> torch.Tensor:
+        try:
+            scores: torch.Tensor = self._module(features)
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"the model does not take a batch of {len(features)}: {error}",
+                "a last batch may have one example, which batch normalisation does not take: choose"
+                " another batch_size"
+                if len(features) == 1
+                else "",
+            ) from error
+        return scores
+
     def _divergence(self, what: str) -> TrainingError:
         return TrainingError(
             f"local training diverged: {what}",
@@ -261,6 +312,8 @@ def _require_fit(module: nn.Module, dataset: Dataset) -> None:
     if not np.isfinite(dataset.features).all():
         raise TrainingError(f"the features of dataset {dataset.name!r} hold NaN or infinity")
     example = torch.tensor(dataset.features[:1])
+    was_training = module.training
+    module.eval()  # one example alone has nothing to be normalised by
     try:
         with torch.no_grad():
             scores_shape = tuple(module(example).shape)
@@ -270,6 +323,8 @@ def _require_fit(module: nn.Module, dataset: Dataset) -> None:
             f"of dataset {dataset.name!r}: {error}",
             "choose a model and a dataset that belong together",
         ) from error
+    finally:
+        module.train(was_training)
     if scores_shape != (1, dataset.num_classes or 1):
         kind = f"{dataset.num_classes} classes" if dataset.num_classes else "a number for each"
         raise TrainingError(

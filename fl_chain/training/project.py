@@ -19,7 +19,7 @@ import importlib.abc
 import importlib.util
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,7 @@ import torch
 from torch import nn
 
 from fl_chain.errors import TrainingError
+from fl_chain.protocol.recipe import EVERYTHING
 from fl_chain.training.blame import blame
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.local_sgd import LocalSgd
@@ -107,13 +108,15 @@ class Project:
         """Whether the file has a function ``train``."""
         return callable(getattr(self._module, "train", None))
 
-    def build_model(self, seed: int) -> nn.Module:
+    def build_model(self, seed: int, shared: Sequence[str] = EVERYTHING) -> nn.Module:
         """Build the model; what it draws from global generators depends on the seed alone.
 
         Parameters
         ----------
         seed
             In [0, 2^32).
+        shared
+            Patterns of the names of the parameters that participants exchange.
 
         Raises
         ------
@@ -126,7 +129,7 @@ class Project:
             raise TrainingError(
                 f"model() of {self.path} returns {type(module).__name__}, not a torch.nn.Module"
             )
-        parameters = sorted_parameters(module)
+        parameters = sorted_parameters(module, shared)
         if not any(parameter.requires_grad for _, parameter in parameters):
             raise TrainingError(f"model() of {self.path} has no parameter that can be trained")
         for name, parameter in parameters:
@@ -215,6 +218,7 @@ class ProjectTrainer(LocalSgd):
         dataset: Dataset,
         settings: Settings,
         evaluation_dataset: Dataset,
+        shared: Sequence[str] = EVERYTHING,
     ) -> None:
         super().__init__(
             module,
@@ -223,6 +227,7 @@ class ProjectTrainer(LocalSgd):
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
             proximal=settings.proximal,
+            shared=shared,
             evaluation_dataset=evaluation_dataset,
         )
         self._project = project
@@ -234,11 +239,11 @@ class ProjectTrainer(LocalSgd):
         parameters: Mapping[str, npt.NDArray[np.float32]],
         former: Mapping[str, npt.NDArray[np.float32]] | None,
     ) -> float:
-        layout = parameter_layout(self._module)
+        layout = parameter_layout(self._module, self._shared)
         loss = self._project.call(
             "train", self._module, self._features, self._labels, self._settings
         )
-        if parameter_layout(self._module) != layout:
+        if parameter_layout(self._module, self._shared) != layout:
             raise TrainingError(
                 f"train() of {self._project.path} left a model with other parameters",
                 "it may change the values of parameters only",

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from fl_chain.training.evaluation import Evaluation
 
-__all__ = ["Trainer", "TrainingResult"]
+__all__ = ["Memory", "Trainer", "TrainingResult"]
+
+Memory = Mapping[str, npt.NDArray[np.generic]]
+"""What a trainer knows of the rounds before, as named arrays of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,16 @@ class Trainer(Protocol):
             The parameters do not fit the model.
         """
         ...
+
+    def memory(self) -> Memory:
+        """Return what the next training depends on, beside what it is given; empty for nothing."""
+        return {}
+
+    def restore(self, memory: Memory) -> None:
+        """Go on as after the training that a memory was taken after; empty for none at all.
+
+        Raises
+        ------
+        TrainingError
+            It is the memory of another trainer.
+        """

@@ -37,6 +37,8 @@ def make_manifest() -> Any:
         ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
         ("as many lanes as distances have room for", _with_values(2**27 - 1)),
         ("a proximal term", _set("recipe", "proximal", value="0.01")),
+        ("a part that is shared", _set("recipe", "shared", value=["b*", "w*i*t"])),
+        ("as many patterns as there may be", _set("recipe", "shared", value=_PATTERNS)),
         ("updates that count as 300 steps", _by_algorithm("fednova", 300)),
         ("control variates", _by_algorithm("scaffold", 1)),
         ("a learning rate with an exponent", _set("recipe", "learning_rate", value="00.5e-03")),
@@ -97,6 +99,7 @@ def manifest() -> dict[str, Any]:
             "num_epochs": 1,
             "reference_steps": 0,
             "seed": 0,
+            "shared": ["*"],
         },
         "rounds": {
             "aggregate_seconds": 50,
@@ -135,6 +138,7 @@ _LARGEST_WINDOWS = {
     "min_updates": 2**24,
     "target_updates": 2**24,
 }
+_PATTERNS = sorted(["*", *(f"{number}.lora_*-A" for number in range(31))])
 _LARGEST_RECIPE = {"batch_size": 2**53 - 1, "num_epochs": 2**53 - 1, "seed": 2**32 - 1}
 # 2^16 updates of weight 2^15 and lanes below 2^15, shifted by 2^16: just below 2^62.
 _FULL_HEADROOM: dict[str, Any] = {
@@ -173,6 +177,14 @@ def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
 def _by_algorithm(algorithm: str, steps: int) -> Callable[[dict[str, Any]], object]:
     def change(document: dict[str, Any]) -> None:
         document["recipe"] |= {"algorithm": algorithm, "reference_steps": steps}
+
+    return change
+
+
+def _of_a_part(algorithm: str) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        _by_algorithm(algorithm, 1)(document)
+        document["recipe"]["shared"] = ["b*", "w*"]
 
     return change
 
@@ -303,6 +315,17 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("updates of 2^32 steps", _by_algorithm("fednova", 2**32)),
     ("an unknown algorithm", _by_algorithm("fedsgd", 1)),
     ("a negative proximal term", _set("recipe", "proximal", value="-1")),
+    ("nothing that is shared", _set("recipe", "shared", value=[])),
+    ("a pattern too many", _set("recipe", "shared", value=["*", *_PATTERNS])),
+    ("a pattern twice", _set("recipe", "shared", value=["*", "*"])),
+    ("patterns that are not sorted", _set("recipe", "shared", value=["weight", "bias"])),
+    ("an empty pattern", _set("recipe", "shared", value=["", "*"])),
+    ("a pattern of 101 characters", _set("recipe", "shared", value=["*" * 101])),
+    ("a pattern with a question mark", _set("recipe", "shared", value=["*", "?"])),
+    ("a pattern in other letters", _set("recipe", "shared", value=["*", "é"])),
+    ("a layout beyond what is shared", _set("recipe", "shared", value=["bias"])),
+    ("a pattern that matches a part of a name", _set("recipe", "shared", value=["bias", "eight"])),
+    ("control variates of a part", _of_a_part("scaffold")),
     ("a learning rate in words", _set("recipe", "learning_rate", value="fast")),
     ("a negative learning rate", _set("recipe", "learning_rate", value="-0.1")),
     ("a learning rate with a space", _set("recipe", "learning_rate", value="0.1 ")),
@@ -354,6 +377,8 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("an algorithm that is a number", _set("recipe", "algorithm", value=1)),
     ("reference steps in words", _set("recipe", "reference_steps", value="10")),
     ("a proximal term that is a number", _set("recipe", "proximal", value=0)),
+    ("a pattern without a list", _set("recipe", "shared", value="*")),
+    ("a pattern that is a number", _set("recipe", "shared", value=[1])),
     ("an environment that is a list", _set("recipe", "environment", value=[])),
     ("an environment with a number", _set("recipe", "environment", value={"torch": 2})),
     ("an environment with a list", _set("recipe", "environment", value={"torch": ["2"]})),

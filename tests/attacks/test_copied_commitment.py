@@ -23,7 +23,7 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.training.evaluation import Evaluation
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Trainer, TrainingResult
 from tests.world import Federation, World, assert_passes
 
 VICTIM, COPIER, OTHER = range(3)
@@ -46,7 +46,7 @@ def pass_time_to(federation: Federation, moment: int) -> None:
     federation.world.connection.call("evm_setNextBlockTimestamp", moment)
 
 
-class _Trainer:
+class _Trainer(Trainer):
     def __init__(self, federation: Federation) -> None:
         self._layout = federation.manifest.layout
 

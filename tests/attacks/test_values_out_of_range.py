@@ -19,7 +19,7 @@ from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.journal import Journal
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.training.evaluation import Evaluation
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Trainer, TrainingResult
 from tests.world import Federation, World
 
 
@@ -39,7 +39,7 @@ def test_what_is_not_finite_is_refused_at_the_door(value: float, words: Any) -> 
 def test_a_participant_whose_training_diverged_submits_nothing(
     federation: Federation, tmp_path: Path, value: float
 ) -> None:
-    class Diverged:
+    class Diverged(Trainer):
         def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
             flat = np.full(sum(p.size for p in parameters.values()), value, np.float32)
             return TrainingResult(unflatten(flat, federation.manifest.layout), 10, 0.0, 0.0)

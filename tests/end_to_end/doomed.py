@@ -34,7 +34,7 @@ from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.training.evaluation import Evaluation
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Trainer, TrainingResult
 
 PARTICIPANT_POINTS = (
     "before training",
@@ -188,7 +188,7 @@ class _Journal(Journal):
         self._reach(f"after transaction {self._num_transactions} is signed")
 
 
-class _Trainer:
+class _Trainer(Trainer):
     """A step that differs with every call, as a training does that is not deterministic."""
 
     def __init__(self, reach: Reach) -> None:

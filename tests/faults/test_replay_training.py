@@ -23,7 +23,7 @@ from fl_chain.training.models import build_model
 from fl_chain.training.partitioners import IidPartitioner
 from fl_chain.training.trainer import TrainingResult
 from tests.faults.test_roles import Steady, in_background, participant
-from tests.world import Federation, World
+from tests.world import Federation, World, assert_passes
 
 NUM_ROUNDS = 2
 
@@ -98,25 +98,41 @@ def test_an_update_that_is_missing_is_needed_for_what_it_measured_only(
     assert (row["replayed"] is None) == measurements
 
 
+class Restarted:
+    """A participant that is started anew for every step, and knows what its journal knows."""
+
+    def __init__(self, federation: Federation, index: int, directory: Path) -> None:
+        self._federation, self._index, self._directory = federation, index, directory
+        self._ledger = federation.ledger(federation.participants[index])
+        assert federation.manifest, "is read once, before there are threads"
+
+    def run(self) -> None:
+        is_over = False
+        while not is_over:
+            trainer = own_trainer(self._federation, self._index)
+            with Journal(self._directory) as journal:
+                store = self._federation.store
+                is_over = ParticipantRole(self._ledger, store, trainer, journal).step()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"algorithm": "scaffold", "reference_steps": 6}, {"shared": ["output.*"]}],
+    ids=["control variates", "layers of its own"],
+)
 def test_what_depends_on_the_rounds_before_is_trained_again_with_them(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
-    recipe = {"algorithm": "scaffold", "reference_steps": 6}
-    federation = world.federation(2, num_rounds=3, recipe=recipe)
-    roles = [
-        ParticipantRole(
-            federation.ledger(federation.participants[index]),
-            world.store,
-            own_trainer(federation, index),
-            Journal(tmp_path / str(index)),
-        )
-        for index in range(2)
-    ]
+    federation = world.federation(2, num_rounds=4, recipe=recipe)
+    roles = [Restarted(federation, index, tmp_path / str(index)) for index in range(2)]
     threads = in_background(*roles)
     AggregatorRole(federation.ledger(federation.coordinator), world.store).run()
     for thread in threads:
         thread.join()
+    rows = replay(federation, own_trainer(federation, 0))
+    assert [(row["round"], row["is_same"]) for row in rows] == [(n, True) for n in (1, 2, 3, 4)]
     (third,) = replay(federation, own_trainer(federation, 0), 3)
     assert (third["round"], third["is_same"], third["differing"]) == (3, True, 0)
     (foreign,) = replay(federation, own_trainer(federation, 1), 3)
     assert foreign["is_same"] is False
+    assert_passes(federation.audit(), 4)

@@ -20,12 +20,12 @@ from fl_chain.roles.participant import ParticipantRole
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.evaluation import Evaluation
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Trainer, TrainingResult
 from tests.ipfs_fixtures import NodeStarter
 from tests.world import Federation, World, assert_passes
 
 
-class Steady:
+class Steady(Trainer):
     """Trains without data: the same small step in every round."""
 
     def __init__(self, federation: Federation) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fl_chain.errors import LocalStateError
@@ -102,3 +103,48 @@ def test_a_directory_that_cannot_be_written_to_is_told_as_such(tmp_path: Path) -
     (tmp_path / journal_lock.LOCK_NAME).mkdir()
     with pytest.raises(LocalStateError, match="cannot write"):
         Journal(tmp_path)
+
+
+def memory_of(value: float) -> dict[str, np.ndarray]:
+    return {"state/norm.mean": np.full(3, value, np.float32), "state/count": np.array(7)}
+
+
+def test_training_finds_what_it_knew_before_a_round_and_nothing_of_it_or_of_another_task(
+    tmp_path: Path,
+) -> None:
+    with Journal(tmp_path) as journal:
+        assert journal.read_memory("t" * 64, 1) == {}
+        for number in (1, 2, 10):
+            journal.write_memory("t" * 64, number, memory_of(number))
+        assert journal.read_memory("o" * 64, 11) == {}
+        assert journal.read_memory("t" * 64, 2) == {}, "two are kept"
+    with Journal(tmp_path) as journal:
+        for before, expected in ((11, 10), (10, 2), (3, 2)):
+            found = journal.read_memory("t" * 64, before)
+            assert list(found) == list(memory_of(expected))
+            for name, array in memory_of(expected).items():
+                assert found[name].dtype == array.dtype
+                assert np.array_equal(found[name], array)
+
+
+def test_a_trainer_without_memory_leaves_no_file(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write_memory("t" * 64, 1, {})
+        assert not list(tmp_path.glob("memory*"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4 and no more", b"\x93NUMPY"])
+def test_a_damaged_memory_is_said_and_not_taken_for_none(tmp_path: Path, damage: bytes) -> None:
+    with Journal(tmp_path) as journal:
+        journal.write_memory("t" * 64, 1, memory_of(1))
+        (tmp_path / "memory-1.npz").write_bytes(damage)
+        with pytest.raises(LocalStateError, match=r"cannot read .*memory-1\.npz") as error:
+            journal.read_memory("t" * 64, 2)
+        assert error.value.hint == "move it away to go on without it"
+
+
+def test_a_memory_that_is_code_is_not_run(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        np.savez(tmp_path / "memory-1.npz", x=np.array([print], dtype=object))
+        with pytest.raises(LocalStateError, match="memory-1"):
+            journal.read_memory("t" * 64, 2)

@@ -1,5 +1,6 @@
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -432,3 +433,77 @@ def test_whoever_does_not_know_its_own_pull_yet_takes_plain_steps() -> None:
 def test_steps_that_no_update_can_count_as_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(TrainingError, match="cannot count as"):
         local_sgd(**settings)
+
+
+def in_parts() -> nn.Sequential:
+    """Return a model that normalises batches, with the same parameters each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+
+
+LINEAR = ("0.*", "3.*")
+
+
+@pytest.mark.parametrize(
+    ("build", "settings"),
+    [
+        (in_parts, {"shared": LINEAR, "batch_size": 6}),
+        (
+            lambda: build_model("digits_mlp", 0),
+            {"reference_steps": 9, "has_control_variates": True},
+        ),
+    ],
+    ids=["FedBN", "SCAFFOLD"],
+)
+def test_whoever_is_given_its_memory_back_goes_on_as_if_it_had_never_stopped(
+    build: Callable[[], nn.Module], settings: dict[str, Any]
+) -> None:
+    start = get_parameters(build(), settings.get("shared", ("*",)))
+
+    def rounds(trainer: LocalSgd, *numbers: int) -> list[dict[str, bytes]]:
+        results = [trainer.train(start, seed=number, former=start) for number in numbers]
+        return [as_bytes(result.parameter_delta) for result in results]
+
+    whole = rounds(local_sgd(build(), **settings), 1, 2, 3, 4)
+    first, second, forgetful = (local_sgd(build(), **settings) for _ in range(3))
+    assert rounds(first, 1, 2) == whole[:2]
+    second.restore(first.memory())
+    assert rounds(second, 3, 4) == whole[2:]
+    assert rounds(forgetful, 3) != whole[2:3]
+    second.restore({})
+    assert rounds(second, 1, 2, 3, 4) == whole
+
+
+def test_of_an_adapter_alone_the_rest_stays_as_it_is_and_nothing_is_remembered() -> None:
+    module = in_parts()
+    module[0].requires_grad_(False)
+    module[1] = nn.Identity()
+    before = module[0].weight.detach().clone()
+    trainer = local_sgd(module, shared=("3.*",))
+    start = get_parameters(module, ("3.*",))
+    result = trainer.train(start, seed=0)
+    assert set(result.parameter_delta) == {"3.bias", "3.weight"}
+    assert all(delta.any() for delta in result.parameter_delta.values())
+    assert torch.equal(module[0].weight, before)
+    assert trainer.memory() == {}
+
+
+def test_the_memory_of_another_model_is_refused() -> None:
+    memory = {f"state/1.{name}": np.zeros(3, np.float32) for name in ("weight", "bias")}
+    with pytest.raises(TrainingError, match=r"'1\.\w+' is of another model"):
+        local_sgd(in_parts(), shared=LINEAR, batch_size=6).restore(memory)
+
+
+def test_a_model_that_shares_nothing_it_trains_is_refused() -> None:
+    module = in_parts()
+    module[3].requires_grad_(False)
+    with pytest.raises(TrainingError, match="shares no parameter that requires a gradient"):
+        local_sgd(module, shared=("3.*",))
+
+
+def test_a_batch_of_one_that_the_model_does_not_take_is_said() -> None:
+    trainer = local_sgd(in_parts(), shared=LINEAR, batch_size=11)  # 23 examples: 11, 11, 1
+    with pytest.raises(TrainingError, match="does not take a batch of 1") as error:
+        trainer.train(get_parameters(in_parts(), LINEAR), seed=0)
+    assert "another batch_size" in error.value.hint
