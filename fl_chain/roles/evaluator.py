@@ -60,7 +60,7 @@ class Evaluator:
             raise UsageError(
                 f"every participant of this task has its own {', '.join(sorted(mine))}",
                 "there is no one model to evaluate: each participant measures its own,"
-                " see fl-chain history rounds",
+                " see fl-chain history measures",
             )
 
     def evaluate(self, round_number: int) -> Evaluation:

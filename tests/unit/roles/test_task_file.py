@@ -55,6 +55,11 @@ TABLES: dict[str, Any] = {
         ("recipe.learning_rate", "quick"),
         ("recipe.proximal", "strong"),
         ("recipe.proximal", -1),
+        ("recipe.shared", []),
+        ("recipe.shared", [""]),
+        ("recipe.shared", ["fc?"]),
+        ("recipe.shared", ["é*"]),
+        ("recipe.shared", [f"{number}.*" for number in range(33)]),
         ("recipe.seed", -1),
         ("recipe.seed", 2**60),
         ("encoding.fraction_bits", 31),
@@ -263,3 +268,14 @@ def test_updates_carry_measurements_unless_the_file_says_no() -> None:
     for value in ("false", 0, 1):
         with pytest.raises(UsageError, match="expected true or false"):
             parse_task({"recipe": RECIPE, "measurements": value})
+
+
+@pytest.mark.parametrize("shared", ["fc*", ["fc*", 1], {"fc": True}])
+def test_what_is_shared_is_a_list_of_patterns(shared: Any) -> None:
+    with pytest.raises(UsageError, match=r"recipe\.shared is a list of patterns"):
+        parse_task({"recipe": {**RECIPE, "shared": shared}})
+
+
+def test_patterns_may_be_in_any_order_and_twice() -> None:
+    task = parse_task({"recipe": {**RECIPE, "shared": ["output.*", "hidden.*", "output.*"]}})
+    assert task.recipe.shared == ("hidden.*", "output.*")
