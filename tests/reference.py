@@ -20,7 +20,8 @@ CHUNK_BYTES = 1024
 FORMAT = "fl_chain/1"
 NO_DIGEST = "0" * 64
 
-LANE_NAMES = {"update": ("I16", 2), "model": ("I32", 4)}
+INTEGERS = {8: "I8", 16: "I16", 32: "I32"}
+BLOCK_VALUES = 16
 
 
 # ---------------------------------------------------------------- digest: RFC 6962, section 2.1
@@ -135,9 +136,17 @@ def update_metadata(
     }
 
 
-def blob_header(metadata: dict[str, str], tensors: dict[str, list[int]]) -> dict[str, Any]:
+def bits_of(metadata: dict[str, str], lane_bits: int) -> int:
+    """Return how many bits an integer of a blob has."""
+    return lane_bits if metadata["kind"] == "update" else 32
+
+
+def blob_header(
+    metadata: dict[str, str], tensors: dict[str, list[int]], lane_bits: int = 16
+) -> dict[str, Any]:
     """Return the JSON object of a blob's header; ``tensors`` maps names to shapes."""
-    name, width = LANE_NAMES[metadata["kind"]]
+    bits = bits_of(metadata, lane_bits)
+    name, width = INTEGERS[bits], bits // 8
     header: dict[str, Any] = {"__metadata__": metadata}
     at = 0
     for tensor in sorted(tensors):
@@ -172,10 +181,15 @@ def join_parts(prefix: bytes, header: bytes, padding: int, data: bytes) -> bytes
     return prefix + header + b" " * padding + data
 
 
-def blob(metadata: dict[str, str], tensors: dict[str, list[int]], values: Sequence[int]) -> bytes:
+def blob(
+    metadata: dict[str, str],
+    tensors: dict[str, list[int]],
+    values: Sequence[int],
+    lane_bits: int = 16,
+) -> bytes:
     """Return the bytes of a blob."""
-    width = LANE_NAMES[metadata["kind"]][1]
-    header = rfc8785.dumps(blob_header(metadata, tensors))
+    width = bits_of(metadata, lane_bits) // 8
+    header = rfc8785.dumps(blob_header(metadata, tensors, lane_bits))
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
     return join_parts(*blob_parts(header, data, header_bytes(tensors, says_measured(metadata))))
 
@@ -315,6 +329,23 @@ def next_value(base: int, weighted: int, shift: int, total_weight: int) -> int:
     """Return saturate_int32(M + div_rhe(S * 2^(G-F), W))."""
     moved = base + div_rhe(weighted * 2**shift, total_weight)
     return max(-(2**31), min(2**31 - 1, moved))
+
+
+# ---------------------------------------------------------------- updates that hold some blocks
+
+
+def selected_values(
+    task: str, round_number: int, num_values: int, one_block_in: int
+) -> tuple[int, list[int]]:
+    """Return how many lanes an update has, and the positions that the first of them stand for."""
+    if one_block_in == 1:
+        return num_values, list(range(num_values))
+    values = list(range(num_values))
+    blocks = [values[at : at + BLOCK_VALUES] for at in range(0, num_values, BLOCK_VALUES)]
+    groups = [blocks[at : at + one_block_in] for at in range(0, len(blocks), one_block_in)]
+    words = shake_words(f"fl_chain/blocks/{task}/{round_number}".encode(), len(groups))
+    drawn = [group[word % len(group)] for group, word in zip(groups, words, strict=True)]
+    return BLOCK_VALUES * len(groups), [position for block in drawn for position in block]
 
 
 # ------------------------------------------------------------------------- records: Solidity ABI

@@ -31,6 +31,7 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement, MeasurementSum
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
+from fl_chain.protocol.selection import select_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +77,20 @@ def update_header(
     What an update must have besides in a task with measurements, ``measurement``, is the
     participant's to say.
     """
-    place = UPDATE, manifest.task_id, manifest.layout, round_number, base_model, participant
-    return BlobHeader(*place, manifest.measurements, measurement)
+    place = UPDATE, manifest.task_id, manifest.update_layout, round_number, base_model, participant
+    return BlobHeader(*place, manifest.measurements, measurement, manifest.encoding.lane_bits)
 
 
 def compute_blob_bytes(header: BlobHeader) -> int:
     """Return the exact size of a blob of this kind and layout: the cap to fetch it under."""
-    _, dtype = DTYPES[header.kind]
+    _, dtype = DTYPES[header.bits]
     header_bytes = compute_header_bytes(header.layout, header.is_measured)
     return header_bytes + dtype.itemsize * count_values(header.layout)
 
 
 def compute_update_bytes(manifest: Manifest) -> int:
     """Return the exact size of every update of a task; the codec of its CID follows from it."""
-    return compute_blob_bytes(
-        BlobHeader(UPDATE, manifest.task_id, manifest.layout, is_measured=manifest.measurements)
-    )
+    return compute_blob_bytes(update_header(manifest, 0, "", ""))
 
 
 def compute_fetch_bytes(update_bytes: int) -> int:
@@ -117,6 +116,51 @@ def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
     return values
 
 
+def select_round(manifest: Manifest, round_number: int) -> slice | NDArray[np.int64]:
+    """Return the positions of the values that the updates of a round hold, ascending."""
+    num_values, one_block_in = count_values(manifest.layout), manifest.encoding.one_block_in
+    return select_values(manifest.task_id, round_number, num_values, one_block_in)
+
+
+def read_lanes(manifest: Manifest, round_number: int, data: bytes) -> NDArray[np.int16]:
+    """Return the lanes of an update that stand for values, whatever its header says."""
+    _, dtype = DTYPES[manifest.encoding.lane_bits]
+    header_bytes = compute_header_bytes(manifest.update_layout, manifest.measurements)
+    lanes = np.frombuffer(data, dtype, offset=header_bytes)
+    selected = select_round(manifest, round_number)
+    held = lanes if isinstance(selected, slice) else lanes[: selected.size]
+    return held.astype(np.int16, copy=False)
+
+
+def begin_round(manifest: Manifest, round_number: int, max_abs: int) -> Gathering:
+    """Return what gathers the lanes of a round's updates, none yet; see :func:`begin_gathering`."""
+    selected = select_round(manifest, round_number)
+    whole = count_values(manifest.layout)
+    num_held = whole if isinstance(selected, slice) else selected.size
+    return begin_gathering(manifest, num_held, max_abs)
+
+
+def step_round(
+    manifest: Manifest, round_number: int, base: NDArray[np.int32], gathered: Gathering
+) -> NDArray[np.int32]:
+    """Return the model that a round makes of its base model; what no update holds stays.
+
+    Raises
+    ------
+    ValueOutOfRange
+        There are too few updates for the rule, or a scaled numerator reaches 2^62.
+    """
+    encoding = manifest.encoding
+    bits = encoding.fraction_bits, encoding.model_fraction_bits
+    selected = select_round(manifest, round_number)
+    moved = apply_step(base[selected], gathered.aggregate(), *bits)
+    if isinstance(selected, slice):
+        return moved
+    model = base.copy()
+    model[selected] = moved
+    return model
+
+
 class RoundAggregation:
     """The aggregation of one round, update by update.
 
@@ -137,7 +181,7 @@ class RoundAggregation:
         self.manifest = manifest
         self.round_number = round_number
         self.base_model = base_model
-        self._gathered = begin_gathering(manifest, manifest.encoding.max_abs)
+        self._gathered = begin_round(manifest, round_number, manifest.encoding.max_abs)
         self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
         self._seen: set[str] = set()
@@ -225,8 +269,7 @@ class RoundAggregation:
             raise ValueOutOfRange(
                 f"round {self.round_number} has {self.num_included} valid updates of {minimum}"
             )
-        bits = manifest.encoding.fraction_bits, manifest.encoding.model_fraction_bits
-        values = apply_step(base, self._gathered.aggregate(), *bits)
+        values = step_round(manifest, self.round_number, base, self._gathered)
         model = encode_blob(model_header(manifest), values)
         model_digest = compute_digest(model)
         report = self.report_on(model_digest)
@@ -259,12 +302,13 @@ class RoundAggregation:
         if compute_digest(data) != record.digest:
             return ExclusionReason.WRONG_DIGEST
         try:
-            header, lanes = decode_blob(data)
+            header, _ = decode_blob(data)
         except MalformedBlob:
             return ExclusionReason.MALFORMED
         if replace(header, measurement=None) != expected:
             return ExclusionReason.MISBOUND
         encoding = self.manifest.encoding
+        lanes = read_lanes(self.manifest, self.round_number, data)
         largest = encoding.max_abs
         # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
         if lanes.size and (int(lanes.min()) < -largest or int(lanes.max()) > largest):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.blocks import iterate_blocks
 from fl_chain.errors import ValueOutOfRange
+from fl_chain.protocol.blob import DTYPES
 from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
 
 _WORD_BITS = 32
@@ -87,12 +88,20 @@ def _encode_block(
 
 
 def encode_update(
-    delta: NDArray[np.float32], fraction_bits: int, max_abs: int, words: NDArray[np.uint32] | None
-) -> NDArray[np.int16]:
-    """Return a flat parameter delta as the lanes of an update; see :func:`encode_fixed_point`."""
-    if max_abs > 2 ** (LANE_BITS - 1) - 1:
-        raise ValueOutOfRange(f"max_abs {max_abs} does not fit a lane of {LANE_BITS} bits")
-    return encode_fixed_point(delta, fraction_bits, max_abs, words).astype(np.int16)
+    delta: NDArray[np.float32],
+    fraction_bits: int,
+    max_abs: int,
+    words: NDArray[np.uint32] | None,
+    lane_bits: int = LANE_BITS,
+) -> NDArray[Any]:
+    """Return a flat parameter delta as the lanes of an update, int16 or int8.
+
+    See :func:`encode_fixed_point`.
+    """
+    if max_abs > 2 ** (lane_bits - 1) - 1:
+        raise ValueOutOfRange(f"max_abs {max_abs} does not fit a lane of {lane_bits} bits")
+    encoded = encode_fixed_point(delta, fraction_bits, max_abs, words)
+    return encoded.astype(DTYPES[lane_bits][1])
 
 
 def encode_model(parameters: NDArray[np.float32], model_fraction_bits: int) -> NDArray[np.int32]:
@@ -125,3 +134,8 @@ def decode_model(model: NDArray[np.int32], model_fraction_bits: int) -> NDArray[
     [0.5, -5.960464477539063e-08]
     """
     return (model.astype(np.float64) * 2.0**-model_fraction_bits).astype(np.float32)
+
+
+def decode_update(lanes: NDArray[Any], fraction_bits: int) -> NDArray[np.float32]:
+    """Return the parameter delta that lanes stand for, exact in float32."""
+    return lanes.astype(np.float32) * np.float32(2.0**-fraction_bits)

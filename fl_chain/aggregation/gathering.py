@@ -11,7 +11,6 @@ from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate
-from fl_chain.protocol.blob import count_values
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.rules import MEAN
 
@@ -105,17 +104,18 @@ class GatheredRows:
         return apply_rule(self._rule, self._rows, self._num_malicious)
 
 
-def begin_gathering(manifest: Manifest, max_abs: int) -> Gathering:
+def begin_gathering(manifest: Manifest, num_values: int, max_abs: int) -> Gathering:
     """Return what gathers the updates of a round, none yet.
 
     Parameters
     ----------
     manifest
         The task.
+    num_values
+        Lanes per update.
     max_abs
         Largest magnitude of a lane, which the caller checks.
     """
-    num_values = count_values(manifest.layout)
     if manifest.rule == MEAN:
         return GatheredSum(WeightedSum(num_values, max_abs))
     return GatheredRows(manifest.rule, manifest.num_malicious, num_values)

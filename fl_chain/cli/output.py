@@ -117,8 +117,8 @@ _SENTENCES = {
         " collect_seconds, in another task, or less training"
     ),
     "undisputable": (
-        "round {round}: the model of {proposer} does not follow by the rule {rule}, which the"
-        " contract cannot carry out: only the committee can reject it"
+        "round {round}: the model of {proposer} does not follow by the rule {rule}, and in this"
+        " task the contract decides about no value: only the committee can reject it"
     ),
     "verified": "round {round}: model {model} of {proposer} follows from the updates",
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",

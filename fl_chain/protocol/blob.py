@@ -29,10 +29,13 @@ from fl_chain.protocol.canonical_json import encode_json
 from fl_chain.protocol.constants import (
     CHUNK_BYTES,
     FORMAT,
+    LANE_BITS,
     MAX_BLOB_BYTES,
     MAX_DIMENSIONS,
     MAX_HEADER_BYTES,
     MAX_TENSORS,
+    MODEL_BITS,
+    SHORT_LANE_BITS,
 )
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import (
@@ -53,11 +56,13 @@ MEASUREMENTS: Final = "measurements"
 CLAIMED: Final = "claimed"
 """What the metadata of a model says of measurements if updates carry them; otherwise nothing."""
 
-DTYPES: Final[dict[str, tuple[str, np.dtype[Any]]]] = {
-    UPDATE: ("I16", np.dtype("<i2")),
-    MODEL: ("I32", np.dtype("<i4")),
+DTYPES: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
+    SHORT_LANE_BITS: ("I8", np.dtype("<i1")),
+    LANE_BITS: ("I16", np.dtype("<i2")),
+    MODEL_BITS: ("I32", np.dtype("<i4")),
 }
-"""Kind of blob to the safetensors and numpy names of its integers."""
+"""Bits of integers to their names in safetensors and numpy."""
+_UPDATE_BITS = {DTYPES[bits][0]: bits for bits in (SHORT_LANE_BITS, LANE_BITS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,13 @@ class BlobHeader:
     """Whether the updates of the task carry measurements; models say so, as it fixes the size."""
     measurement: Measurement | None = None
     """What the sender says of its work, exactly in an update of a task with measurements."""
+    lane_bits: int = LANE_BITS
+    """Bits of an integer of an update, 8 or 16; of no meaning in a model."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of one integer of the blob."""
+        return self.lane_bits if self.kind == UPDATE else MODEL_BITS
 
 
 def count_values(layout: Layout) -> int:
@@ -93,7 +105,8 @@ def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
 
     It is that of the longest header that any of them needs, whatever its round: the size in bytes,
     length prefix and padding included, a multiple of 1,024. Value i of a blob therefore begins at
-    byte ``header_bytes + width * i``, with a width of 2 in updates and 4 in models.
+    byte ``header_bytes + width * i``, with a width of 4 in models, and in updates of 2, or 1 if
+    lanes are short.
 
     Parameters
     ----------
@@ -147,7 +160,7 @@ def encode_blob(header: BlobHeader, values: NDArray[Any]) -> bytes:
     MalformedBlob
         The values do not fit the layout or the kind's integer type.
     """
-    _, dtype = DTYPES[header.kind]
+    _, dtype = DTYPES[header.bits]
     if values.shape != (count_values(header.layout),):
         raise MalformedBlob(f"{values.shape} values do not fill the layout")
     if values.dtype.newbyteorder("<") != dtype:
@@ -171,7 +184,7 @@ def decode_blob(data: bytes) -> tuple[BlobHeader, NDArray[Any]]:
     header = _parse_header(unframe_header(data[:header_bytes]))
     if encode_header(header) != data[:header_bytes]:
         raise MalformedBlob("header is not in canonical form, or not of its layout's size")
-    _, dtype = DTYPES[header.kind]
+    _, dtype = DTYPES[header.bits]
     expected = header_bytes + count_values(header.layout) * dtype.itemsize
     if len(data) != expected:
         raise MalformedBlob(f"blob has {len(data)} bytes, its header describes {expected}")
@@ -208,7 +221,7 @@ def check_layout(layout: Layout, is_measured: bool = False) -> None:
 
 
 def _encode_entries(header: BlobHeader) -> bytes:
-    name, dtype = DTYPES[header.kind]
+    name, dtype = DTYPES[header.bits]
     entries: dict[str, Any] = {"__metadata__": _metadata(header)}
     offset = 0
     for tensor, shape in header.layout:
@@ -238,14 +251,16 @@ def _parse_header(entries: Any) -> BlobHeader:
     """Read a header's fields; that they are canonical is checked by encoding them again."""
     try:
         metadata = entries.pop("__metadata__")
-        if metadata["format"] != FORMAT or metadata["kind"] not in DTYPES:
+        if metadata["format"] != FORMAT or metadata["kind"] not in (UPDATE, MODEL):
             raise MalformedBlob("format or kind of the blob is unknown")
         layout = tuple((name, tuple(entry["shape"])) for name, entry in sorted(entries.items()))
         header = BlobHeader(metadata["kind"], metadata["task"], layout)
         parse_digest(header.task)
         if header.kind == UPDATE:
+            names = {entry["dtype"] for entry in entries.values()}
             header = replace(
                 header,
+                lane_bits=_UPDATE_BITS[names.pop()],
                 round=parse_decimal(metadata["round"], 2**32),
                 base_model=metadata["base_model"],
                 participant=metadata["participant"],

@@ -35,7 +35,16 @@ MAX_ROBUST_UPDATES: Final = 2**12
 """Most updates of a round by any rule but ``mean``: these hold all of them at once."""
 
 LANE_BITS: Final = 16
-"""Bits of one lane of an update, two's complement."""
+"""Bits of one lane of an update, two's complement, unless the task has shorter ones."""
+
+SHORT_LANE_BITS: Final = 8
+"""Bits of one lane of an update in a task with short ones."""
+
+BLOCK_VALUES: Final = 16
+"""Values of a model that an update holds together or leaves out together."""
+
+MAX_BLOCKS: Final = 1024
+"""Most blocks of which an update holds one."""
 
 MODEL_BITS: Final = 32
 """Bits of one model parameter, two's complement, saturating."""
@@ -44,4 +53,5 @@ ACCUMULATOR_BITS: Final = 62
 """Magnitude that no scaled sum may reach, so that doubling a remainder stays within int64."""
 
 NO_VALUES: Final = 2**32 - 1
-"""Fraction shift of a task by another rule than ``mean``: its contract decides about no values."""
+"""Fraction shift of a task whose contract decides about no values: its rule is another one than
+``mean``, or its updates are compressed."""

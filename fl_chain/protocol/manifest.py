@@ -20,17 +20,22 @@ from fl_chain.protocol.constants import (
     CHUNK_BYTES,
     FORMAT,
     LANE_BITS,
+    MAX_BLOCKS,
     MAX_DOCUMENT_BYTES,
     MAX_ROBUST_UPDATES,
     MAX_UPDATES,
     NO_VALUES,
+    SHORT_LANE_BITS,
 )
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.rules import MEAN, RULES
+from fl_chain.protocol.selection import count_lanes
 
 MANIFEST: Final = "manifest"
+BLOCKS: Final = "blocks"
+"""Tensor of an update that holds a part of the values."""
 PRIVACY_MODES: Final = ("open",)
 ADMISSION_MODES: Final = ("coordinator", "open")
 _MAY_BE_ZERO: Final = (
@@ -49,12 +54,17 @@ class Encoding:
     fraction_bits: int = 15
     """F: an update holds delta * 2^F; 0 to 30."""
     max_abs: int = 2 ** (LANE_BITS - 1) - 1
-    """Largest magnitude of a lane of an update; 1 to 32767."""
+    """Largest magnitude of a lane of an update; 1 to 32767, or 127 if lanes have 8 bits."""
+    lane_bits: int = LANE_BITS
+    """Bits of a lane of an update: 8 or 16."""
     max_norm: int = 0
     """Largest Euclidean norm of an update, in units of its lanes; a longer one is left out whole.
     1 to 2^31 - 1; 0 if there is no such bound."""
     model_fraction_bits: int = 24
     """G: a model holds parameter * 2^G; F to 30."""
+    one_block_in: int = 1
+    """Of so many blocks of values an update holds one, the same one in all updates of a round; 1 to
+    1024. 1: every value."""
     rounding: str = "stochastic"
     """``stochastic`` or ``nearest``; the participant's choice is not checked by replay."""
 
@@ -122,6 +132,21 @@ class Manifest:
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
+    @property
+    def update_layout(self) -> Layout:
+        """Tensors of an update: those of the model, or one if updates hold a part of it."""
+        one_block_in = self.encoding.one_block_in
+        if one_block_in == 1:
+            return self.layout
+        return ((BLOCKS, (count_lanes(count_values(self.layout), one_block_in),)),)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the contract can decide about values of a proposed model."""
+        encoding = self.encoding
+        is_plain = encoding.lane_bits == LANE_BITS and encoding.one_block_in == 1
+        return self.rule == MEAN and is_plain
+
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
         try:
@@ -175,8 +200,21 @@ class Manifest:
             encoding.fraction_bits <= encoding.model_fraction_bits <= 30,
             "model_fraction_bits is fraction_bits to 30",
         )
-        largest = 2 ** (LANE_BITS - 1) - 1
-        _require(1 <= encoding.max_abs <= largest, f"max_abs is 1 to {largest}")
+        lane_bits = encoding.lane_bits
+        _require(
+            lane_bits in (SHORT_LANE_BITS, LANE_BITS),
+            f"lane_bits is {SHORT_LANE_BITS} or {LANE_BITS}",
+        )
+        largest = 2 ** (lane_bits - 1) - 1
+        _require(
+            1 <= encoding.max_abs <= largest,
+            f"max_abs is 1 to {largest} with lane_bits {lane_bits}",
+        )
+        _require(1 <= encoding.one_block_in <= MAX_BLOCKS, f"one_block_in is 1 to {MAX_BLOCKS}")
+        _require(
+            encoding.one_block_in == 1 or self.recipe.algorithm != "scaffold",
+            "one_block_in is 1 with the algorithm scaffold, which asks for every value",
+        )
         _require(0 <= encoding.max_norm < 2**31, "max_norm is 0 to 2^31 - 1")
         _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
 
@@ -358,7 +396,7 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         header_chunks=compute_header_bytes(manifest.layout, manifest.measurements) // CHUNK_BYTES,
         num_values=count_values(manifest.layout),
         fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits
-        if manifest.rule == MEAN
+        if manifest.has_values
         else NO_VALUES,
         is_open=manifest.admission == "open",
     )

@@ -15,9 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from fl_chain.aggregation.derive import compute_blob_bytes, model_header
-from fl_chain.aggregation.gathering import begin_gathering
-from fl_chain.aggregation.step import apply_step
+from fl_chain.aggregation.derive import (
+    begin_round,
+    compute_blob_bytes,
+    model_header,
+    step_round,
+)
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import StoreError, TransactionRejected, UsageError, ValueOutOfRange
 from fl_chain.protocol.actions import Challenge, LedgerAction, ProveOmission, SelectPart
@@ -188,15 +191,15 @@ class ChallengerRole:
         """Return the first value that does not follow from the included updates."""
         manifest = self.follower.manifest
         # A report may include updates with any lanes, and the contract asks for nothing else.
-        gathered = begin_gathering(manifest, 2 ** (LANE_BITS - 1))
+        number = self.follower.task.current.round
+        gathered = begin_round(manifest, number, 2 ** (LANE_BITS - 1))
         for submission, status in zip(self._witness.submissions, statuses, strict=True):
             record = self._witness.counted(submission, status)
             if record is not None:
                 lanes = self._witness.fetch_lanes(record)
                 gathered.add(record.participant, lanes, record.weight)
-        bits = manifest.encoding.fraction_bits, manifest.encoding.model_fraction_bits
         try:
-            derived = apply_step(self.follower.base_model(), gathered.aggregate(), *bits)
+            derived = step_round(manifest, number, self.follower.base_model(), gathered)
         except ValueOutOfRange:
             return Flaw(Question.VALUE, 0)  # of no update, or too few, nothing follows
         wrong = np.flatnonzero(derived != proposed)

@@ -70,6 +70,7 @@ class Journal:
         self._transaction = directory / "transaction.hex"
         self._result = directory / "attested.json"
         self._directory = directory
+        self._memory_in_use = 0
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = JournalLock(directory)
@@ -121,30 +122,34 @@ class Journal:
         return None
 
     def write_memory(self, task: str, round_number: int, memory: Memory) -> None:
-        """Remember what training knows after a round; that of the round before is kept as well.
+        """Remember what training knows after a round; what was read last is kept as well.
 
-        So a participant that dies before it has the update on disk trains it again from the same.
+        So a participant whose update does not come to be on record trains again from the same.
         """
         if not memory:
             return
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **{_TASK: np.array(task)}, **memory)
         _replace(self._directory / f"{_MEMORY}{round_number}.npz", content.getvalue())
-        for number in sorted(self._list_memories())[:-2]:
-            (self._directory / f"{_MEMORY}{number}.npz").unlink(missing_ok=True)
+        for number in self._list_memories():
+            if number not in (round_number, self._memory_in_use):
+                (self._directory / f"{_MEMORY}{number}.npz").unlink(missing_ok=True)
 
     def read_memory(self, task: str, round_number: int) -> Memory:
-        """Return what training knew before a round of this task; empty if nothing is remembered.
+        """Return what training of this task knew after a round, or the last one before that.
+
+        It is empty if nothing is remembered.
 
         Raises
         ------
         LocalStateError
             The file is damaged.
         """
-        former = [number for number in self._list_memories() if number < round_number]
+        former = [number for number in self._list_memories() if number <= round_number]
+        self._memory_in_use = max(former, default=0)
         if not former:
             return {}
-        path = self._directory / f"{_MEMORY}{max(former)}.npz"
+        path = self._directory / f"{_MEMORY}{self._memory_in_use}.npz"
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 memory = {name: content[name] for name in content.files}

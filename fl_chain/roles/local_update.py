@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import update_header
-from fl_chain.aggregation.fixed_point import decode_model, encode_update, expand_words
+from fl_chain.aggregation.derive import select_round, update_header
+from fl_chain.aggregation.fixed_point import (
+    decode_model,
+    decode_update,
+    encode_update,
+    expand_words,
+)
 from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
-from fl_chain.training.trainer import TrainingResult
+from fl_chain.training.trainer import Memory, TrainingResult
+
+Unsent = NDArray[np.float32] | None
+"""What updates did not hold yet, flat; None where they hold every value."""
+_UNSENT = "update/unsent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +51,39 @@ class UpdatePlace:
         values = decode_model(model, self.manifest.encoding.model_fraction_bits)
         return unflatten(values, self.manifest.layout)
 
-    def encode(self, result: TrainingResult, measurement: Measurement | None) -> bytes:
-        """Return the canonical blob of what was trained."""
+    def encode(self, result: TrainingResult, unsent: Unsent = None) -> tuple[NDArray[Any], Unsent]:
+        """Return the lanes of what was trained, and what they leave for the next update.
+
+        Where an update holds a part of the values, what it does not hold is not lost: it is added
+        to what is trained next (error feedback, Stich et al. 2018, arXiv:1809.07599, algorithm 1).
+
+        Parameters
+        ----------
+        result
+            What was trained.
+        unsent
+            What the update before left; None for nothing.
+        """
         encoding, layout = self.manifest.encoding, self.manifest.layout
+        delta = flatten(result.parameter_delta, layout)
+        if unsent is not None:
+            delta = delta + unsent
+        selected = select_round(self.manifest, self.round_number)
+        held = delta[selected]
         words = None
         if encoding.rounding == "stochastic":
-            words = expand_words(self._label("rounding"), count_values(layout))
-        delta = flatten(result.parameter_delta, layout)
-        lanes = encode_update(delta, encoding.fraction_bits, encoding.max_abs, words)
+            words = expand_words(self._label("rounding"), held.size)
+        form = encoding.fraction_bits, encoding.max_abs, words, encoding.lane_bits
+        lanes = encode_update(held, *form)
+        rest = None
+        if not isinstance(selected, slice):
+            rest = delta.copy()
+            rest[selected] = held - decode_update(lanes, encoding.fraction_bits)
+            lanes = np.pad(lanes, (0, count_values(self.manifest.update_layout) - lanes.size))
+        return lanes, rest
+
+    def to_blob(self, lanes: NDArray[Any], measurement: Measurement | None) -> bytes:
+        """Return the canonical blob of an update with these lanes, and what it says of its work."""
         place = self.round_number, self.base_model, self.participant
         return encode_blob(update_header(self.manifest, *place, measurement), lanes)
 
@@ -62,3 +97,14 @@ class UpdatePlace:
             self.participant,
         )
         return "/".join(parts).encode()
+
+
+def add_unsent(memory: Memory, unsent: Unsent) -> Memory:
+    """Return what training knows, with what its updates did not hold yet."""
+    return memory if unsent is None else {**memory, _UNSENT: unsent}
+
+
+def take_unsent(memory: Memory) -> Unsent:
+    """Return what updates did not hold yet, of a memory."""
+    unsent = memory.get(_UNSENT)
+    return None if unsent is None else unsent.astype(np.float32)

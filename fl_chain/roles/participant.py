@@ -39,14 +39,14 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
-from fl_chain.roles.local_update import UpdatePlace
+from fl_chain.roles.local_update import UpdatePlace, add_unsent, take_unsent
 from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, noticed_after, timed
 from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.energy import EnergyMeter, SilentMeter
-from fl_chain.training.trainer import Trainer, TrainingResult
+from fl_chain.training.trainer import Memory, Trainer, TrainingResult
 
 GRACE_SECONDS = 15
 """How long a participant leaves it to the aggregators to finalize or abort."""
@@ -293,7 +293,8 @@ class ParticipantRole:
                 former = self._patiently(self.follower.former_model)
             model = self._patiently(self.follower.base_model)
         place = UpdatePlace(manifest, round_number, base_model, self._ledger.sender)
-        self._trainer.restore(self._journal.read_memory(manifest.task_id, round_number))
+        memory = self._read_memory(manifest.task_id)
+        self._trainer.restore(memory)
         self._progress("training", {"round": round_number})
         with timed(values, "decode_seconds"):
             parameters = place.decode(model)
@@ -314,14 +315,27 @@ class ParticipantRole:
         if result.is_cut_short:
             self._progress("cut_short", {"round": round_number, "steps": result.num_steps})
         with timed(values, "encode_seconds"):
-            blob = place.encode(result, measurement)
+            lanes, unsent = place.encode(result, take_unsent(memory))
+            blob = place.to_blob(lanes, measurement)
             weight = min(result.num_examples, task.parameters.max_weight)
             salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""
             entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob, salt)
-            self._journal.write_memory(manifest.task_id, round_number, self._trainer.memory())
+            memory = add_unsent(self._trainer.memory(), unsent)
+            self._journal.write_memory(manifest.task_id, round_number, memory)
             self._journal.write_update(entry)
         values["loss"] = round(result.loss, 6)
         return entry
+
+    def _read_memory(self, task_id: str) -> Memory:
+        """Return what training knew after the last round that has an update of this participant.
+
+        After a round whose update was late it knows nothing: nobody has that update.
+        """
+        task = self.follower.task
+        last = task.last_round_of.get(self._ledger.sender, 0)
+        if task.parameters.list_seconds:
+            last = task.current.round - 1  # records do not say whose updates are in lists
+        return self._journal.read_memory(task_id, last)
 
     def _train(
         self,

@@ -69,7 +69,9 @@ def replay_training(
         )
     is_scaffold = manifest.recipe.algorithm == "scaffold"
     # What training remembers follows from the rounds before: those are trained again as well.
-    needs_all = is_scaffold or bool(trainer.memory())
+    is_whole = manifest.encoding.one_block_in == 1
+    needs_all = is_scaffold or not is_whole or bool(trainer.memory())
+    unsent = None
     for base_round, update in found:
         if update not in wanted and (not needs_all or update.round > wanted[0].round):
             continue
@@ -81,6 +83,7 @@ def replay_training(
         former = None if former_round is None else place.decode(follower.model(former_round))
         base = place.decode(follower.model(base_round))
         result = trainer.train(base, seed=place.seed, round_number=update.round, former=former)
+        lanes, unsent = place.encode(result, unsent)
         if update not in wanted:
             continue
         recorded = _fetch(store, compute_update_bytes(manifest), update)
@@ -89,7 +92,7 @@ def replay_training(
         if manifest.measurements and header is None:
             yield {**row, "is_same": None, "differing": None}
             continue
-        blob = place.encode(result, header.measurement if header else None)
+        blob = place.to_blob(lanes, header.measurement if header else None)
         digest = compute_digest(blob)
         yield {
             **row,

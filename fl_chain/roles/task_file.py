@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
+from fl_chain.protocol.constants import SHORT_LANE_BITS
 from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.sampling import WHOLE
@@ -52,6 +53,8 @@ _ROUND_DEFAULTS = {
     "collect_seconds": 600,
     "aggregate_seconds": 600,
 }
+_SHORT_FRACTION_BITS = 8
+"""Default of fraction_bits with short lanes: deltas up to 0.5, in steps of 0.004."""
 _SEED_SECONDS = 60
 """Default of seed_seconds where participants are sampled."""
 _QUORUM_CHALLENGE_SECONDS = 600
@@ -168,7 +171,7 @@ def parse_task(
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", recipe),
         code=code,
-        encoding=_build("encoding", _table(contents, "encoding")),
+        encoding=_build("encoding", _encoding(contents)),
         admission=_take(contents, "admission", "coordinator"),
         measurements=_take(contents, "measurements", True),
         keep_seconds=_take(contents, "keep_seconds", 0),
@@ -212,6 +215,13 @@ def read_sample_rate(share: Any) -> int:
         raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
     rate = round(Decimal(share) * WHOLE)
     return min(max(rate, 1), WHOLE - 1) if share else 0
+
+
+def _encoding(contents: dict[str, Any]) -> dict[str, Any]:
+    table = dict(_table(contents, "encoding"))
+    if table.get("lane_bits") == SHORT_LANE_BITS:
+        return {"fraction_bits": _SHORT_FRACTION_BITS, "max_abs": 2**7 - 1, **table}
+    return table
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

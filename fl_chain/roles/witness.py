@@ -7,11 +7,15 @@ import contextlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import compute_blob_bytes, compute_update_bytes, model_header
+from fl_chain.aggregation.derive import (
+    compute_blob_bytes,
+    compute_update_bytes,
+    model_header,
+    read_lanes,
+)
 from fl_chain.aggregation.submissions import Submission, list_submissions
 from fl_chain.errors import BlobCorrupt, BlobUnavailable, StoreError
 from fl_chain.protocol.actions import ListRecord, UpdateRecord
-from fl_chain.protocol.blob import compute_header_bytes
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.opening import Opening, open_chunk
@@ -29,7 +33,6 @@ from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.storage.store import ContentStore
 
-LANE = np.dtype("<i2")
 VALUE = np.dtype("<i4")
 
 
@@ -96,10 +99,7 @@ class Witness:
 
     def fetch_lanes(self, record: UpdateSubmitted) -> NDArray[np.int16]:
         """Return the lanes of an update, whatever else it says."""
-        data = self._fetch_update(record)
-        manifest = self._follower.manifest
-        header_bytes = compute_header_bytes(manifest.layout, manifest.measurements)
-        return np.frombuffer(data, LANE, offset=header_bytes)
+        return read_lanes(self._follower.manifest, record.round, self._fetch_update(record))
 
     def list_contributions(self, position: int, statuses: bytes) -> list[Contribution]:
         """Return what each update contributes to a value, given what the report says of it."""

@@ -34,6 +34,7 @@ ACCURACIES: Final = ("eval_acc", "accuracy", "eval_accuracy", "acc", "test_accur
 _TRAIN_LOSSES: Final = ("train_loss", "loss")
 """Names under which apps report a metric: Flower prescribes none, its own examples use these."""
 
+_KEPT: Final = "kept/"
 _MAX_KEPT: Final = 10_000
 """Values that are kept and not trained, such as counters of batch normalisation."""
 
@@ -217,14 +218,14 @@ class FlowerTrainer:
 
     def memory(self) -> Memory:
         """Return the arrays that are not trained; see `Trainer.memory`."""
-        return dict(self._kept)
+        return {_KEPT + name: array for name, array in self._kept.items()}
 
     def restore(self, memory: Memory) -> None:
         """Go on with other arrays; see `Trainer.restore`."""
         for each in self._bundle.arrays:
             if not each.is_trained:
                 first = np.array(each.values, each.dtype).reshape(each.shape)
-                array = memory.get(each.name, first)
+                array = memory.get(_KEPT + each.name, first)
                 if (array.shape, array.dtype) != (first.shape, first.dtype):
                     raise TrainingError(f"what is remembered of {each.name!r} is of another app")
                 self._kept[each.name] = array

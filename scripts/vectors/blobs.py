@@ -16,6 +16,7 @@ BASE = "cd" * 32
 ALICE = "0x" + "0a" * 20
 TENSORS = {"bias": [2], "weight": [2, 3]}
 LANES = [1, -1, 0, 32767, -32767, 256, -256, 2]
+_SHORT_LANES = [1, -1, 0, 127, -127, -128, 64, 2]
 PARAMETERS = [0, 1, -1, 2**31 - 1, -(2**31), 65536, -65536, 7]
 
 
@@ -25,11 +26,15 @@ def canonical(value: Any) -> str:
 
 
 def blob_case(
-    name: str, metadata: dict[str, str], tensors: dict[str, list[int]], values: list[int]
+    name: str,
+    metadata: dict[str, str],
+    tensors: dict[str, list[int]],
+    values: list[int],
+    lane_bits: int = 16,
 ) -> dict[str, Any]:
     """Describe a canonical blob by its fields and its parts."""
-    header = canonical(ref.blob_header(metadata, tensors)).encode()
-    width = ref.LANE_NAMES[metadata["kind"]][1]
+    header = canonical(ref.blob_header(metadata, tensors, lane_bits)).encode()
+    width = ref.bits_of(metadata, lane_bits) // 8
     data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
     is_measured = ref.says_measured(metadata)
     parts = ref.blob_parts(header, data, ref.header_bytes(tensors, is_measured))
@@ -37,6 +42,8 @@ def blob_case(
     fields: dict[str, Any] = {key: metadata[key] for key in sorted({"kind", "task"} | place)}
     if "round" in place:
         fields["round"] = int(metadata["round"])
+    if lane_bits != 16:
+        fields["lane_bits"] = lane_bits
     if is_measured:
         fields["is_measured"] = True
     if said := {key: metadata[key] for key in ref.MEASURED if key in metadata}:
@@ -74,6 +81,8 @@ def make_blob() -> Any:
             blob_case("an update", update, TENSORS, LANES),
             blob_case("an update of the last round", last, TENSORS, LANES),
             blob_case("a model", model, TENSORS, PARAMETERS),
+            blob_case("an update with short lanes", update, TENSORS, _SHORT_LANES, 8),
+            blob_case("a header as long as with longer lanes", last, exact, [9, 8, -7], 8),
             blob_case("a scalar and a tensor of eight dimensions", update, _SHAPES, [5] * 3),
             blob_case("a header of several chunks", update, wide, list(range(80))),
             blob_case("a header that needs no padding", last, exact, [9, 8, 7]),
@@ -222,6 +231,7 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
     entries: list[tuple[str, dict[str, Any]]] = [
         ("another dtype", {"dtype": "F16"}),
         ("the dtype of a model", {"dtype": "I32"}),
+        ("short lanes beside longer ones", {"dtype": "I8"}),
         ("a dtype that is a number", {"dtype": 16}),
         ("a hole before a tensor", {"data_offsets": [6, 18]}),
         ("an overlap", {"data_offsets": [2, 14]}),
@@ -257,6 +267,13 @@ def make_refused_blobs() -> Iterator[dict[str, Any]]:
         model = ref.model_metadata(TASK) | {key: value}
         header = canonical(ref.blob_header(model, TENSORS)).encode()
         yield parts(f"a {key} in a model", header, data + data)
+    short = ref.blob_header(update, TENSORS, 8)
+    yield parts("a missing byte of short lanes", canonical(short).encode(), data[:7])
+    yield parts("longer lanes than it says", canonical(short).encode(), data)
+    model = json.loads(canonical(ref.blob_header(ref.model_metadata(TASK), TENSORS)))
+    for name in TENSORS:
+        model[name]["dtype"] = "I16"
+    yield parts("a model with the dtype of an update", canonical(model).encode(), data + data)
     for key in ref.model_metadata(TASK):
         model = ref.blob_header(ref.model_metadata(TASK), TENSORS)
         del model["__metadata__"][key]

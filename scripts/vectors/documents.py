@@ -36,6 +36,9 @@ def make_manifest() -> Any:
         *[(f"the rule {rule}", _by_rule(rule, 1, LEAST[rule](1))) for rule in LEAST],
         ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
         ("as many lanes as distances have room for", _with_values(2**27 - 1)),
+        ("short lanes", lambda m: m["encoding"].update(lane_bits=8, max_abs=127)),
+        ("one block of every two", _set("encoding", "one_block_in", value=2)),
+        ("one block of as many as there may be", _set("encoding", "one_block_in", value=1024)),
         ("a proximal term", _set("recipe", "proximal", value="0.01")),
         ("a part that is shared", _set("recipe", "shared", value=["b*", "w*i*t"])),
         ("as many patterns as there may be", _set("recipe", "shared", value=_PATTERNS)),
@@ -75,9 +78,11 @@ def manifest() -> dict[str, Any]:
         "committee": {"aggregators": [AGGREGATOR, SECOND, THIRD], "bond_gwei": 5, "quorum": 2},
         "encoding": {
             "fraction_bits": 15,
+            "lane_bits": 16,
             "max_abs": 32767,
             "max_norm": 0,
             "model_fraction_bits": 24,
+            "one_block_in": 1,
             "rounding": "stochastic",
         },
         "format": ref.FORMAT,
@@ -144,9 +149,11 @@ _LARGEST_RECIPE = {"batch_size": 2**53 - 1, "num_epochs": 2**53 - 1, "seed": 2**
 _FULL_HEADROOM: dict[str, Any] = {
     "encoding": {
         "fraction_bits": 14,
+        "lane_bits": 16,
         "max_abs": 32767,
         "max_norm": 2**31 - 1,
         "model_fraction_bits": 30,
+        "one_block_in": 1,
         "rounding": "nearest",
     },
     "rounds": {
@@ -185,6 +192,14 @@ def _of_a_part(algorithm: str) -> Callable[[dict[str, Any]], object]:
     def change(document: dict[str, Any]) -> None:
         _by_algorithm(algorithm, 1)(document)
         document["recipe"]["shared"] = ["b*", "w*"]
+
+    return change
+
+
+def _of_some_blocks(algorithm: str) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        _by_algorithm(algorithm, 1)(document)
+        document["encoding"]["one_block_in"] = 2
 
     return change
 
@@ -315,6 +330,12 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("updates of 2^32 steps", _by_algorithm("fednova", 2**32)),
     ("an unknown algorithm", _by_algorithm("fedsgd", 1)),
     ("a negative proximal term", _set("recipe", "proximal", value="-1")),
+    ("lanes of 12 bits", _set("encoding", "lane_bits", value=12)),
+    ("lanes of 32 bits", _set("encoding", "lane_bits", value=32)),
+    ("short lanes of 8 bits and a sign", lambda m: m["encoding"].update(lane_bits=8, max_abs=128)),
+    ("one block of none", _set("encoding", "one_block_in", value=0)),
+    ("one block of 1,025", _set("encoding", "one_block_in", value=1025)),
+    ("control variates of some blocks", _of_some_blocks("scaffold")),
     ("nothing that is shared", _set("recipe", "shared", value=[])),
     ("a pattern too many", _set("recipe", "shared", value=["*", *_PATTERNS])),
     ("a pattern twice", _set("recipe", "shared", value=["*", "*"])),
@@ -377,6 +398,8 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("an algorithm that is a number", _set("recipe", "algorithm", value=1)),
     ("reference steps in words", _set("recipe", "reference_steps", value="10")),
     ("a proximal term that is a number", _set("recipe", "proximal", value=0)),
+    ("lanes in words", _set("encoding", "lane_bits", value="8")),
+    ("one block of true", _set("encoding", "one_block_in", value=True)),
     ("a pattern without a list", _set("recipe", "shared", value="*")),
     ("a pattern that is a number", _set("recipe", "shared", value=[1])),
     ("an environment that is a list", _set("recipe", "environment", value=[])),

@@ -116,14 +116,18 @@ class Restarted:
 
 
 @pytest.mark.parametrize(
-    "recipe",
-    [{"algorithm": "scaffold", "reference_steps": 6}, {"shared": ["output.*"]}],
-    ids=["control variates", "layers of its own"],
+    "terms",
+    [
+        {"recipe": {"algorithm": "scaffold", "reference_steps": 6}},
+        {"recipe": {"shared": ["output.*"]}},
+        {"encoding": {"lane_bits": 8, "one_block_in": 3}},
+    ],
+    ids=["control variates", "layers of its own", "values not sent yet"],
 )
 def test_what_depends_on_the_rounds_before_is_trained_again_with_them(
-    world: World, tmp_path: Path, recipe: dict[str, Any]
+    world: World, tmp_path: Path, terms: dict[str, dict[str, Any]]
 ) -> None:
-    federation = world.federation(2, num_rounds=4, recipe=recipe)
+    federation = world.federation(2, num_rounds=4, **terms)
     roles = [Restarted(federation, index, tmp_path / str(index)) for index in range(2)]
     threads = in_background(*roles)
     AggregatorRole(federation.ledger(federation.coordinator), world.store).run()

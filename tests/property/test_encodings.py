@@ -60,13 +60,13 @@ def headers(draw: st.DrawFn, layouts: st.SearchStrategy[Layout]) -> BlobHeader:
     if kind == MODEL:
         return header
     place = {"round": draw(ROUNDS), "base_model": draw(DIGESTS), "participant": draw(ADDRESSES)}
-    return replace(header, **place)
+    return replace(header, **place, lane_bits=draw(st.sampled_from([8, 16])))
 
 
 @st.composite
 def blobs(draw: st.DrawFn) -> tuple[BlobHeader, list[int]]:
     header = draw(headers(LAYOUTS))
-    bits = 15 if header.kind == UPDATE else 31
+    bits = header.bits - 1
     count = sum(math.prod(shape) for _, shape in header.layout)
     lanes = st.integers(-(2**bits), 2**bits - 1)
     return header, draw(st.lists(lanes, min_size=count, max_size=count))
@@ -160,8 +160,8 @@ def test_blobs_are_those_of_the_format(blob: tuple[BlobHeader, list[int]]) -> No
         place = (header.round, header.base_model, header.participant)
         metadata = ref.update_metadata(header.task, *place)
     tensors = {name: list(shape) for name, shape in header.layout}
-    data = encode_blob(header, np.array(values, DTYPES[header.kind][1]))
-    assert data == ref.blob(metadata, tensors, values)
+    data = encode_blob(header, np.array(values, DTYPES[header.bits][1]))
+    assert data == ref.blob(metadata, tensors, values, header.lane_bits)
 
 
 WIDE_LAYOUTS: st.SearchStrategy[Layout] = st.builds(
@@ -192,7 +192,7 @@ def test_all_blobs_of_a_layout_have_headers_of_one_size_and_some_round_needs_it(
 @given(blobs())
 def test_blobs_decode_to_their_header_and_values(blob: tuple[BlobHeader, list[int]]) -> None:
     header, values = blob
-    decoded, integers = decode_blob(encode_blob(header, np.array(values, DTYPES[header.kind][1])))
+    decoded, integers = decode_blob(encode_blob(header, np.array(values, DTYPES[header.bits][1])))
     assert decoded == header
     assert integers.tolist() == values
 
@@ -246,7 +246,7 @@ def test_mutated_blobs_are_refused_or_canonical(
     blob: tuple[BlobHeader, list[int]], data: st.DataObject
 ) -> None:
     header, values = blob
-    original = encode_blob(header, np.array(values, DTYPES[header.kind][1]))
+    original = encode_blob(header, np.array(values, DTYPES[header.bits][1]))
     changed = data.draw(mutations(original))
     try:
         decoded, integers = decode_blob(changed)

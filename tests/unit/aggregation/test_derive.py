@@ -17,6 +17,7 @@ from fl_chain.aggregation.derive import (
     compute_blob_bytes,
     decode_model_blob,
     model_header,
+    select_round,
     update_header,
 )
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
@@ -30,6 +31,7 @@ from tests import golden
 ROUND = golden.load("aggregate/round.json")
 ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
+COMPRESSED = golden.load("aggregate/compressed_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
 
@@ -92,22 +94,38 @@ def test_model_and_report_are_the_golden_bytes() -> None:
     assert model.tolist() == ROUND["model_values"]
 
 
-def derive_measured(updates: Iterable[dict[str, Any]]) -> DerivedRound:
-    manifest = decode_manifest(rfc8785.dumps(MEASURED["manifest"]))
-    total = RoundAggregation(manifest, MEASURED["round"], MEASURED["base_digest"])
+def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -> DerivedRound:
+    manifest = decode_manifest(rfc8785.dumps(golden_round["manifest"]))
+    total = RoundAggregation(manifest, golden_round["round"], golden_round["base_digest"])
     for update in updates:
         assert take(total, update) == update["outcome"]
-    base = decode_model_blob(bytes.fromhex(MEASURED["base_model"]), model_header(manifest))
+    base = decode_model_blob(bytes.fromhex(golden_round["base_model"]), model_header(manifest))
     return total.derive(base)
 
 
-def test_measurements_add_up_to_the_golden_report_in_any_order() -> None:
-    valid = [update for update in MEASURED["updates"] if update["outcome"] == "included"]
-    others = [update for update in MEASURED["updates"] if update["outcome"] != "included"]
+@pytest.mark.parametrize("golden_round", [MEASURED, COMPRESSED], ids=["measured", "compressed"])
+def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
+    golden_round: dict[str, Any],
+) -> None:
+    valid = [update for update in golden_round["updates"] if update["outcome"] == "included"]
+    others = [update for update in golden_round["updates"] if update["outcome"] != "included"]
     for order in itertools.permutations(valid):
-        derived = derive_measured([*others, *order])
-        assert derived.report.hex() == MEASURED["report"]
-        assert derived.model.hex() == MEASURED["model"]
+        derived = derive_of(golden_round, [*others, *order])
+        assert derived.report.hex() == golden_round["report"]
+        assert derived.model.hex() == golden_round["model"]
+
+
+def test_what_no_update_holds_stays_as_it_is() -> None:
+    manifest = decode_manifest(rfc8785.dumps(COMPRESSED["manifest"]))
+    base = decode_model_blob(bytes.fromhex(COMPRESSED["base_model"]), model_header(manifest))
+    derived = derive_of(COMPRESSED, COMPRESSED["updates"])
+    model = decode_model_blob(derived.model, model_header(manifest))
+    selected = select_round(manifest, COMPRESSED["round"])
+    held = np.zeros(base.size, bool)
+    held[selected] = True
+    assert np.array_equal(model[~held], base[~held])
+    assert (model[held] != base[held]).any()
+    assert (held.sum(), base.size) == (20, 100)
 
 
 def test_the_model_does_not_depend_on_what_participants_say() -> None:

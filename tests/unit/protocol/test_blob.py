@@ -45,7 +45,7 @@ def _header(case: dict[str, Any]) -> BlobHeader:
 
 
 def _values(case: dict[str, Any]) -> Any:
-    return np.array(case["values"], DTYPES[case["header"]["kind"]][1])
+    return np.array(case["values"], DTYPES[_header(case).bits][1])
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
@@ -206,7 +206,7 @@ def test_every_layout_that_is_accepted_has_blobs_that_are_accepted() -> None:
             assert compute_header_bytes(layout) > MAX_HEADER_BYTES
         else:
             for header in (update, replace(update, round=0), model):
-                zeros = np.zeros(MAX_TENSORS, DTYPES[header.kind][1])
+                zeros = np.zeros(MAX_TENSORS, DTYPES[header.bits][1])
                 assert decode_blob(encode_blob(header, zeros))[0] == header
 
 

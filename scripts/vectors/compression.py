@@ -1,0 +1,132 @@
+"""Vectors of compressed updates: which values they hold, and a complete round of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rfc8785
+
+from scripts.vectors.documents import manifest
+from tests import reference as ref
+
+TENSORS = {"bias": [10], "weight": [9, 10]}
+NUM_VALUES, ONE_BLOCK_IN, ROUND = 100, 4, 3
+MAX_ABS, LANE_BITS, FRACTION_BITS = 100, 8, 8
+PADDING = [-128, 127]
+"""Lanes that stand for nothing may be anything."""
+
+
+def make_selections() -> Any:
+    """Return which values updates hold, for models that fill their blocks and that do not."""
+    sizes = [(1, 2), (15, 2), (16, 2), (17, 2), (100, 1), (100, 4), (1024, 7), (1000, 64)]
+    sizes += [(199, 1024), (20_000, 1024)]
+    cases = [
+        _selection(task, number, num_values, one_block_in)
+        for num_values, one_block_in in sizes
+        for task, number in (("ab" * 32, 1), ("ab" * 32, 2), ("00" * 32, 2**32 - 1))
+    ]
+    return {"cases": cases, "count": len(cases)}
+
+
+def _selection(task: str, number: int, num_values: int, one_block_in: int) -> dict[str, Any]:
+    num_lanes, positions = ref.selected_values(task, number, num_values, one_block_in)
+    return {
+        "task_id": task,
+        "round": number,
+        "num_values": num_values,
+        "one_block_in": one_block_in,
+        "num_lanes": num_lanes,
+        "positions": positions,
+    }
+
+
+def make_compressed_aggregate() -> Any:
+    """Return round 3 of a task with short lanes and a part of the values, as in round.json."""
+    document, task, positions = _draw_task()
+    base_values = [1000 * position for position in range(NUM_VALUES)]
+    base_values[positions[0]] = 2**31 - 1
+    base = ref.blob(ref.model_metadata(task), TENSORS, base_values)
+    base_digest = ref.digest(base).hex()
+    held = len(positions)
+    lanes = {
+        0: [position % 7 - 3 for position in range(held)],
+        1: [MAX_ABS] * held,
+        2: [position % 5 - 2 for position in range(held)],
+        3: [0] * (held - 1) + [-MAX_ABS - 1],
+        4: [1] * held,
+        5: [1] * held,
+    }
+    updates = []
+    for sequence, values in lanes.items():
+        metadata = ref.update_metadata(task, ROUND, base_digest, _participant(sequence))
+        num_lanes = ref.selected_values(task, ROUND, NUM_VALUES, ONE_BLOCK_IN)[0]
+        padded = values + (PADDING * num_lanes)[: num_lanes - held]
+        match sequence:
+            case 4:  # every value, as in a task without this
+                whole = (padded * NUM_VALUES)[:NUM_VALUES]
+                data, outcome = ref.blob(metadata, TENSORS, whole, LANE_BITS), "oversized"
+            case 5:  # lanes of the usual length, of as many bytes in all
+                tensors = {"blocks": [num_lanes // 2]}
+                data, outcome = ref.blob(metadata, tensors, padded[: num_lanes // 2]), "misbound"
+            case _:
+                data = ref.blob(metadata, {"blocks": [num_lanes]}, padded, LANE_BITS)
+                outcome = "out_of_range" if sequence == 3 else "included"
+        updates.append(
+            {
+                "sequence": sequence,
+                "participant": _participant(sequence),
+                "weight": 100 + sequence,
+                "digest": ref.digest(data).hex(),
+                "blob": data.hex(),
+                "outcome": outcome,
+                "lanes": values,
+            }
+        )
+    valid = [entry for entry in updates if entry["outcome"] == "included"]
+    weights = [entry["weight"] for entry in valid]
+    before = [base_values[position] for position in positions]
+    moved = ref.next_model(before, [entry["lanes"] for entry in valid], weights, FRACTION_BITS, 24)
+    values = list(base_values)
+    for position, value in zip(positions, moved, strict=True):
+        values[position] = value
+    model = ref.blob(ref.model_metadata(task), TENSORS, values)
+    report = ref.report(
+        ref.report_metadata(task, ROUND, base_digest, ref.digest(model).hex(), sum(weights)),
+        [ref.STATUS[entry["outcome"]] for entry in updates],
+    )
+    return {
+        "manifest": document,
+        "task_id": task,
+        "round": ROUND,
+        "base_model": base.hex(),
+        "base_digest": base_digest,
+        "updates": updates,
+        "model": model.hex(),
+        "model_values": values,
+        "model_digest": ref.digest(model).hex(),
+        "report": report.hex(),
+        "report_digest": ref.digest(report).hex(),
+    }
+
+
+def _draw_task() -> tuple[dict[str, Any], str, list[int]]:
+    """Return the first task of which an update holds the last block, which is not full."""
+    for number in range(64):
+        document = manifest()
+        document["salt"] = f"{number:032x}"
+        document["layout"] = [{"name": name, "shape": shape} for name, shape in TENSORS.items()]
+        document["encoding"] |= {
+            "fraction_bits": FRACTION_BITS,
+            "lane_bits": LANE_BITS,
+            "max_abs": MAX_ABS,
+            "one_block_in": ONE_BLOCK_IN,
+        }
+        task = ref.digest(rfc8785.dumps(document)).hex()
+        num_lanes, positions = ref.selected_values(task, ROUND, NUM_VALUES, ONE_BLOCK_IN)
+        if len(positions) < num_lanes:
+            return document, task, positions
+    raise AssertionError("no salt selects the last block")
+
+
+def _participant(sequence: int) -> str:
+    return "0x" + f"{sequence + 1:02x}" * 20
