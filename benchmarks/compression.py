@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from benchmarks.accuracy import Job, Vector, run_float
 from fl_chain.aggregation.derive import (
+    begin_model,
     begin_round,
     compute_update_bytes,
     read_lanes,
     step_round,
+    take_parameters,
 )
 from fl_chain.aggregation.fixed_point import decode_model, encode_model
 from fl_chain.protocol.layout import flatten, unflatten
@@ -45,8 +48,8 @@ PARTICIPANTS = ["0x" + f"{number:02x}" * 20 for number in range(1, NUM_PARTICIPA
 MAX_ABS = 2**15
 
 
-def make_manifest(job: Job, encoding: Encoding, rounds: int) -> Manifest:
-    """Return the manifest of a task with an encoding."""
+def make_manifest(job: Job, rounds: int, **terms: Any) -> Manifest:
+    """Return the manifest of a task with an encoding or an optimizer."""
     return Manifest(
         name="compression",
         salt="5a" * 16,
@@ -55,18 +58,19 @@ def make_manifest(job: Job, encoding: Encoding, rounds: int) -> Manifest:
         layout=job.layout,
         rounds=RoundParameters(rounds, 1, NUM_PARTICIPANTS, 100_000, 600, 600),
         recipe=Recipe("mcmahan_2nn", "mnist"),
-        encoding=encoding,
+        **terms,
     )
 
 
 def run_task(job: Job, manifest: Manifest) -> Iterator[Vector]:
     """Yield the parameters after each round of a task."""
     bits = manifest.encoding.model_fraction_bits
-    model = encode_model(flatten(job.initial, job.layout), bits)
+    model = begin_model(manifest, encode_model(flatten(job.initial, job.layout), bits))
     unsent: list[Unsent] = [None] * NUM_PARTICIPANTS
     for number in range(1, manifest.rounds.num_rounds + 1):
         gathered = begin_round(manifest, number, MAX_ABS)
-        deltas = job.deltas(decode_model(model, bits), number - 1)
+        parameters = decode_model(take_parameters(manifest, model), bits)
+        deltas = job.deltas(parameters, number - 1)
         for index, (delta, weight) in enumerate(deltas):
             place = UpdatePlace(manifest, number, "00" * 32, PARTICIPANTS[index])
             result = TrainingResult(unflatten(delta, job.layout), weight, 0.0, 0.0)
@@ -74,7 +78,7 @@ def run_task(job: Job, manifest: Manifest) -> Iterator[Vector]:
             blob = place.to_blob(lanes, None)
             gathered.add(place.participant, read_lanes(manifest, number, blob), weight)
         model = step_round(manifest, number, model, gathered)
-        yield decode_model(model, bits)
+        yield decode_model(take_parameters(manifest, model), bits)
 
 
 def main() -> None:
@@ -96,7 +100,7 @@ def main() -> None:
     floats = 4 * len(flatten(job.initial, job.layout))
     runs = {"float32": (floats, run_float(job, rounds))}
     for name, encoding in ENCODINGS.items():
-        manifest = make_manifest(job, encoding, rounds)
+        manifest = make_manifest(job, rounds, encoding=encoding)
         runs[name] = (compute_update_bytes(manifest), run_task(job, manifest))
     for name, (size, models) in runs.items():
         scores = [

@@ -52,6 +52,8 @@ MAKERS = {
     "aggregate/measured_round.json": rounds.make_measured_aggregate,
     "aggregate/robust_round.json": rounds.make_robust_aggregate,
     "aggregate/compressed_round.json": compression.make_compressed_aggregate,
+    "aggregate/optimized_round.json": compression.make_optimized_aggregate,
+    "aggregate/optimizers.json": compression.make_steps,
     "aggregate/selections.json": compression.make_selections,
     "aggregate/steps.json": numbers.make_steps,
     "history/history.json": rounds.make_history,

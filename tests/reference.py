@@ -331,6 +331,55 @@ def next_value(base: int, weighted: int, shift: int, total_weight: int) -> int:
     return max(-(2**31), min(2**31 - 1, moved))
 
 
+# ---------------------------------------------------------------------- server optimizers
+
+OPTIMIZER_UNIT = 2**14
+
+
+def saturate(value: int) -> int:
+    """Return the nearest integer of 32 bits."""
+    return max(-(2**31), min(2**31 - 1, value))
+
+
+def bound(value: int, low: int, high: int) -> int:
+    """Return the nearest integer of a range."""
+    return max(low, min(high, value))
+
+
+def nearest_root(value: int) -> int:
+    """Return the integer nearest to the square root: (r + 1/2)^2 is no integer."""
+    root = math.isqrt(value)
+    return root + (value > root * (root + 1))
+
+
+def optimizer_step(
+    optimizer: dict[str, Any], encoding: dict[str, Any], value: dict[str, int], move: int
+) -> dict[str, int]:
+    """Return the next parameter and state of one value, which the aggregate would move by this."""
+    rate, b1, b2 = (optimizer[key] for key in ("learning_rate", "beta_1", "beta_2"))
+    if optimizer["name"] == "none":
+        return {"parameter": saturate(value["parameter"] + move)}
+    if optimizer["name"] == "momentum":
+        first = saturate(div_rhe(b1 * value["first"], OPTIMIZER_UNIT) + move)
+        step = div_rhe(rate * first, OPTIMIZER_UNIT)
+        return {"parameter": saturate(value["parameter"] + step), "first": first}
+    bits = encoding["model_fraction_bits"]
+    largest = encoding["max_abs"] * 2 ** (bits - encoding["fraction_bits"])
+    move = bound(move, -largest, largest)
+    first = bound(value["first"], -largest, largest)
+    first = div_rhe(b1 * first + (OPTIMIZER_UNIT - b1) * move, OPTIMIZER_UNIT)
+    second = bound(value["second"], 0, largest) ** 2
+    if optimizer["name"] == "adam":
+        weighted = b2 * second + (OPTIMIZER_UNIT - b2) * move**2
+        second = div_rhe(weighted, OPTIMIZER_UNIT)
+    else:
+        change = div_rhe((OPTIMIZER_UNIT - b2) * move**2, OPTIMIZER_UNIT)
+        second = second + change * ((second < move**2) - (second > move**2))
+    root = nearest_root(second)
+    step = div_rhe(rate * 2 ** (bits - 14) * first, root + optimizer["tau"])
+    return {"parameter": saturate(value["parameter"] + step), "first": first, "second": root}
+
+
 # ---------------------------------------------------------------- updates that hold some blocks
 
 

@@ -127,6 +127,7 @@ class World:
         quorum: int = 0,
         bond_gwei: int = 0,
         encoding: dict[str, Any] | None = None,
+        optimizer: dict[str, Any] | None = None,
         measurements: bool = True,
         keep_seconds: int = 0,
         rule: str = "mean",
@@ -142,6 +143,7 @@ class World:
         committee = {"quorum": quorum, "bond_gwei": bond_gwei}
         options = {
             "encoding": encoding or {},
+            "optimizer": optimizer or {},
             "measurements": measurements,
             "keep_seconds": keep_seconds,
             "rule": rule,

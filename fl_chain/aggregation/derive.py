@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.gathering import Gathering, begin_gathering
 from fl_chain.aggregation.norms import compute_squared_norm
+from fl_chain.aggregation.optimizers import apply_optimizer
 from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
 from fl_chain.protocol.blob import (
@@ -29,6 +30,7 @@ from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement, MeasurementSum
+from fl_chain.protocol.optimizer import FIRST, NONE, SECOND
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
 from fl_chain.protocol.selection import select_values
@@ -62,7 +64,8 @@ class PartialRound:
 
 def model_header(manifest: Manifest) -> BlobHeader:
     """Return the header that every model of a task must have, genesis included."""
-    return BlobHeader(MODEL, manifest.task_id, manifest.layout, is_measured=manifest.measurements)
+    layout = manifest.model_layout
+    return BlobHeader(MODEL, manifest.task_id, layout, is_measured=manifest.measurements)
 
 
 def update_header(
@@ -150,15 +153,31 @@ def step_round(
     ValueOutOfRange
         There are too few updates for the rule, or a scaled numerator reaches 2^62.
     """
-    encoding = manifest.encoding
-    bits = encoding.fraction_bits, encoding.model_fraction_bits
+    encoding, optimizer, aggregate = manifest.encoding, manifest.optimizer, gathered.aggregate()
     selected = select_round(manifest, round_number)
-    moved = apply_step(base[selected], gathered.aggregate(), *bits)
-    if isinstance(selected, slice):
-        return moved
     model = base.copy()
-    model[selected] = moved
+    parts = np.split(model, 1 + len(optimizer.state_names))  # views
+    held = [part[selected] for part in parts]
+    if optimizer.name == NONE:
+        bits = encoding.fraction_bits, encoding.model_fraction_bits
+        moved = [apply_step(held[0], aggregate, *bits)]
+    else:
+        moved = apply_optimizer(optimizer, encoding, held, aggregate)
+    for part, values in zip(parts, moved, strict=True):
+        part[selected] = values
     return model
+
+
+def take_parameters(manifest: Manifest, model: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the parameters of a model, without what the optimizer remembers."""
+    return model[: count_values(manifest.layout)]
+
+
+def begin_model(manifest: Manifest, parameters: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return a genesis model: parameters, and what the optimizer begins with."""
+    state = {FIRST: 0, SECOND: manifest.optimizer.tau}
+    rest = [np.full_like(parameters, state[name]) for name in manifest.optimizer.state_names]
+    return np.concatenate([parameters, *rest])
 
 
 class RoundAggregation:

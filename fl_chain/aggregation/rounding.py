@@ -9,7 +9,9 @@ from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.constants import ACCUMULATOR_BITS
 
 
-def div_rhe(numerators: NDArray[np.int64], denominator: int) -> NDArray[np.int64]:
+def div_rhe(
+    numerators: NDArray[np.int64], denominator: int | NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Return ``numerators / denominator``, rounded to the nearest integer, ties to even.
 
     Parameters
@@ -17,7 +19,7 @@ def div_rhe(numerators: NDArray[np.int64], denominator: int) -> NDArray[np.int64
     numerators
         Any shape; magnitudes below 2^62, so that twice a remainder stays within int64.
     denominator
-        1 to 2^62 - 1.
+        1 to 2^62 - 1; one for all, or one for each.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def div_rhe(numerators: NDArray[np.int64], denominator: int) -> NDArray[np.int64
     [4, -4, 2, -2, 0, 0, 2, -2]
     """
     bound = 2**ACCUMULATOR_BITS
-    if not 0 < denominator < bound:
+    if not (np.all(np.greater(denominator, 0)) and np.all(np.less(denominator, bound))):
         raise ValueOutOfRange(f"denominator {denominator} is not 1 to 2^{ACCUMULATOR_BITS} - 1")
     if numerators.size and max(-int(numerators.min()), int(numerators.max())) >= bound:
         raise ValueOutOfRange(f"a numerator reaches 2^{ACCUMULATOR_BITS}")
@@ -39,4 +41,31 @@ def div_rhe(numerators: NDArray[np.int64], denominator: int) -> NDArray[np.int64
     doubled = (numerators - quotients * denominator) * 2
     is_up = (doubled > denominator) | ((doubled == denominator) & (quotients & 1 == 1))
     rounded: NDArray[np.int64] = quotients + is_up
+    return rounded
+
+
+def round_sqrt(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the integers nearest to square roots; no root lies between two.
+
+    Parameters
+    ----------
+    values
+        Any shape; 0 to 2^62 - 1.
+
+    Raises
+    ------
+    ValueOutOfRange
+        A value is out of range.
+
+    Examples
+    --------
+    >>> round_sqrt(np.array([0, 1, 2, 3, 6, 7, 2**62 - 1])).tolist()
+    [0, 1, 1, 2, 2, 3, 2147483648]
+    """
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) < 2**ACCUMULATOR_BITS:
+        raise ValueOutOfRange(f"a value is not 0 to 2^{ACCUMULATOR_BITS} - 1")
+    roots = np.sqrt(values.astype(np.float64)).astype(np.int64)  # wrong by one at most
+    roots -= roots * roots > values
+    roots += (roots + 1) * (roots + 1) <= values
+    rounded: NDArray[np.int64] = roots + (values - roots * roots > roots)
     return rounded

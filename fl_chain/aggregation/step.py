@@ -6,6 +6,7 @@ M' = saturate_int32(M + A)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,13 +46,36 @@ def apply_step(
     ValueOutOfRange
         A scaled numerator reaches 2^62.
     """
-    numerators, shift = aggregate.numerators, model_fraction_bits - fraction_bits
+    moved: NDArray[np.int32] = np.empty(aggregate.numerators.size, np.int32)
+    for block, moves in iterate_moves(aggregate, model_fraction_bits - fraction_bits):
+        moved[block] = saturate(model[block] + moves)
+    return moved
+
+
+def iterate_moves(aggregate: Aggregate, shift: int) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Yield what an aggregate moves a model by, in the model's units, block by block.
+
+    Parameters
+    ----------
+    aggregate
+        Of the included updates.
+    shift
+        G - F.
+
+    Raises
+    ------
+    ValueOutOfRange
+        A scaled numerator reaches 2^62.
+    """
+    numerators = aggregate.numerators
     limit = 2**62 >> shift
     if numerators.size and max(-int(numerators.min()), int(numerators.max())) >= limit:
         raise ValueOutOfRange("a scaled numerator reaches 2^62")
+    for block in iterate_blocks(numerators.size):
+        yield block, div_rhe(numerators[block] << shift, aggregate.divisor)
+
+
+def saturate(values: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return values as integers of a model: what does not fit is the nearest that does."""
     largest = 2 ** (MODEL_BITS - 1) - 1
-    moved: NDArray[np.int32] = np.empty(numerators.size, np.int32)
-    for block in iterate_blocks(moved.size):
-        step = div_rhe(numerators[block] << shift, aggregate.divisor)
-        moved[block] = np.clip(model[block] + step, -largest - 1, largest)
-    return moved
+    return np.clip(values, -largest - 1, largest).astype(np.int32)

@@ -28,6 +28,13 @@ from fl_chain.protocol.constants import (
     SHORT_LANE_BITS,
 )
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.optimizer import (
+    NONE,
+    STATE_PREFIX,
+    Optimizer,
+    extend_layout,
+    optimizer_rules,
+)
 from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.rules import MEAN, RULES
@@ -119,6 +126,7 @@ class Manifest:
     encoding: Encoding = field(default_factory=Encoding)
     rule: str = MEAN
     """How updates become an aggregate, see fl_chain/protocol/rules.py."""
+    optimizer: Optimizer = field(default_factory=Optimizer)
     num_malicious: int = 0
     """So many updates of a round the rule has to withstand; 0 with the rule ``mean``."""
     privacy: str = "open"
@@ -133,6 +141,11 @@ class Manifest:
     """Digest of the manifest, 64 hexadecimal digits."""
 
     @property
+    def model_layout(self) -> Layout:
+        """Tensors of a model: its parameters, and what the optimizer remembers."""
+        return extend_layout(self.layout, self.optimizer)
+
+    @property
     def update_layout(self) -> Layout:
         """Tensors of an update: those of the model, or one if updates hold a part of it."""
         one_block_in = self.encoding.one_block_in
@@ -145,7 +158,7 @@ class Manifest:
         """Whether the contract can decide about values of a proposed model."""
         encoding = self.encoding
         is_plain = encoding.lane_bits == LANE_BITS and encoding.one_block_in == 1
-        return self.rule == MEAN and is_plain
+        return self.rule == MEAN and is_plain and self.optimizer.name == NONE
 
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
@@ -173,12 +186,33 @@ class Manifest:
         self._check_rule()
         for holds, rule in recipe_rules(self.recipe):
             _require(holds, rule)
+        self._check_optimizer()
         shared = self.recipe.shared
         _require(
             all(is_matched(name, shared) for name, _ in self.layout),
             "every name of the layout is matched by shared",
         )
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())
+
+    def _check_optimizer(self) -> None:
+        encoding, optimizer = self.encoding, self.optimizer
+        bits = encoding.model_fraction_bits
+        largest = encoding.max_abs << bits - encoding.fraction_bits
+        for holds, rule in optimizer_rules(optimizer, largest, bits):
+            _require(holds, rule)
+        _require(
+            optimizer.name == NONE or self.recipe.algorithm != "scaffold",
+            "optimizer.name is none with the algorithm scaffold",
+        )
+        _require(
+            optimizer.name == NONE
+            or not any(name.startswith(STATE_PREFIX) for name, _ in self.layout),
+            f"with an optimizer no name of the layout begins with {STATE_PREFIX}",
+        )
+        try:
+            check_layout(self.model_layout, self.measurements)
+        except MalformedBlob as error:
+            raise InvalidManifest(f"manifest: {error.message}") from None
 
     def _check_committee(self) -> None:
         committee = self.committee
@@ -326,6 +360,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "measurements": manifest.measurements,
             "name": manifest.name,
             "num_malicious": manifest.num_malicious,
+            "optimizer": _plain(manifest.optimizer),
             "privacy": manifest.privacy,
             "recipe": recipe,
             "rounds": _plain(manifest.rounds),
@@ -362,6 +397,7 @@ def decode_manifest(data: bytes) -> Manifest:
             recipe=_recipe(value["recipe"]),
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
+            optimizer=_build(Optimizer, value["optimizer"]),
             num_malicious=_typed(value["num_malicious"], int),
             privacy=_typed(value["privacy"], str),
             admission=_typed(value["admission"], str),
@@ -393,7 +429,8 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         **_plain(manifest.rounds),
         quorum=committee.quorum,
         bond=committee.bond_gwei * WEI_PER_GWEI,
-        header_chunks=compute_header_bytes(manifest.layout, manifest.measurements) // CHUNK_BYTES,
+        header_chunks=compute_header_bytes(manifest.model_layout, manifest.measurements)
+        // CHUNK_BYTES,
         num_values=count_values(manifest.layout),
         fraction_shift=encoding.model_fraction_bits - encoding.fraction_bits
         if manifest.has_values

@@ -64,7 +64,7 @@ def select_values(
     Examples
     --------
     >>> select_values("ab" * 32, 1, 100, 4).tolist()[::8]
-    [0, 8, 96]
+    [16, 24, 80, 88]
     """
     if one_block_in == 1:
         return slice(None)

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from fl_chain.aggregation.derive import model_header
+from fl_chain.aggregation.derive import begin_model, model_header
 from fl_chain.aggregation.fixed_point import encode_model
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
@@ -150,6 +150,7 @@ def prepare_task(
         recipe=replace(recipe, environment=_environment(recipe.model, own)),
         encoding=task_file.encoding,
         rule=task_file.rule,
+        optimizer=task_file.optimizer,
         num_malicious=task_file.num_malicious,
         privacy=task_file.privacy,
         admission=task_file.admission,
@@ -157,7 +158,7 @@ def prepare_task(
         keep_seconds=task_file.keep_seconds,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
-    return manifest, encode_blob(model_header(manifest), values)
+    return manifest, encode_blob(model_header(manifest), begin_model(manifest, values))
 
 
 def _environment(model: str, own: Beginning | None) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from fl_chain.aggregation.derive import take_parameters
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import UsageError
@@ -100,9 +101,8 @@ class Evaluator:
     def _load(self, round_number: int) -> None:
         self._follower.refresh()
         manifest = self._follower.manifest
-        values = decode_model(
-            self._follower.model(round_number), manifest.encoding.model_fraction_bits
-        )
+        parameters = take_parameters(manifest, self._follower.model(round_number))
+        values = decode_model(parameters, manifest.encoding.model_fraction_bits)
         set_parameters(self._module, unflatten(values, manifest.layout), self._shared)
 
 

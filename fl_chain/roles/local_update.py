@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import select_round, update_header
+from fl_chain.aggregation.derive import select_round, take_parameters, update_header
 from fl_chain.aggregation.fixed_point import (
     decode_model,
     decode_update,
@@ -48,7 +48,8 @@ class UpdatePlace:
 
     def decode(self, model: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
         """Return the parameters of the base model."""
-        values = decode_model(model, self.manifest.encoding.model_fraction_bits)
+        parameters = take_parameters(self.manifest, model)
+        values = decode_model(parameters, self.manifest.encoding.model_fraction_bits)
         return unflatten(values, self.manifest.layout)
 
     def encode(self, result: TrainingResult, unsent: Unsent = None) -> tuple[NDArray[Any], Unsent]:

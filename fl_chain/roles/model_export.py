@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.derive import take_parameters
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.protocol.blob import Layout, count_values
@@ -49,9 +50,9 @@ def export_model(follower: TaskFollower, round_number: int | None, path: Path) -
         The pinned model is not the one on record.
     """
     task, number = follower.task, find_final_round(follower, round_number)
-    model = follower.model(number)
     manifest = follower.manifest
-    values = decode_model(model, manifest.encoding.model_fraction_bits)
+    parameters = take_parameters(manifest, follower.model(number))
+    values = decode_model(parameters, manifest.encoding.model_fraction_bits)
     data = encode_float_safetensors(
         manifest.layout,
         values,

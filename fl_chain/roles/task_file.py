@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.constants import SHORT_LANE_BITS
 from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
+from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
@@ -42,6 +43,7 @@ _TABLES = {
     "rounds": RoundParameters,
     "recipe": Recipe,
     "encoding": Encoding,
+    "optimizer": Optimizer,
     "enrolment": EnrolmentTerms,
 }
 _NOT_WRITTEN = ("environment",)
@@ -55,6 +57,18 @@ _ROUND_DEFAULTS = {
 }
 _SHORT_FRACTION_BITS = 8
 """Default of fraction_bits with short lanes: deltas up to 0.5, in steps of 0.004."""
+_ADAPTIVE: dict[str, Any] = {
+    "learning_rate": Decimal("0.01"),
+    "beta_1": Decimal("0.9"),
+    "beta_2": Decimal("0.99"),
+    "tau": Decimal("0.001"),
+}
+_OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "momentum": {"learning_rate": 1, "beta_1": Decimal("0.9")},
+    "adam": _ADAPTIVE,
+    "yogi": _ADAPTIVE,
+}
+"""Keys of an optimizer, and what they are if they are left out."""
 _SEED_SECONDS = 60
 """Default of seed_seconds where participants are sampled."""
 _QUORUM_CHALLENGE_SECONDS = 600
@@ -79,6 +93,7 @@ class TaskFile:
     code: TaskCode | None
     """Model and data of the coordinator's own; None if the recipe names ours."""
     encoding: Encoding
+    optimizer: Optimizer
     admission: str
     measurements: bool
     keep_seconds: int
@@ -160,18 +175,20 @@ def parse_task(
     if "shared" in recipe:
         patterns = _take_list("recipe.shared", recipe, "patterns of names of parameters")
         recipe["shared"] = tuple(sorted(set(patterns)))
+    encoding: Encoding = _build("encoding", _encoding(contents))
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
         participants=participants,
         registry=registry and _address("registry", registry, read_address),
         rule=_take(contents, "rule", "mean"),
+        optimizer=_optimizer(contents, encoding),
         num_malicious=_take(contents, "num_malicious", 0),
         privacy=_take(contents, "privacy", "open"),
         rounds=_build("rounds", rounds),
         recipe=_build("recipe", recipe),
         code=code,
-        encoding=_build("encoding", _encoding(contents)),
+        encoding=encoding,
         admission=_take(contents, "admission", "coordinator"),
         measurements=_take(contents, "measurements", True),
         keep_seconds=_take(contents, "keep_seconds", 0),
@@ -182,6 +199,7 @@ def parse_task(
         committee=task.committee,
         rule=task.rule,
         num_malicious=task.num_malicious,
+        optimizer=task.optimizer,
         privacy=task.privacy,
         rounds=task.rounds,
         recipe=task.recipe,
@@ -222,6 +240,30 @@ def _encoding(contents: dict[str, Any]) -> dict[str, Any]:
     if table.get("lane_bits") == SHORT_LANE_BITS:
         return {"fraction_bits": _SHORT_FRACTION_BITS, "max_abs": 2**7 - 1, **table}
     return table
+
+
+def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
+    """Return the optimizer in whole numbers; task.toml has decimals."""
+    table = dict(_table(contents, "optimizer"))
+    if not table:
+        return Optimizer()
+    name = table.get("name")
+    if not isinstance(name, str) or name not in _OPTIMIZERS:
+        raise UsageError(f"optimizer.name is {name!r}", f"known: {', '.join(_OPTIMIZERS)}")
+    usual = _OPTIMIZERS[name]
+    _check_names("optimizer.", table, ("name", *usual))
+    scales = {"tau": 2**encoding.model_fraction_bits}
+    numbers: dict[str, int] = {}
+    for key, default in usual.items():
+        value = table.get(key, default)
+        if not isinstance(value, Decimal | int) or type(value) is bool:
+            raise UsageError(f"optimizer.{key} is {value!r}, expected a number")
+        if not 0 <= value < 2**31:
+            raise InvalidManifest(f"optimizer.{key} is {value}, expected 0 or more")
+        numbers[key] = round(Decimal(value) * scales.get(key, 2**UNIT_BITS))
+        if numbers[key] == 0 != value:
+            raise InvalidManifest(f"optimizer.{key} is {value}, too small to be told from 0")
+    return Optimizer(name, **numbers)
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

@@ -13,6 +13,7 @@ from fl_chain.protocol.manifest import (
     Manifest,
     RoundParameters,
 )
+from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
 
 _SALT = "0" * 32
@@ -36,6 +37,7 @@ def check_task_rules(
     committee: CommitteeParameters,
     rule: str,
     num_malicious: int,
+    optimizer: Optimizer,
     privacy: str,
     rounds: RoundParameters,
     recipe: Recipe,
@@ -63,6 +65,7 @@ def check_task_rules(
             encoding=encoding,
             rule=rule,
             num_malicious=num_malicious,
+            optimizer=optimizer,
             privacy=privacy,
             admission=admission,
             measurements=measurements,
@@ -70,7 +73,7 @@ def check_task_rules(
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")
-        words = re.sub(r"\w+", lambda word: _KEYS.get(word[0], word[0]), message)
+        words = re.sub(r"(?<![\w.])\w+", lambda word: _KEYS.get(word[0], word[0]), message)
         raise InvalidManifest(words, error.hint) from None
     except MalformedBlob:
         # The rules give these two no largest value; the encoding of every manifest does.

@@ -1,4 +1,4 @@
-"""Vectors of compressed updates: which values they hold, and a complete round of them."""
+"""Vectors of compressed updates and of optimizers: complete rounds, and what they consist of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import rfc8785
 
-from scripts.vectors.documents import manifest
+from scripts.vectors.documents import ADAM, MOMENTUM, manifest
 from tests import reference as ref
 
 TENSORS = {"bias": [10], "weight": [9, 10]}
@@ -42,10 +42,25 @@ def _selection(task: str, number: int, num_values: int, one_block_in: int) -> di
 
 def make_compressed_aggregate() -> Any:
     """Return round 3 of a task with short lanes and a part of the values, as in round.json."""
-    document, task, positions = _draw_task()
-    base_values = [1000 * position for position in range(NUM_VALUES)]
-    base_values[positions[0]] = 2**31 - 1
-    base = ref.blob(ref.model_metadata(task), TENSORS, base_values)
+    return _make_aggregate(manifest()["optimizer"])
+
+
+def make_optimized_aggregate() -> Any:
+    """Return the same round of a task with an optimizer."""
+    return _make_aggregate(ADAM)
+
+
+def _make_aggregate(optimizer: dict[str, Any]) -> Any:
+    document, task, positions = _draw_task(optimizer)
+    parameters = [1000 * position for position in range(NUM_VALUES)]
+    parameters[positions[0]] = 2**31 - 1
+    parts = {"parameter": parameters}
+    tensors = dict(TENSORS)
+    if optimizer["name"] == "adam":
+        parts["first"] = [(-1) ** position * 9 * position for position in range(NUM_VALUES)]
+        parts["second"] = [16777 + position for position in range(NUM_VALUES)]
+        tensors |= {"~first": [NUM_VALUES], "~second": [NUM_VALUES]}
+    base = ref.blob(ref.model_metadata(task), tensors, [v for part in parts.values() for v in part])
     base_digest = ref.digest(base).hex()
     held = len(positions)
     lanes = {
@@ -66,8 +81,8 @@ def make_compressed_aggregate() -> Any:
                 whole = (padded * NUM_VALUES)[:NUM_VALUES]
                 data, outcome = ref.blob(metadata, TENSORS, whole, LANE_BITS), "oversized"
             case 5:  # lanes of the usual length, of as many bytes in all
-                tensors = {"blocks": [num_lanes // 2]}
-                data, outcome = ref.blob(metadata, tensors, padded[: num_lanes // 2]), "misbound"
+                half = {"blocks": [num_lanes // 2]}
+                data, outcome = ref.blob(metadata, half, padded[: num_lanes // 2]), "misbound"
             case _:
                 data = ref.blob(metadata, {"blocks": [num_lanes]}, padded, LANE_BITS)
                 outcome = "out_of_range" if sequence == 3 else "included"
@@ -84,12 +99,15 @@ def make_compressed_aggregate() -> Any:
         )
     valid = [entry for entry in updates if entry["outcome"] == "included"]
     weights = [entry["weight"] for entry in valid]
-    before = [base_values[position] for position in positions]
-    moved = ref.next_model(before, [entry["lanes"] for entry in valid], weights, FRACTION_BITS, 24)
-    values = list(base_values)
-    for position, value in zip(positions, moved, strict=True):
-        values[position] = value
-    model = ref.blob(ref.model_metadata(task), TENSORS, values)
+    sums = ref.weighted_sum([entry["lanes"] for entry in valid], weights)
+    for position, weighted in zip(positions, sums, strict=True):
+        move = ref.div_rhe(weighted * 2 ** (24 - FRACTION_BITS), sum(weights))
+        value = {name: part[position] for name, part in parts.items()}
+        value = ref.optimizer_step(optimizer, document["encoding"], value, move)
+        for name, part in parts.items():
+            part[position] = value[name]
+    values = [value for part in parts.values() for value in part]
+    model = ref.blob(ref.model_metadata(task), tensors, values)
     report = ref.report(
         ref.report_metadata(task, ROUND, base_digest, ref.digest(model).hex(), sum(weights)),
         [ref.STATUS[entry["outcome"]] for entry in updates],
@@ -109,11 +127,12 @@ def make_compressed_aggregate() -> Any:
     }
 
 
-def _draw_task() -> tuple[dict[str, Any], str, list[int]]:
+def _draw_task(optimizer: dict[str, Any]) -> tuple[dict[str, Any], str, list[int]]:
     """Return the first task of which an update holds the last block, which is not full."""
     for number in range(64):
         document = manifest()
         document["salt"] = f"{number:032x}"
+        document["optimizer"] = optimizer
         document["layout"] = [{"name": name, "shape": shape} for name, shape in TENSORS.items()]
         document["encoding"] |= {
             "fraction_bits": FRACTION_BITS,
@@ -130,3 +149,47 @@ def _draw_task() -> tuple[dict[str, Any], str, list[int]]:
 
 def _participant(sequence: int) -> str:
     return "0x" + f"{sequence + 1:02x}" * 20
+
+
+def make_steps() -> Any:
+    """Return what optimizers make of single values."""
+    encoding = manifest()["encoding"]
+    largest = 32767 * 2**9
+    optimizers = [
+        MOMENTUM,
+        MOMENTUM | {"beta_1": 0, "learning_rate": 8192},
+        MOMENTUM | {"beta_1": 2**14 - 1, "learning_rate": 2**18},
+        ADAM,
+        ADAM | {"name": "yogi"},
+        ADAM | {"beta_1": 0, "beta_2": 0, "tau": 1, "learning_rate": 2**18},
+        ADAM | {"name": "yogi", "beta_1": 1, "beta_2": 2**14 - 1, "tau": 2**31 - 1},
+    ]
+    values = [
+        (0, 0, 16777),
+        (2**24, 3000, 5000),
+        (-5, -largest, largest),
+        (2**31 - 1, 2**31 - 1, 2**31 - 1),
+        (-(2**31), -(2**31), -(2**31)),
+    ]
+    moves = [0, 1, -1, 5000, -123_456, largest, -largest, 2**31 - 1, -(2**31)]
+    cases = []
+    for optimizer in optimizers:
+        names = ("parameter", "first", "second")[: 2 if optimizer["name"] == "momentum" else 3]
+        before = [dict(zip(names, value, strict=False)) for value in values for _ in moves]
+        each = moves * len(values)
+        cases.append(
+            {
+                "optimizer": optimizer,
+                "encoding": encoding,
+                "before": {name: [value[name] for value in before] for name in names},
+                "moves": each,
+                "after": {
+                    name: [
+                        ref.optimizer_step(optimizer, encoding, value, move)[name]
+                        for value, move in zip(before, each, strict=True)
+                    ]
+                    for name in names
+                },
+            }
+        )
+    return {"cases": cases, "count": len(cases)}

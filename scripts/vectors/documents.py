@@ -36,6 +36,11 @@ def make_manifest() -> Any:
         *[(f"the rule {rule}", _by_rule(rule, 1, LEAST[rule](1))) for rule in LEAST],
         ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
         ("as many lanes as distances have room for", _with_values(2**27 - 1)),
+        ("an optimizer with momentum", _optimized(MOMENTUM)),
+        ("momentum that moves as far as may be", _optimized(MOMENTUM, learning_rate=2**18)),
+        ("an adaptive optimizer", _optimized(ADAM)),
+        ("another adaptive optimizer", _optimized(ADAM, name="yogi", beta_1=0, beta_2=2**14 - 1)),
+        ("the largest divisor", _optimized(ADAM, tau=2**31 - 1, learning_rate=2**18)),
         ("short lanes", lambda m: m["encoding"].update(lane_bits=8, max_abs=127)),
         ("one block of every two", _set("encoding", "one_block_in", value=2)),
         ("one block of as many as there may be", _set("encoding", "one_block_in", value=1024)),
@@ -92,6 +97,7 @@ def manifest() -> dict[str, Any]:
         "measurements": False,
         "name": "a task",
         "num_malicious": 0,
+        "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
         "privacy": "open",
         "recipe": {
             "algorithm": "fedavg",
@@ -184,6 +190,44 @@ def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
 def _by_algorithm(algorithm: str, steps: int) -> Callable[[dict[str, Any]], object]:
     def change(document: dict[str, Any]) -> None:
         document["recipe"] |= {"algorithm": algorithm, "reference_steps": steps}
+
+    return change
+
+
+MOMENTUM = {"beta_1": 14746, "beta_2": 0, "learning_rate": 2**14, "name": "momentum", "tau": 0}
+ADAM = {"beta_1": 14746, "beta_2": 16220, "learning_rate": 164, "name": "adam", "tau": 16777}
+
+
+def _optimized(optimizer: dict[str, Any], **changes: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda document: document.update(optimizer={**optimizer, **changes})
+
+
+def _with_coarse_lanes(optimizer: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["optimizer"] = optimizer
+        document["encoding"].update(fraction_bits=14)
+        document["rounds"].update(max_weight=1)
+
+    return change
+
+
+def _with_coarse_models(optimizer: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["optimizer"] = optimizer
+        document["encoding"].update(fraction_bits=13, model_fraction_bits=13)
+
+    return change
+
+
+def _optimized_scaffold(document: dict[str, Any]) -> None:
+    _by_algorithm("scaffold", 1)(document)
+    document["optimizer"] = MOMENTUM
+
+
+def _with_last_name(optimizer: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["optimizer"] = optimizer
+        document["layout"] = [{"name": "~first", "shape": [1]}]
 
     return change
 
@@ -330,6 +374,22 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("updates of 2^32 steps", _by_algorithm("fednova", 2**32)),
     ("an unknown algorithm", _by_algorithm("fedsgd", 1)),
     ("a negative proximal term", _set("recipe", "proximal", value="-1")),
+    ("an unknown optimizer", _optimized(MOMENTUM, name="adagrad")),
+    ("a learning rate without an optimizer", _set("optimizer", "learning_rate", value=1)),
+    ("a decay without an optimizer", _set("optimizer", "beta_1", value=1)),
+    ("an optimizer without a learning rate", _optimized(MOMENTUM, learning_rate=0)),
+    ("a learning rate above 16", _optimized(MOMENTUM, learning_rate=2**18 + 1)),
+    ("momentum that never decays", _optimized(MOMENTUM, beta_1=2**14)),
+    ("momentum with a second moment", _optimized(MOMENTUM, beta_2=1)),
+    ("momentum with a divisor", _optimized(MOMENTUM, tau=1)),
+    ("a negative decay", _optimized(ADAM, beta_1=-1)),
+    ("a second moment that never decays", _optimized(ADAM, beta_2=2**14)),
+    ("nothing that is added to a divisor", _optimized(ADAM, tau=0)),
+    ("a divisor of 33 bits", _optimized(ADAM, tau=2**31)),
+    ("squares beyond 62 bits", _with_coarse_lanes(ADAM)),
+    ("a model too coarse for an optimizer", _with_coarse_models(ADAM)),
+    ("control variates with an optimizer", _optimized_scaffold),
+    ("a name that sorts behind all", _with_last_name(MOMENTUM)),
     ("lanes of 12 bits", _set("encoding", "lane_bits", value=12)),
     ("lanes of 32 bits", _set("encoding", "lane_bits", value=32)),
     ("short lanes of 8 bits and a sign", lambda m: m["encoding"].update(lane_bits=8, max_abs=128)),
@@ -398,6 +458,11 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("an algorithm that is a number", _set("recipe", "algorithm", value=1)),
     ("reference steps in words", _set("recipe", "reference_steps", value="10")),
     ("a proximal term that is a number", _set("recipe", "proximal", value=0)),
+    ("an optimizer that is a string", _set("optimizer", value="adam")),
+    ("a field too many in the optimizer", _set("optimizer", "note", value=1)),
+    ("a decay that is a string", _set("optimizer", "beta_1", value="0.9")),
+    ("an optimizer whose name is a number", _set("optimizer", "name", value=1)),
+    *[(f"no {key} of the optimizer", _drop("optimizer", key)) for key in manifest()["optimizer"]],
     ("lanes in words", _set("encoding", "lane_bits", value="8")),
     ("one block of true", _set("encoding", "one_block_in", value=True)),
     ("a pattern without a list", _set("recipe", "shared", value="*")),

@@ -120,7 +120,7 @@ class Restarted:
     [
         {"recipe": {"algorithm": "scaffold", "reference_steps": 6}},
         {"recipe": {"shared": ["output.*"]}},
-        {"encoding": {"lane_bits": 8, "one_block_in": 3}},
+        {"encoding": {"lane_bits": 8, "one_block_in": 3}, "optimizer": {"name": "yogi"}},
     ],
     ids=["control variates", "layers of its own", "values not sent yet"],
 )

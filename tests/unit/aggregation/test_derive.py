@@ -32,6 +32,7 @@ ROUND = golden.load("aggregate/round.json")
 ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 COMPRESSED = golden.load("aggregate/compressed_round.json")
+OPTIMIZED = golden.load("aggregate/optimized_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
 
@@ -103,7 +104,11 @@ def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -
     return total.derive(base)
 
 
-@pytest.mark.parametrize("golden_round", [MEASURED, COMPRESSED], ids=["measured", "compressed"])
+@pytest.mark.parametrize(
+    "golden_round",
+    [MEASURED, COMPRESSED, OPTIMIZED],
+    ids=["measured", "compressed", "with an optimizer"],
+)
 def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
     golden_round: dict[str, Any],
 ) -> None:
