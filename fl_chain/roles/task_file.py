@@ -227,12 +227,19 @@ def read_sample_rate(share: Any) -> int:
         Not from 0 to 1.
     """
     hint = "0.5 selects half of the participants for each round, on average"
-    if not isinstance(share, Decimal | int) or type(share) is bool:
+    if not _is_number(share):
         raise UsageError(f"rounds.sample_rate is {share!r}, expected a number", hint)
     if not 0 <= share <= 1:
         raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
     rate = round(Decimal(share) * WHOLE)
     return min(max(rate, 1), WHOLE - 1) if share else 0
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value of task.toml, where decimals are exact, is finite."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return type(value) is int
 
 
 def _encoding(contents: dict[str, Any]) -> dict[str, Any]:
@@ -256,8 +263,8 @@ def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
     numbers: dict[str, int] = {}
     for key, default in usual.items():
         value = table.get(key, default)
-        if not isinstance(value, Decimal | int) or type(value) is bool:
-            raise UsageError(f"optimizer.{key} is {value!r}, expected a number")
+        if not _is_number(value):
+            raise UsageError(f"optimizer.{key} is {value}, expected a number")
         if not 0 <= value < 2**31:
             raise InvalidManifest(f"optimizer.{key} is {value}, expected 0 or more")
         numbers[key] = round(Decimal(value) * scales.get(key, 2**UNIT_BITS))

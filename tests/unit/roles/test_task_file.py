@@ -13,6 +13,7 @@ import pytest
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
+from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.roles.task_code import FlowerCode, ProjectCode
 from fl_chain.roles.task_file import parse_task, read_task_file
@@ -245,7 +246,7 @@ def test_a_share_of_the_participants_becomes_the_nearest_sample_rate(
     assert parse_task(listed).rounds.target_updates == 10
 
 
-@pytest.mark.parametrize("share", ["half", True, ["0.5"]])
+@pytest.mark.parametrize("share", ["half", True, ["0.5"], Decimal("NaN")])
 def test_a_share_of_the_participants_is_a_number(share: Any) -> None:
     with pytest.raises(UsageError, match=r"rounds\.sample_rate"):
         parse_task({"recipe": dict(RECIPE), "rounds": {"sample_rate": share}})
@@ -279,3 +280,54 @@ def test_what_is_shared_is_a_list_of_patterns(shared: Any) -> None:
 def test_patterns_may_be_in_any_order_and_twice() -> None:
     task = parse_task({"recipe": {**RECIPE, "shared": ["output.*", "hidden.*", "output.*"]}})
     assert task.recipe.shared == ("hidden.*", "output.*")
+
+
+def optimizer_of(table: dict[str, Any]) -> Optimizer:
+    return parse_task({"recipe": dict(RECIPE), "optimizer": table}).optimizer
+
+
+def test_an_optimizer_is_written_in_decimals_and_kept_in_whole_numbers() -> None:
+    assert parse_task({"recipe": dict(RECIPE)}).optimizer == Optimizer()
+    assert optimizer_of({"name": "momentum"}) == Optimizer("momentum", 16384, 14746)
+    adam = Optimizer("adam", 164, 14746, 16220, 16777)
+    assert optimizer_of({"name": "adam"}) == adam
+    assert optimizer_of({"name": "adam", "learning_rate": Decimal("0.01")}) == adam
+    assert optimizer_of({"name": "yogi", "tau": 1, "beta_1": 0}).tau == 2**24
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "message"),
+    [
+        ({"learning_rate": 1}, UsageError, r"optimizer\.name is None"),
+        ({"name": "sgd"}, UsageError, r"optimizer\.name is 'sgd'"),
+        ({"name": ["adam"]}, UsageError, r"optimizer\.name is \['adam'\]"),
+        ({"name": "momentum", "tau": 1}, UsageError, r"unknown field optimizer\.tau"),
+        ({"name": "adam", "rate": 1}, UsageError, r"unknown field optimizer\.rate"),
+        ({"name": "adam", "tau": "small"}, UsageError, r"optimizer\.tau is small"),
+        ({"name": "adam", "tau": True}, UsageError, r"optimizer\.tau is True"),
+        ({"name": "adam", "tau": 0}, InvalidManifest, r"optimizer\.tau is 1 to"),
+        ({"name": "adam", "tau": -1}, InvalidManifest, r"optimizer\.tau is -1"),
+        ({"name": "adam", "tau": Decimal("1e-9")}, InvalidManifest, "too small to be told from 0"),
+        ({"name": "adam", "tau": Decimal("NaN")}, UsageError, r"optimizer\.tau is NaN"),
+        ({"name": "adam", "tau": Decimal("Infinity")}, UsageError, r"optimizer\.tau is Infinity"),
+        ({"name": "adam", "beta_2": 1}, InvalidManifest, r"optimizer\.beta_2 is 0 to 16383"),
+        ({"name": "adam", "learning_rate": 17}, InvalidManifest, r"optimizer\.learning_rate is 1"),
+    ],
+)
+def test_an_optimizer_that_cannot_be_is_told_by_its_key(
+    table: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        optimizer_of(table)
+
+
+def test_with_short_lanes_the_range_of_an_update_is_theirs() -> None:
+    def encoding_of(table: dict[str, Any]) -> tuple[int, int]:
+        encoding = parse_task({"recipe": dict(RECIPE), "encoding": table}).encoding
+        return encoding.fraction_bits, encoding.max_abs
+
+    assert encoding_of({}) == (15, 32767)
+    assert encoding_of({"lane_bits": 8}) == (8, 127)
+    assert encoding_of({"lane_bits": 8, "fraction_bits": 10, "max_abs": 100}) == (10, 100)
+    with pytest.raises(InvalidManifest, match=r"encoding\.max_abs is 1 to 127"):
+        encoding_of({"lane_bits": 8, "max_abs": 128})
