@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": "Re-derive every model of a task from chain and IPFS.",
     "bond": "Take out bonds, and claim what is due.",
     "challenge": "Watch aggregators, and let the contract decide.",
+    "contribution": "Measure what each participant contributed.",
     "data": "List and fetch the data sets that a task can name.",
     "demo": "Run the main job on this machine, and audit it.",
     "devnet": "Start and stop a local chain and IPFS nodes.",

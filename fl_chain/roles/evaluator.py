@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import take_parameters
 from fl_chain.aggregation.fixed_point import decode_model
@@ -45,9 +47,9 @@ class Evaluator:
         data: Path | None = None,
     ) -> None:
         torch.set_num_threads(1)  # a test set is small, and participants need the cores
-        self._follower = TaskFollower(ledger, store)
-        recipe = self._follower.manifest.recipe
-        own = open_project(self._follower.manifest, project)
+        self.follower = TaskFollower(ledger, store)
+        recipe = self.follower.manifest.recipe
+        own = open_project(self.follower.manifest, project)
         self._shared = recipe.shared
         if own is not None:
             self._module = own.build_model(recipe.seed, recipe.shared)
@@ -69,6 +71,11 @@ class Evaluator:
         self._load(round_number)
         return evaluate(self._module, self._test)
 
+    def evaluate_model(self, model: NDArray[np.int32]) -> Evaluation:
+        """Return how any model of the task does, given its integers."""
+        self._set(model)
+        return evaluate(self._module, self._test)
+
     def list_evaluations(self, round_number: int | None) -> list[Row]:
         """Return how the final model of a round does, on all examples and on those of each silo.
 
@@ -82,8 +89,8 @@ class Evaluator:
         UsageError
             The round has no final model.
         """
-        self._follower.refresh()
-        number = find_final_round(self._follower, round_number)
+        self.follower.refresh()
+        number = find_final_round(self.follower, round_number)
         self._load(number)
         return [
             {
@@ -99,9 +106,12 @@ class Evaluator:
         ]
 
     def _load(self, round_number: int) -> None:
-        self._follower.refresh()
-        manifest = self._follower.manifest
-        parameters = take_parameters(manifest, self._follower.model(round_number))
+        self.follower.refresh()
+        self._set(self.follower.model(round_number))
+
+    def _set(self, model: NDArray[np.int32]) -> None:
+        manifest = self.follower.manifest
+        parameters = take_parameters(manifest, model)
         values = decode_model(parameters, manifest.encoding.model_fraction_bits)
         set_parameters(self._module, unflatten(values, manifest.layout), self._shared)
 
