@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,12 @@ from fl_chain.roles.project_file import open_project
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.catalogue import load_dataset
-from fl_chain.training.evaluation import Evaluation, evaluate, evaluate_by_silo
+from fl_chain.training.evaluation import (
+    Evaluation,
+    SiloEvaluation,
+    evaluate,
+    evaluate_by_silo,
+)
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_own_state, set_parameters
 from fl_chain.training.project import Partition
@@ -49,7 +55,7 @@ class Evaluator:
         torch.set_num_threads(1)  # a test set is small, and participants need the cores
         self.follower = TaskFollower(ledger, store)
         recipe = self.follower.manifest.recipe
-        own = open_project(self.follower.manifest, project)
+        self._own = own = open_project(self.follower.manifest, project)
         self._shared = recipe.shared
         if own is not None:
             self._module = own.build_model(recipe.seed, recipe.shared)
@@ -69,12 +75,16 @@ class Evaluator:
     def evaluate(self, round_number: int) -> Evaluation:
         """Return how the final model of a round does; 0 is genesis."""
         self._load(round_number)
-        return evaluate(self._module, self._test)
+        return self._evaluate()
 
     def evaluate_model(self, model: NDArray[np.int32]) -> Evaluation:
         """Return how any model of the task does, given its integers."""
         self._set(model)
-        return evaluate(self._module, self._test)
+        return self._evaluate()
+
+    def _evaluate(self) -> Evaluation:
+        judge = evaluate if self._own is None else self._own.evaluate
+        return judge(self._module, self._test)
 
     def list_evaluations(self, round_number: int | None) -> list[Row]:
         """Return how the final model of a round does, on all examples and on those of each silo.
@@ -102,8 +112,14 @@ class Evaluator:
                 "roc_auc": _round(part.roc_auc),
                 "average_precision": _round(part.average_precision),
             }
-            for part in evaluate_by_silo(self._module, self._test)
+            for part in self._evaluate_parts()
         ]
+
+    def _evaluate_parts(self) -> list[SiloEvaluation]:
+        parts = evaluate_by_silo(self._module, self._test)
+        if self._own is not None and self._own.has_own_evaluation:
+            return [replace(part, evaluation=self._evaluate()) for part in parts]  # one: all
+        return parts
 
     def _load(self, round_number: int) -> None:
         self.follower.refresh()

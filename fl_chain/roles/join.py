@@ -21,6 +21,7 @@ from fl_chain.roles.project_file import open_flower_app, open_project
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
+from fl_chain.training.evaluation import evaluate
 from fl_chain.training.flower import FlowerTrainer
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
@@ -178,4 +179,5 @@ def build_trainer(
         has_control_variates=recipe.algorithm == "scaffold",
         shared=recipe.shared,
         evaluation_dataset=evaluated,
+        evaluation=evaluate if project is None else project.evaluate,
     )

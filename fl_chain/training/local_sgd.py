@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -76,6 +76,8 @@ class LocalSgd:
         as well, if they require a gradient, and go on from round to round.
     evaluation_dataset
         What `evaluate` uses; the training examples when left out.
+    evaluation
+        How a model is evaluated.
 
     Raises
     ------
@@ -108,6 +110,7 @@ class LocalSgd:
         has_control_variates: bool = False,
         shared: Sequence[str] = EVERYTHING,
         evaluation_dataset: Dataset | None = None,
+        evaluation: Callable[[nn.Module, Dataset], Evaluation] = evaluate,
     ) -> None:
         if num_epochs < 1 or batch_size < 1:
             raise TrainingError(
@@ -140,6 +143,7 @@ class LocalSgd:
             if has_control_variates
             else None
         )
+        self._evaluation = evaluation
         self._stop_at, self._num_steps = math.inf, 0
         self._evaluation_dataset = dataset if evaluation_dataset is None else evaluation_dataset
 
@@ -197,7 +201,7 @@ class LocalSgd:
     ) -> Evaluation:
         """Evaluate ``parameters``, in any round; see `Trainer.evaluate`."""
         set_parameters(self._module, parameters, self._shared)
-        return evaluate(self._module, self._evaluation_dataset)
+        return self._evaluation(self._module, self._evaluation_dataset)
 
     def memory(self) -> Memory:
         """Return own parameters and control variates; see `Trainer.memory`."""

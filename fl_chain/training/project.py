@@ -3,11 +3,14 @@
     def model() -> torch.nn.Module: ...
     def load_data(partition) -> tuple[features, labels]: ...
     def train(model, features, labels, settings) -> float: ...       # may be left out
+    def evaluate(model, features, labels) -> float | tuple[float, float]: ...           # likewise
 
 ``model`` returns a module from features to class scores, float32 ``[n, num_classes]``, or to one
 number, ``[n, 1]``. ``load_data`` returns the participant's examples: features of any shape with
 examples first, and for each its class, a whole number, or the number to predict. ``train`` changes
-the model in place and returns the mean loss; without it there is local SGD.
+the model in place and returns the mean loss; without it there is local SGD. ``evaluate`` returns
+the loss, or loss and accuracy; without it they are cross entropy and the share of right answers,
+or the squared error.
 
 The file is code of whoever runs it, with all that code may do. What is executed are the bytes that
 were read, whose CID can be compared before. Whatever it does wrong is told with its line.
@@ -34,6 +37,7 @@ from fl_chain.errors import TrainingError
 from fl_chain.protocol.recipe import EVERYTHING
 from fl_chain.training.blame import blame
 from fl_chain.training.datasets import Dataset
+from fl_chain.training.evaluation import Evaluation, evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
 from fl_chain.training.reproducible import reproducible
@@ -107,6 +111,41 @@ class Project:
     def has_own_training(self) -> bool:
         """Whether the file has a function ``train``."""
         return callable(getattr(self._module, "train", None))
+
+    @property
+    def has_own_evaluation(self) -> bool:
+        """Whether the file has a function ``evaluate``."""
+        return callable(getattr(self._module, "evaluate", None))
+
+    def evaluate(self, module: nn.Module, dataset: Dataset) -> Evaluation:
+        """Evaluate a model by the file's own function, if it has one.
+
+        Raises
+        ------
+        TrainingError
+            ``evaluate`` raises, or returns something else than numbers.
+        """
+        if not self.has_own_evaluation:
+            return evaluate(module, dataset)
+        was_training = module.training
+        module.eval()
+        features, labels = torch.tensor(dataset.features), torch.tensor(dataset.labels)
+        with torch.no_grad(), reproducible(0):
+            said = self.call("evaluate", module, features, labels)
+        module.train(was_training)
+        try:
+            loss, accuracy = map(float, said) if isinstance(said, tuple) else (float(said), None)
+        except (TypeError, ValueError):
+            raise TrainingError(
+                f"evaluate() of {self.path} returns {said!r:.80}, not the loss, or the loss and the"
+                " accuracy"
+            ) from None
+        if accuracy is not None and not 0 <= accuracy <= 1:
+            raise TrainingError(
+                f"evaluate() of {self.path} returns an accuracy of {accuracy}", "it is 0 to 1"
+            )
+        count = len(dataset)
+        return Evaluation(count, None if accuracy is None else round(accuracy * count), loss)
 
     def build_model(self, seed: int, shared: Sequence[str] = EVERYTHING) -> nn.Module:
         """Build the model; what it draws from global generators depends on the seed alone.
@@ -229,6 +268,7 @@ class ProjectTrainer(LocalSgd):
             proximal=settings.proximal,
             shared=shared,
             evaluation_dataset=evaluation_dataset,
+            evaluation=project.evaluate,
         )
         self._project = project
         self._settings = settings

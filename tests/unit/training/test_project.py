@@ -258,3 +258,41 @@ def test_own_training_that_goes_wrong_is_told(tmp_path: Path, body: str, message
     start = {"bias": np.zeros(3, np.float32), "weight": np.ones((3, 2), np.float32)}
     with pytest.raises(TrainingError, match=message):
         made.train(start, seed=0)
+
+
+ASK = {"bias": np.zeros(3, np.float32), "weight": np.ones((3, 2), np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("body", "loss", "num_correct"),
+    [
+        ("return 0.25", 0.25, None),
+        ("return torch.tensor(0.25), 0.5", 0.25, 1),
+        ("assert not model.training; return float(len(labels)), 1", 2.0, 2),
+        ("return float(features.sum() * 0 + torch.rand(1) * 0), 0", 0.0, 0),
+    ],
+)
+def test_own_evaluation_says_how_good_a_model_is(
+    tmp_path: Path, body: str, loss: float, num_correct: int | None
+) -> None:
+    made = trainer(tmp_path, f"def evaluate(model, features, labels):\n    {body}\n")
+    found = made.evaluate(ASK)
+    assert found is not None
+    assert (found.loss, found.num_correct, found.num_examples) == (loss, num_correct, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise ValueError('no')", r"in evaluate\(\): ValueError: no"),
+        ("return None", "returns None, not the loss"),
+        ("return 1.0, 2.0, 3.0", r"returns \(1\.0, 2\.0, 3\.0\), not the loss"),
+        ("return 'good'", "returns 'good', not the loss"),
+        ("return 1.0, 1.5", "returns an accuracy of 1.5"),
+        ("return 1.0, float('nan')", "returns an accuracy of nan"),
+    ],
+)
+def test_own_evaluation_that_goes_wrong_is_told(tmp_path: Path, body: str, message: str) -> None:
+    made = trainer(tmp_path, f"def evaluate(model, features, labels):\n    {body}\n")
+    with pytest.raises(TrainingError, match=message):
+        made.evaluate(ASK)
