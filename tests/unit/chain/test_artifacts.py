@@ -55,6 +55,10 @@ def run_node(*arguments: str) -> str:
     return finished.stdout
 
 
+COMPILES_ALL = pytest.mark.timeout(1200)
+"""Hardhat compiles the contract tests as well, once: without its cache that takes many minutes."""
+
+
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Any]:
     return compile_contracts(CHECKOUT)
@@ -89,6 +93,7 @@ def test_every_shipped_artifact_is_a_fresh_compile_byte_for_byte(
         )
 
 
+@COMPILES_ALL
 def test_hardhat_compiles_the_same_bytecode(hardhat_artifacts: Path) -> None:
     for name in CONTRACTS:
         path = hardhat_artifacts / f"{name}.sol" / f"{name}.json"
@@ -120,6 +125,7 @@ def test_contracts_fit_the_limit_of_mainnet(name: str) -> None:
     assert len(load_artifact(name)["deployedBytecode"]) // 2 - 1 <= MAX_CODE_BYTES
 
 
+@COMPILES_ALL
 def test_the_code_that_a_ledger_creates_fits_the_limit_of_mainnet(hardhat_artifacts: Path) -> None:
     path = hardhat_artifacts / "ledger" / "Disputes.sol" / "Disputes.json"
     built = json.loads(path.read_text(encoding="utf-8"))
