@@ -9,7 +9,8 @@ import rfc8785
 from scripts.vectors.documents import ADAM, MOMENTUM, manifest
 from tests import reference as ref
 
-TENSORS = {"bias": [10], "weight": [9, 10]}
+TENSORS = {name * 60: [5, 5] for name in ("bias", "core", "head", "tail")}
+"""With names so long that the header of a model has a chunk more than that of an update."""
 NUM_VALUES, ONE_BLOCK_IN, ROUND = 100, 4, 3
 MAX_ABS, LANE_BITS, FRACTION_BITS = 100, 8, 8
 PADDING = [-128, 127]
@@ -94,7 +95,7 @@ def _make_aggregate(optimizer: dict[str, Any]) -> Any:
                 "digest": ref.digest(data).hex(),
                 "blob": data.hex(),
                 "outcome": outcome,
-                "lanes": values,
+                "lanes": values if outcome == "included" else None,
             }
         )
     valid = [entry for entry in updates if entry["outcome"] == "included"]

@@ -36,6 +36,7 @@ def make_manifest() -> Any:
         *[(f"the rule {rule}", _by_rule(rule, 1, LEAST[rule](1))) for rule in LEAST],
         ("as many updates as a robust rule takes", _by_rule("nnm_trimmed_mean", 2047, 2**12)),
         ("as many lanes as distances have room for", _with_values(2**27 - 1)),
+        ("as many lanes, of which updates hold few", _with_values(2**27 - 1, one_block_in=1024)),
         ("an optimizer with momentum", _optimized(MOMENTUM)),
         ("momentum that moves as far as may be", _optimized(MOMENTUM, learning_rate=2**18)),
         ("an adaptive optimizer", _optimized(ADAM)),
@@ -256,12 +257,29 @@ def _by_rule(rule: str, f: int, min_updates: int) -> Callable[[dict[str, Any]], 
     return change
 
 
-def _with_values(count: int) -> Callable[[dict[str, Any]], object]:
+def _with_values(count: int, **encoding: int) -> Callable[[dict[str, Any]], object]:
     """With 8 updates of lanes up to 2^15 - 1: 8 * 2^27 * (2^16 - 2)^2 is below 2^62, nearly."""
 
     def change(document: dict[str, Any]) -> None:
         _by_rule("krum", 1, 5)(document)
         document["layout"] = [{"name": "w", "shape": [count]}]
+        document["encoding"].update(encoding)
+
+    return change
+
+
+def _with_large_state(optimizer: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["optimizer"] = optimizer
+        document["layout"] = [{"name": "w", "shape": [2**29]}]  # and twice as much
+
+    return change
+
+
+def _with_long_names(count: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        names = [f"{number:04}" + "x" * 196 for number in range(count)]
+        document["layout"] = [{"name": name, "shape": [1]} for name in names]
 
     return change
 
@@ -317,6 +335,9 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ],
     ("more updates than a robust rule takes", _by_rule("median", 1, 2**12 + 1)),
     ("more lanes than distances have room for", _with_values(2**27 + 2**14)),
+    ("so many, of which updates hold few", _with_values(2**27 + 2**14, one_block_in=1024)),
+    ("models too large with what an optimizer remembers", _with_large_state(ADAM)),
+    ("a layout whose header is too large", _with_long_names(4096)),
     ("a negative norm", _set("encoding", "max_norm", value=-1)),
     ("a norm of 2^31", _set("encoding", "max_norm", value=2**31)),
     ("an unknown admission mode", _set("admission", value="anybody")),

@@ -36,15 +36,16 @@ TOTALS: dict[str, Any] = {
 
 
 def measurement_of(number: int) -> dict[str, Any]:
-    """Return what a participant says; each says something else, and the losses tie when halved."""
+    """Return what a participant says: each something else, some that it evaluated nothing."""
     source = ("measured", "estimated", "none")[number % 3]
+    evaluated = (number * number + 1) % 5
     return {
         "train_examples": 100 + number,
         "train_milliseconds": 900 - 7 * number,
-        "train_loss_millionths": 2_300_001 + 2 * number,
-        "base_examples": 50 * (number % 4),
-        "base_correct": 11 * (number % 4),
-        "base_loss_millionths": 2_302_585 + number if number % 4 else 0,
+        "train_loss_millionths": 2_300_001 + 3 * number * number,
+        "base_examples": 50 * evaluated,
+        "base_correct": (11 + number) * evaluated,
+        "base_loss_millionths": 2_302_585 + 5 * number if evaluated else 0,
         "energy_millijoules": 0 if source == "none" else 12_000 + number,
         "energy_source": source,
     }
@@ -65,7 +66,7 @@ REFUSED: list[tuple[str, dict[str, str]]] = [
     ("nothing trained on", {"train_examples": "0"}),
     ("examples with a leading zero", {"train_examples": "0100"}),
     ("examples in other digits", {"train_examples": "٣"}),
-    ("more correct than evaluated", {"base_correct": "51"}),
+    ("more correct than evaluated", {"base_correct": "101"}),
     ("a loss of no examples", {"base_examples": "0", "base_correct": "0"}),
 ]
 """Changes of measurement 1, each of which makes its update malformed."""

@@ -78,7 +78,7 @@ def _updates(task: str, base: str, is_measured: bool, is_robust: bool) -> Iterat
     }
     weights = {0: 600, 4: 300, 8: 101}
     if is_robust:
-        lanes[9] = [0, 0, 0, 20000, -20000, 203, 0, 0]  # squares: 28285^2 - 16
+        lanes[9] = [0, 4, 0, 20000, -20000, 203, 0, 0]  # squares: 28285^2
         lanes[10] = [4, 1, 0, 20000, -20000, 203, 0, 0]  # 28285^2 + 1
 
     def participant(sequence: int) -> str:
@@ -98,7 +98,7 @@ def _updates(task: str, base: str, is_measured: bool, is_robust: bool) -> Iterat
             "digest": recorded.hex(),
             "blob": None if data is None else data.hex(),
             "outcome": outcome,
-            "lanes": lanes.get(sequence),
+            "lanes": lanes.get(sequence) if outcome == "included" else None,
         }
 
     for sequence in range(12 if is_measured else 11 if is_robust else 9):
