@@ -17,17 +17,17 @@ from typing import Any
 import torch
 
 from benchmarks.accuracy import Job, Vector, run_float
-from fl_chain.aggregation.derive import (
+from fl_chain.aggregation.derive import begin_round, step_round
+from fl_chain.aggregation.fixed_point import decode_model, encode_model
+from fl_chain.aggregation.round_blobs import (
     begin_model,
-    begin_round,
     compute_update_bytes,
     read_lanes,
-    step_round,
     take_parameters,
 )
-from fl_chain.aggregation.fixed_point import decode_model, encode_model
+from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, unflatten
-from fl_chain.protocol.manifest import CommitteeParameters, Encoding, Manifest, RoundParameters
+from fl_chain.protocol.manifest import CommitteeParameters, Manifest, RoundParameters
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.roles.local_update import Unsent, UpdatePlace
 from fl_chain.training.catalogue import load_dataset

@@ -11,7 +11,7 @@ import numpy as np
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from fl_chain.aggregation.derive import model_header, update_header
+from fl_chain.aggregation.round_blobs import model_header, update_header
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger

@@ -22,11 +22,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import (
-    DerivedRound,
-    RoundAggregation,
-    update_header,
-)
+from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.round_blobs import update_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict

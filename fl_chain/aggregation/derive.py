@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.gathering import Gathering, begin_gathering
 from fl_chain.aggregation.norms import compute_squared_norm
 from fl_chain.aggregation.optimizers import apply_optimizer
+from fl_chain.aggregation.round_blobs import (
+    compute_fetch_bytes,
+    compute_update_bytes,
+    model_header,
+    read_lanes,
+    select_round,
+    update_header,
+)
 from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
 from fl_chain.protocol.blob import (
-    DTYPES,
-    MODEL,
-    UPDATE,
-    BlobHeader,
-    compute_header_bytes,
     count_values,
     decode_blob,
     encode_blob,
 )
-from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement, MeasurementSum
-from fl_chain.protocol.optimizer import FIRST, NONE, SECOND
+from fl_chain.protocol.optimizer import NONE
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
-from fl_chain.protocol.selection import select_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,79 +61,6 @@ class PartialRound:
     """Whose updates were available."""
     measured: MeasurementSum
     """What the included ones say that they cost and yielded."""
-
-
-def model_header(manifest: Manifest) -> BlobHeader:
-    """Return the header that every model of a task must have, genesis included."""
-    layout = manifest.model_layout
-    return BlobHeader(MODEL, manifest.task_id, layout, is_measured=manifest.measurements)
-
-
-def update_header(
-    manifest: Manifest,
-    round_number: int,
-    base_model: str,
-    participant: str,
-    measurement: Measurement | None = None,
-) -> BlobHeader:
-    """Return the header that a participant's update of a round must have.
-
-    What an update must have besides in a task with measurements, ``measurement``, is the
-    participant's to say.
-    """
-    place = UPDATE, manifest.task_id, manifest.update_layout, round_number, base_model, participant
-    return BlobHeader(*place, manifest.measurements, measurement, manifest.encoding.lane_bits)
-
-
-def compute_blob_bytes(header: BlobHeader) -> int:
-    """Return the exact size of a blob of this kind and layout: the cap to fetch it under."""
-    _, dtype = DTYPES[header.bits]
-    header_bytes = compute_header_bytes(header.layout, header.is_measured)
-    return header_bytes + dtype.itemsize * count_values(header.layout)
-
-
-def compute_update_bytes(manifest: Manifest) -> int:
-    """Return the exact size of every update of a task; the codec of its CID follows from it."""
-    return compute_blob_bytes(update_header(manifest, 0, "", ""))
-
-
-def compute_fetch_bytes(update_bytes: int) -> int:
-    """Return the cap to fetch an update of a size under.
-
-    It is larger than the update, so that oversized content is read whole and its CID verified: a
-    store could otherwise have any update left out by sending too much.
-    """
-    return 2 * update_bytes + 2 * LEAF_CHUNK_BYTES
-
-
-def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:
-    """Return the integers of a model's blob.
-
-    Raises
-    ------
-    MalformedBlob
-        Not canonical, or bound to another place than ``expected``.
-    """
-    header, values = decode_blob(data)
-    if header != expected:
-        raise MalformedBlob("the model's blob is bound to another place or layout")
-    return values
-
-
-def select_round(manifest: Manifest, round_number: int) -> slice | NDArray[np.int64]:
-    """Return the positions of the values that the updates of a round hold, ascending."""
-    num_values, one_block_in = count_values(manifest.layout), manifest.encoding.one_block_in
-    return select_values(manifest.task_id, round_number, num_values, one_block_in)
-
-
-def read_lanes(manifest: Manifest, round_number: int, data: bytes) -> NDArray[np.int16]:
-    """Return the lanes of an update that stand for values, whatever its header says."""
-    _, dtype = DTYPES[manifest.encoding.lane_bits]
-    header_bytes = compute_header_bytes(manifest.update_layout, manifest.measurements)
-    lanes = np.frombuffer(data, dtype, offset=header_bytes)
-    selected = select_round(manifest, round_number)
-    held = lanes if isinstance(selected, slice) else lanes[: selected.size]
-    return held.astype(np.int16, copy=False)
 
 
 def begin_round(manifest: Manifest, round_number: int, max_abs: int) -> Gathering:
@@ -166,18 +94,6 @@ def step_round(
     for part, values in zip(parts, moved, strict=True):
         part[selected] = values
     return model
-
-
-def take_parameters(manifest: Manifest, model: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the parameters of a model, without what the optimizer remembers."""
-    return model[: count_values(manifest.layout)]
-
-
-def begin_model(manifest: Manifest, parameters: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return a genesis model: parameters, and what the optimizer begins with."""
-    state = {FIRST: 0, SECOND: manifest.optimizer.tau}
-    rest = [np.full_like(parameters, state[name]) for name in manifest.optimizer.state_names]
-    return np.concatenate([parameters, *rest])
 
 
 class RoundAggregation:

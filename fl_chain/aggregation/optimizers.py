@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.rounding import div_rhe, round_sqrt
 from fl_chain.aggregation.step import Aggregate, iterate_moves, saturate
-from fl_chain.protocol.manifest import Encoding
+from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.optimizer import MOMENTUM, UNIT_BITS, Optimizer
 
 __all__ = ["apply_optimizer"]
@@ -84,7 +84,7 @@ def _step_adaptive(
 ) -> list[NDArray[np.int64]]:
     parameters, first, root = before
     bits = encoding.model_fraction_bits
-    largest = encoding.max_abs << bits - encoding.fraction_bits
+    largest = encoding.largest_move
     moves = np.clip(moves, -largest, largest)
     first, root = np.clip(first, -largest, largest), np.clip(root, 0, largest)
     first = div_rhe(optimizer.beta_1 * first + (_UNIT - optimizer.beta_1) * moves, _UNIT)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import (
+from fl_chain.aggregation.round_blobs import (
     compute_blob_bytes,
     compute_update_bytes,
     decode_model_blob,

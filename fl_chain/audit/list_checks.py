@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_update_bytes
 from fl_chain.aggregation.submissions import (
     Place,
     Submission,

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import (
-    DerivedRound,
-    RoundAggregation,
-    compute_blob_bytes,
-    decode_model_blob,
-    model_header,
-)
+from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
 from fl_chain.audit.list_checks import check_lists

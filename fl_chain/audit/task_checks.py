@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import compute_blob_bytes, decode_model_blob, model_header
+from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
 from fl_chain.errors import InvalidManifest, ProtocolError, StoreError

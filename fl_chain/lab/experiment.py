@@ -21,8 +21,8 @@ from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate, apply_step
 from fl_chain.errors import TrainingError, UsageError
 from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
+from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
-from fl_chain.protocol.manifest import Encoding
 from fl_chain.protocol.rules import MEAN
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset

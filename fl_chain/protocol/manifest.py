@@ -19,15 +19,13 @@ from fl_chain.protocol.constants import (
     ACCUMULATOR_BITS,
     CHUNK_BYTES,
     FORMAT,
-    LANE_BITS,
-    MAX_BLOCKS,
     MAX_DOCUMENT_BYTES,
     MAX_ROBUST_UPDATES,
     MAX_UPDATES,
     NO_VALUES,
-    SHORT_LANE_BITS,
 )
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.encoding import Encoding, encoding_rules
 from fl_chain.protocol.optimizer import (
     NONE,
     STATE_PREFIX,
@@ -50,30 +48,7 @@ _MAY_BE_ZERO: Final = (
     *("sample_rate", "seed_seconds"),
 )
 """Round parameters without which a task does without something."""
-ROUNDINGS: Final = ("nearest", "stochastic")
 WEI_PER_GWEI: Final = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How parameter deltas become integers, and integers become parameters."""
-
-    fraction_bits: int = 15
-    """F: an update holds delta * 2^F; 0 to 30."""
-    max_abs: int = 2 ** (LANE_BITS - 1) - 1
-    """Largest magnitude of a lane of an update; 1 to 32767, or 127 if lanes have 8 bits."""
-    lane_bits: int = LANE_BITS
-    """Bits of a lane of an update: 8 or 16."""
-    max_norm: int = 0
-    """Largest Euclidean norm of an update, in units of its lanes; a longer one is left out whole.
-    1 to 2^31 - 1; 0 if there is no such bound."""
-    model_fraction_bits: int = 24
-    """G: a model holds parameter * 2^G; F to 30."""
-    one_block_in: int = 1
-    """Of so many blocks of values an update holds one, the same one in all updates of a round; 1 to
-    1024. 1: every value."""
-    rounding: str = "stochastic"
-    """``stochastic`` or ``nearest``; the participant's choice is not checked by replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +131,8 @@ class Manifest:
     @property
     def has_values(self) -> bool:
         """Whether the contract can decide about values of a proposed model."""
-        encoding = self.encoding
-        is_plain = encoding.lane_bits == LANE_BITS and encoding.one_block_in == 1
-        return self.rule == MEAN and is_plain and self.optimizer.name == NONE
+        is_plain = self.encoding.is_plain and self.optimizer.name == NONE
+        return self.rule == MEAN and is_plain
 
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
@@ -180,7 +154,8 @@ class Manifest:
         _require(self.chain_id > 0, "chain_id is positive")
         _require(0 <= self.keep_seconds < 2**32, "keep_seconds is 0 to 2^32 - 1")
         self._check_committee()
-        self._check_encoding()
+        for holds, rule in encoding_rules(self.encoding):
+            _require(holds, rule)
         self._check_rounds()
         self._check_headroom()
         self._check_rule()
@@ -196,14 +171,13 @@ class Manifest:
 
     def _check_optimizer(self) -> None:
         encoding, optimizer = self.encoding, self.optimizer
-        bits = encoding.model_fraction_bits
-        largest = encoding.max_abs << bits - encoding.fraction_bits
-        for holds, rule in optimizer_rules(optimizer, largest, bits):
+        rules = optimizer_rules(optimizer, encoding.largest_move, encoding.model_fraction_bits)
+        for holds, rule in rules:
             _require(holds, rule)
-        _require(
-            optimizer.name == NONE or self.recipe.algorithm != "scaffold",
-            "optimizer.name is none with the algorithm scaffold",
-        )
+        # Control variates follow from how far a model moved, as a mean of updates moves all of it.
+        if self.recipe.algorithm == "scaffold":
+            _require(optimizer.name == NONE, "optimizer.name is none with the algorithm scaffold")
+            _require(encoding.one_block_in == 1, "one_block_in is 1 with the algorithm scaffold")
         _require(
             optimizer.name == NONE
             or not any(name.startswith(STATE_PREFIX) for name, _ in self.layout),
@@ -226,31 +200,6 @@ class Manifest:
             committee.quorum == 0 or is_quorum,
             f"quorum is 0, or 2 to {size} and more than half of aggregators",
         )
-
-    def _check_encoding(self) -> None:
-        encoding = self.encoding
-        _require(0 <= encoding.fraction_bits <= 30, "fraction_bits is 0 to 30")
-        _require(
-            encoding.fraction_bits <= encoding.model_fraction_bits <= 30,
-            "model_fraction_bits is fraction_bits to 30",
-        )
-        lane_bits = encoding.lane_bits
-        _require(
-            lane_bits in (SHORT_LANE_BITS, LANE_BITS),
-            f"lane_bits is {SHORT_LANE_BITS} or {LANE_BITS}",
-        )
-        largest = 2 ** (lane_bits - 1) - 1
-        _require(
-            1 <= encoding.max_abs <= largest,
-            f"max_abs is 1 to {largest} with lane_bits {lane_bits}",
-        )
-        _require(1 <= encoding.one_block_in <= MAX_BLOCKS, f"one_block_in is 1 to {MAX_BLOCKS}")
-        _require(
-            encoding.one_block_in == 1 or self.recipe.algorithm != "scaffold",
-            "one_block_in is 1 with the algorithm scaffold, which asks for every value",
-        )
-        _require(0 <= encoding.max_norm < 2**31, "max_norm is 0 to 2^31 - 1")
-        _require(encoding.rounding in ROUNDINGS, f"rounding is one of {', '.join(ROUNDINGS)}")
 
     def _check_rounds(self) -> None:
         rounds = self.rounds
@@ -321,10 +270,7 @@ class Manifest:
         rounds, encoding = self.rounds, self.encoding
         # Headroom: |sum w q| * 2^(G-F) < 2^62 for every set of updates that the contract accepts,
         # so that the exact sum and the doubled remainder of its division fit int64.
-        scaled = (
-            rounds.target_updates * rounds.max_weight * encoding.max_abs
-            << encoding.model_fraction_bits - encoding.fraction_bits
-        )
+        scaled = rounds.target_updates * rounds.max_weight * encoding.largest_move
         _require(
             scaled < 2**ACCUMULATOR_BITS,
             "target_updates * max_weight * max_abs * 2^(model_fraction_bits - fraction_bits)"

@@ -9,12 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fl_chain.aggregation.derive import (
-    DerivedRound,
-    RoundAggregation,
-    decode_model_blob,
-    model_header,
-)
+from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.chain.ether import format_ether
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError, ValueOutOfRange

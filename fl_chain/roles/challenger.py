@@ -15,12 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from fl_chain.aggregation.derive import (
-    begin_round,
-    compute_blob_bytes,
-    model_header,
-    step_round,
-)
+from fl_chain.aggregation.derive import begin_round, step_round
+from fl_chain.aggregation.round_blobs import compute_blob_bytes, model_header
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import StoreError, TransactionRejected, UsageError, ValueOutOfRange
 from fl_chain.protocol.actions import Challenge, LedgerAction, ProveOmission, SelectPart

@@ -10,12 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fl_chain.aggregation.derive import (
-    DerivedRound,
-    RoundAggregation,
-    decode_model_blob,
-    model_header,
-)
+from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.protocol.attestation import Attestation, compute_result
 from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.digest import compute_digest

@@ -18,7 +18,8 @@ from fl_chain.aggregation.contribution import (
     estimate_shapley,
     leave_one_out,
 )
-from fl_chain.aggregation.derive import RoundAggregation, read_lanes
+from fl_chain.aggregation.derive import RoundAggregation
+from fl_chain.aggregation.round_blobs import read_lanes
 from fl_chain.errors import LocalStateError, StoreError, UsageError
 from fl_chain.index.selection import Selection
 from fl_chain.protocol.cid import Cid

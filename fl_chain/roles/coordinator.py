@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from fl_chain.aggregation.derive import begin_model, model_header
 from fl_chain.aggregation.fixed_point import encode_model
+from fl_chain.aggregation.round_blobs import begin_model, model_header
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
 from fl_chain.errors import UsageError

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import take_parameters
 from fl_chain.aggregation.fixed_point import decode_model
+from fl_chain.aggregation.round_blobs import take_parameters
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import UsageError
 from fl_chain.protocol.layout import unflatten

@@ -7,11 +7,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import (
-    compute_blob_bytes,
-    decode_model_blob,
-    model_header,
-)
+from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.aggregation.submissions import Place
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError

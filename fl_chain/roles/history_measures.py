@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_update_bytes
 from fl_chain.index.selection import EVERYTHING, Selection
 from fl_chain.protocol.measurement import MILLIONTHS, MeasuredTotals
 from fl_chain.protocol.records import UpdateCommitted, UpdatesListed, UpdateSubmitted

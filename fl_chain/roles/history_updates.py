@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_update_bytes
 from fl_chain.aggregation.submissions import Place, Submission, list_submissions
 from fl_chain.index.selection import EVERYTHING, Selection
 from fl_chain.protocol.cid import cid_from_digest

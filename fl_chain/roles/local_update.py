@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import select_round, take_parameters, update_header
 from fl_chain.aggregation.fixed_point import (
     decode_model,
     decode_update,
     encode_update,
     expand_words,
 )
+from fl_chain.aggregation.round_blobs import select_round, take_parameters, update_header
 from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.manifest import Manifest

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import take_parameters
 from fl_chain.aggregation.fixed_point import decode_model
+from fl_chain.aggregation.round_blobs import take_parameters
 from fl_chain.errors import LocalStateError, UsageError
 from fl_chain.protocol.blob import Layout, count_values
 from fl_chain.protocol.phases import Phase

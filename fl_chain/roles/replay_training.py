@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fl_chain.aggregation.derive import compute_fetch_bytes, compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes
 from fl_chain.errors import MalformedBlob, StoreError, UsageError
 from fl_chain.protocol.blob import BlobHeader, decode_blob
 from fl_chain.protocol.cid import cid_from_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fl_chain.aggregation.derive import compute_fetch_bytes, compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import Manifest

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.constants import SHORT_LANE_BITS
-from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
+from fl_chain.protocol.encoding import Encoding
+from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.sampling import WHOLE

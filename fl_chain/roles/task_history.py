@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fl_chain.aggregation.derive import compute_blob_bytes, model_header
+from fl_chain.aggregation.round_blobs import compute_blob_bytes, model_header
 from fl_chain.chain.answers import read_field, read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.contracts import encode_view

@@ -7,12 +7,8 @@ from dataclasses import fields, replace
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
 from fl_chain.protocol.canonical_json import MAX_INTEGER
-from fl_chain.protocol.manifest import (
-    CommitteeParameters,
-    Encoding,
-    Manifest,
-    RoundParameters,
-)
+from fl_chain.protocol.encoding import Encoding
+from fl_chain.protocol.manifest import CommitteeParameters, Manifest, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fl_chain.aggregation.derive import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_update_bytes
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
 from fl_chain.protocol.blob import UPDATE, decode_blob
 from fl_chain.protocol.cid import Cid

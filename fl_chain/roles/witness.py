@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import (
+from fl_chain.aggregation.round_blobs import (
     compute_blob_bytes,
     compute_update_bytes,
     model_header,

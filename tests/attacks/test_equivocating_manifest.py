@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.derive import model_header, update_header
+from fl_chain.aggregation.round_blobs import model_header, update_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger

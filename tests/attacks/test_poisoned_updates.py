@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.derive import decode_model_blob, model_header
 from fl_chain.aggregation.mean import WeightedSum
+from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.blob import decode_blob, encode_blob
 from fl_chain.protocol.cid import Cid

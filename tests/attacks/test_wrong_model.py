@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.derive import DerivedRound, model_header
+from fl_chain.aggregation.derive import DerivedRound
+from fl_chain.aggregation.round_blobs import model_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import Propose

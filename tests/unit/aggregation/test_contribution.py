@@ -17,7 +17,7 @@ from fl_chain.aggregation.contribution import (
     estimate_shapley,
     leave_one_out,
 )
-from fl_chain.aggregation.derive import decode_model_blob, model_header
+from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.protocol.manifest import decode_manifest
 from tests import golden
 

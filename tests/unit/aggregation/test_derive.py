@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import rfc8785
 
-from fl_chain.aggregation.derive import (
-    DerivedRound,
-    RoundAggregation,
+from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.round_blobs import (
     compute_blob_bytes,
     decode_model_blob,
     model_header,

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import rfc8785
 
-from fl_chain.aggregation.derive import begin_model, model_header, take_parameters
 from fl_chain.aggregation.optimizers import apply_optimizer
+from fl_chain.aggregation.round_blobs import begin_model, model_header, take_parameters
 from fl_chain.aggregation.step import Aggregate, apply_step
 from fl_chain.protocol.blob import count_values
-from fl_chain.protocol.manifest import Encoding, decode_manifest
+from fl_chain.protocol.encoding import Encoding
+from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.optimizer import Optimizer
 from tests import golden
 

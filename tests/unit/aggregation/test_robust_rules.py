@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import rfc8785
 
-from fl_chain.aggregation.derive import RoundAggregation, decode_model_blob, model_header
+from fl_chain.aggregation.derive import RoundAggregation
 from fl_chain.aggregation.robust.distances import compute_distances_to
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import ROBUST_RULES, apply_rule
+from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.manifest import decode_manifest

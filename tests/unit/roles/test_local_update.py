@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fl_chain.aggregation.derive import compute_update_bytes, read_lanes, select_round
 from fl_chain.aggregation.fixed_point import decode_update
+from fl_chain.aggregation.round_blobs import compute_update_bytes, read_lanes, select_round
 from fl_chain.protocol.blob import decode_blob
+from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import unflatten
-from fl_chain.protocol.manifest import Encoding, Manifest
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.roles.local_update import UpdatePlace, add_unsent, take_unsent
 from fl_chain.training.trainer import TrainingResult
 from tests.unit.aggregation.test_derive import MANIFEST as WHOLE

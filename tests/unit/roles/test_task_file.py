@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from fl_chain.errors import InvalidManifest, UsageError
-from fl_chain.protocol.manifest import CommitteeParameters, Encoding, RoundParameters
+from fl_chain.protocol.encoding import Encoding
+from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.roles.task_code import FlowerCode, ProjectCode
