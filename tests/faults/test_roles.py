@@ -20,7 +20,7 @@ from fl_chain.roles.participant import ParticipantRole
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.evaluation import Evaluation
-from fl_chain.training.trainer import Trainer, TrainingResult
+from fl_chain.training.trainer import Memory, Trainer, TrainingResult
 from tests.ipfs_fixtures import NodeStarter
 from tests.world import Federation, World, assert_passes
 
@@ -247,6 +247,49 @@ def test_training_that_outlasts_the_round_is_said_while_it_goes_on(
         assert not role.step()
     assert events.index("training_late") < events.index("missed")
     assert "submitted" not in events
+
+
+class Counting(Steady):
+    """Remembers how often it has trained; the first time takes longer than the round."""
+
+    def __init__(self, federation: Federation) -> None:
+        super().__init__(federation)
+        self._federation = federation
+        self._count = 0
+        self.restored: list[int] = []
+
+    def memory(self) -> Memory:
+        return {"count": np.array(self._count)}
+
+    def restore(self, memory: Memory) -> None:
+        self._count = int(memory.get("count", np.array(0)))
+        self.restored.append(self._count)
+
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
+        self._count += 1
+        if len(self.restored) == 1:
+            self._federation.world.advance_clock(2000)
+        return super().train(parameters, seed=seed, **more)
+
+
+def test_training_that_came_too_late_is_forgotten_with_its_update(
+    world: World, tmp_path: Path
+) -> None:
+    federation = world.federation(1, num_rounds=1, collect_seconds=1000)
+    trainer, events = Counting(federation), []
+    role = ParticipantRole(
+        federation.ledger(federation.participants[0]),
+        world.store,
+        trainer,
+        Journal(tmp_path),
+        progress=lambda event, values: events.append(event),
+    )
+    while "submitted" not in events:
+        assert not role.step()
+        if "missed" in events:
+            world.advance_clock(1000)  # so that it aborts the round, which nobody else does
+            events.remove("missed")
+    assert trainer.restored == [0, 0]
 
 
 @pytest.mark.parametrize("algorithm", ["fedavg", "fednova", "scaffold"])
