@@ -11,6 +11,7 @@ before.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 import numpy as np
@@ -44,13 +45,15 @@ def count_lanes(num_values: int, one_block_in: int) -> int:
     return -(-num_blocks // one_block_in) * BLOCK_VALUES
 
 
+@functools.lru_cache(maxsize=4)  # a round has one, and asks for it with every update
 def select_values(
     task_id: str, round_number: int, num_values: int, one_block_in: int
 ) -> slice | NDArray[np.int64]:
     """Return the positions of the values that the updates of a round hold, ascending.
 
     The lanes of an update stand for them in this order. If the last block of the model is selected
-    and is not full, there are fewer positions than lanes: the last lanes stand for nothing.
+    and is not full, there are fewer positions than lanes: the last lanes stand for nothing. The
+    array is read-only.
 
     Parameters
     ----------
@@ -77,4 +80,5 @@ def select_values(
     blocks = first + words % sizes
     positions = (blocks[:, np.newaxis] * BLOCK_VALUES + np.arange(BLOCK_VALUES)).reshape(-1)
     selected: NDArray[np.int64] = positions[positions < num_values]
+    selected.flags.writeable = False  # it is shared
     return selected

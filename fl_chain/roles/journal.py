@@ -12,20 +12,18 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fl_chain.errors import LocalStateError
 from fl_chain.roles.journal_lock import JournalLock
 
-Memory = Mapping[str, NDArray[np.generic]]
-"""What a trainer knows of the rounds before, as named arrays of numbers."""
+if TYPE_CHECKING:  # aggregators have a journal as well, and no use for torch
+    from fl_chain.training.trainer import Memory
 
 _MEMORY: Final = "memory-"
 _TASK: Final = "of task"

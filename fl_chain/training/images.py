@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl_chain.errors import TrainingError
+from fl_chain.training.refusals import require_all
 
 __all__ = ["ImageData", "ImageRefusal", "Images"]
 
@@ -27,8 +28,6 @@ FORMATS: Final = ("PNG", "JPEG", "BMP", "PPM")
 MODES: Final = {1: ("L", "1"), 3: ("RGB",)}
 """Number of channels to the modes of Pillow that have as many."""
 _LARGEST: Final = 255
-_SHOWN: Final = 5
-"""Refusals that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +91,7 @@ class Images:
             The folder cannot be read, or has images that do not fit: the first of them are named.
         """
         data = self.read(path)
-        if data.refusals:
-            shown = "; ".join(map(str, data.refusals[:_SHOWN]))
-            rest = len(data.refusals) - _SHOWN
-            total = len(data.refusals) + len(data.labels)
-            more = f"; and {rest} more" if rest > 0 else ""
-            raise TrainingError(
-                f"{path}: {len(data.refusals)} of {total} images do not fit: {shown}{more}",
-                "mend them, or change the schema before the task is created",
-            )
+        require_all(path, data.refusals, len(data.labels), "images")
         return data.features, data.labels
 
     def read(self, path: Path) -> ImageData:

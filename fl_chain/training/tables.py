@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl_chain.errors import TrainingError
+from fl_chain.training.refusals import require_all
 
 __all__ = ["Category", "Number", "Refusal", "Table", "TableData"]
 
@@ -38,8 +39,6 @@ MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _SURPLUS: Final = "\0"
 """Name of the fields beyond the heading, which no file has."""
-_SHOWN: Final = 5
-"""Refusals that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +211,7 @@ class Table:
             The file cannot be read, or has rows that do not fit: the first of them are named.
         """
         data = self.read(path)
-        if data.refusals:
-            shown = "; ".join(map(str, data.refusals[:_SHOWN]))
-            rest = len(data.refusals) - _SHOWN
-            total = len(data.refusals) + len(data.labels)
-            more = f"; and {rest} more" if rest > 0 else ""
-            raise TrainingError(
-                f"{path}: {len(data.refusals)} of {total} rows do not fit: {shown}{more}",
-                "mend them, or change the schema before the task is created",
-            )
+        require_all(path, data.refusals, len(data.labels), "rows")
         return data.features, data.labels
 
     def read(self, path: Path) -> TableData:
