@@ -38,6 +38,12 @@ from fl_chain.protocol.recipe import EVERYTHING
 from fl_chain.training.blame import blame
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import Evaluation, evaluate
+from fl_chain.training.loaded_arrays import (
+    read_features,
+    read_labels,
+    read_targets,
+    read_vector,
+)
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
 from fl_chain.training.reproducible import reproducible
@@ -53,8 +59,6 @@ __all__ = [
 
 MAX_SOURCE_BYTES: Final = 2**20
 """One block of IPFS, so that the CID is the SHA-256 of the file."""
-_SHOWN: Final = 3
-"""Places of bad values that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +199,16 @@ class Project:
                 "not a tuple of features and labels"
             )
         place = f"load_data() of {self.path}"
-        features = _read_features(place, loaded[0])
-        values = _read_vector(place, loaded[1])
+        features = read_features(place, loaded[0])
+        values = read_vector(place, loaded[1])
         if len(features) != len(values):
             raise TrainingError(f"{place}: {len(features)} features, but {len(values)} labels")
         if not len(values):
             raise TrainingError(f"{place}: no example in partition {partition.id}")
         num_classes = self._count_scores(module, features[:1])
         if num_classes == 1:
-            return Dataset(self.path.name, features, _read_targets(place, values), 0)
-        labels = _read_labels(place, values)
+            return Dataset(self.path.name, features, read_targets(place, values), 0)
+        labels = read_labels(place, values)
         if labels.max() >= num_classes:
             raise TrainingError(
                 f"{place}: label {labels.max()}, but the model has {num_classes} classes: "
@@ -354,62 +358,3 @@ def _execute(path: Path, source: bytes) -> ModuleType:
 def _blame(path: Path, what: str, error: BaseException) -> TrainingError:
     hint = "install it, or put what is yours into the one file, whose CID the task records"
     return blame({str(path)}, path, what, error, hint)
-
-
-def _as_array(place: str, what: str, values: Any) -> npt.NDArray[Any]:
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise TrainingError(f"{place}: {what} are no array: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TrainingError(
-            f"{place}: {what} are {array.dtype}, not numbers", "turn text into numbers first"
-        )
-    return array
-
-
-def _read_features(place: str, values: Any) -> npt.NDArray[np.float32]:
-    array = _as_array(place, "features", values)
-    if array.ndim < 2:
-        raise TrainingError(f"{place}: features have shape {array.shape}, not (n, ...)")
-    with np.errstate(over="ignore"):  # found and named just below
-        features = array.astype(np.float32)
-    bad = ~np.isfinite(features)
-    if bad.any():
-        first = np.argwhere(bad)[:_SHOWN].tolist()
-        places = ", ".join(str(tuple(position)) for position in first)
-        raise TrainingError(
-            f"{place}: {int(bad.sum())} of {bad.size} features are NaN, or no float32; "
-            f"the first at {places}",
-            "decide in load_data() what stands for a missing value",
-        )
-    return features
-
-
-def _read_vector(place: str, values: Any) -> npt.NDArray[Any]:
-    array = _as_array(place, "labels", values)
-    if array.ndim != 1:
-        raise TrainingError(f"{place}: labels have shape {array.shape}, not (n,)")
-    return array
-
-
-def _read_targets(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # found and named just below
-        targets = array.astype(np.float32)
-    if not np.isfinite(targets).all():
-        row = int(np.flatnonzero(~np.isfinite(targets))[0])
-        raise TrainingError(f"{place}: label {array[row]} in row {row} is NaN, or no float32")
-    return targets
-
-
-def _read_labels(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    is_whole = np.isfinite(array) & (array == np.floor(array)) & (array >= 0)
-    if not is_whole.all():
-        row = int(np.flatnonzero(~is_whole)[0])
-        raise TrainingError(
-            f"{place}: label {array[row]} in row {row} is no class, a whole number from 0 on",
-            "to predict numbers, let the model have one output",
-        )
-    return array.astype(np.int64)
