@@ -7,6 +7,7 @@ from typing import Any
 import rfc8785
 
 from scripts.vectors.documents import ADAM, MOMENTUM, manifest
+from scripts.vectors.rounds import round_case
 from tests import reference as ref
 
 TENSORS = {name * 60: [5, 5] for name in ("bias", "core", "head", "tail")}
@@ -113,19 +114,7 @@ def _make_aggregate(optimizer: dict[str, Any]) -> Any:
         ref.report_metadata(task, ROUND, base_digest, ref.digest(model).hex(), sum(weights)),
         [ref.STATUS[entry["outcome"]] for entry in updates],
     )
-    return {
-        "manifest": document,
-        "task_id": task,
-        "round": ROUND,
-        "base_model": base.hex(),
-        "base_digest": base_digest,
-        "updates": updates,
-        "model": model.hex(),
-        "model_values": values,
-        "model_digest": ref.digest(model).hex(),
-        "report": report.hex(),
-        "report_digest": ref.digest(report).hex(),
-    }
+    return round_case(document, base, updates, (model, values), report)
 
 
 def _draw_task(optimizer: dict[str, Any]) -> tuple[dict[str, Any], str, list[int]]:

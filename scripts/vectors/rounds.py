@@ -55,16 +55,28 @@ def make_aggregate(is_measured: bool = False, is_robust: bool = False) -> Any:
         ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight, totals),
         [ref.STATUS[entry["outcome"]] for entry in updates],
     )
+    return round_case(document, base, updates, (model, values), report)
+
+
+def round_case(
+    document: dict[str, Any],
+    base: bytes,
+    updates: list[dict[str, Any]],
+    model: tuple[bytes, list[int]],
+    report: bytes,
+) -> dict[str, Any]:
+    """Describe round 3 of a task by what is on record, and what everybody derives from it."""
+    data, values = model
     return {
         "manifest": document,
-        "task_id": task,
+        "task_id": ref.digest(rfc8785.dumps(document)).hex(),
         "round": 3,
         "base_model": base.hex(),
-        "base_digest": base_digest,
+        "base_digest": ref.digest(base).hex(),
         "updates": updates,
-        "model": model.hex(),
+        "model": data.hex(),
         "model_values": values,
-        "model_digest": ref.digest(model).hex(),
+        "model_digest": ref.digest(data).hex(),
         "report": report.hex(),
         "report_digest": ref.digest(report).hex(),
     }
