@@ -72,7 +72,7 @@ def run_task(job: Job, manifest: Manifest) -> Iterator[Vector]:
         parameters = decode_model(take_parameters(manifest, model), bits)
         deltas = job.deltas(parameters, number - 1)
         for index, (delta, weight) in enumerate(deltas):
-            place = UpdatePlace(manifest, number, "00" * 32, PARTICIPANTS[index])
+            place = UpdatePlace(manifest, number, "00" * 32, PARTICIPANTS[index], number)
             result = TrainingResult(unflatten(delta, job.layout), weight, 0.0, 0.0)
             lanes, unsent[index] = place.encode(result, unsent[index])
             blob = place.to_blob(lanes, None)

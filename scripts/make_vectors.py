@@ -36,6 +36,7 @@ from scripts.vectors import (  # noqa: E402
     rounds,
     rules,
     seeds,
+    staleness,
 )
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -53,6 +54,8 @@ MAKERS = {
     "aggregate/robust_round.json": rounds.make_robust_aggregate,
     "aggregate/compressed_round.json": compression.make_compressed_aggregate,
     "aggregate/optimized_round.json": compression.make_optimized_aggregate,
+    "aggregate/late_round.json": staleness.make_late_aggregate,
+    "aggregate/discounts.json": staleness.make_discounts,
     "aggregate/optimizers.json": compression.make_steps,
     "aggregate/selections.json": compression.make_selections,
     "aggregate/steps.json": numbers.make_steps,

@@ -233,7 +233,7 @@ def totals(measurements: Sequence[dict[str, Any]]) -> dict[str, int]:
 REPORT_HEADER_BYTES = 1024
 REASONS = (
     *("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range"),
-    *("unsigned", "not_admitted", "duplicate", "too_long"),
+    *("unsigned", "not_admitted", "duplicate", "too_long", "overweight"),
 )
 STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
 
@@ -323,6 +323,15 @@ def next_model(
         next_value(value, lane, shift, total)
         for value, lane in zip(base, weighted_sum(updates, weights), strict=True)
     ]
+
+
+def discounted(weight: int, staleness: int) -> int:
+    """Return what is left of a weight: times the largest k / 2^16 below 1 / sqrt(1 + s)."""
+    k = 0
+    for bit in reversed(range(17)):
+        if (k + 2**bit) ** 2 * (1 + staleness) <= 2**32:
+            k += 2**bit
+    return weight * k // 2**16
 
 
 def next_value(base: int, weighted: int, shift: int, total_weight: int) -> int:

@@ -57,6 +57,7 @@ from fl_chain.protocol.records import BondSlashed, Question, UpdateSubmitted
 from fl_chain.protocol.report import compute_report_bytes, decode_report, encode_report
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.protocol.staleness import list_base_digests
 from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.auditor import collect_evidence
@@ -127,6 +128,7 @@ class World:
         optimizer: dict[str, Any] | None = None,
         measurements: bool = True,
         keep_seconds: int = 0,
+        max_staleness: int = 0,
         rule: str = "mean",
         num_malicious: int = 0,
         recipe: dict[str, Any] | None = None,
@@ -143,6 +145,7 @@ class World:
             "optimizer": optimizer or {},
             "measurements": measurements,
             "keep_seconds": keep_seconds,
+            "max_staleness": max_staleness,
             "rule": rule,
             "num_malicious": num_malicious,
             "recipe": recipe or {},
@@ -451,8 +454,9 @@ class Federation:
     def derive(self, records: Sequence[UpdateSubmitted] | None = None, **manifest: Any) -> Any:
         """Return what the current round yields, from all its updates or from other records."""
         task = self.task
-        number, base = task.current.round, task.base_digest.hex()
-        aggregation = RoundAggregation(replace(self.manifest, **manifest), number, base)
+        changed, number = replace(self.manifest, **manifest), task.current.round
+        bases = list_base_digests(task, number, changed.max_staleness)
+        aggregation = RoundAggregation(changed, number, bases)
         for record in task.rounds[number].updates if records is None else records:
             cid = Cid(0x55, record.cid_digest)
             aggregation.add(record, self.store.get(cid, max_bytes=aggregation.update_bytes))

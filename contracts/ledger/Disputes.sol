@@ -26,7 +26,7 @@ import {Secrets} from "./Secrets.sol";
 contract Disputes is Secrets, IDisputes {
     using LittleEndian for bytes;
 
-    uint256 private constant STATUSES = 11;
+    uint256 private constant STATUSES = 12;
     uint256 private constant ENTRY_BYTES = 256;
 
     constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {

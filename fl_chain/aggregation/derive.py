@@ -6,6 +6,7 @@ running sum, never more; by the others all updates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +36,7 @@ from fl_chain.protocol.measurement import Measurement, MeasurementSum
 from fl_chain.protocol.optimizer import NONE
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
+from fl_chain.protocol.staleness import discount_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,15 @@ class RoundAggregation:
         The task.
     round_number
         The round.
-    base_model
-        Digest of the base model, 64 hexadecimal digits.
+    bases
+        Digests of the models that its updates may begin from, 64 hexadecimal digits each: that of
+        the base model, then those of the models before it, as far back as the task allows.
     """
 
-    def __init__(self, manifest: Manifest, round_number: int, base_model: str) -> None:
+    def __init__(self, manifest: Manifest, round_number: int, bases: Sequence[str]) -> None:
         self.manifest = manifest
         self.round_number = round_number
-        self.base_model = base_model
+        self.bases = tuple(bases)
         self._gathered = begin_round(manifest, round_number, manifest.encoding.max_abs)
         self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
@@ -217,7 +220,7 @@ class RoundAggregation:
             RoundReport(
                 task=self.manifest.task_id,
                 round=self.round_number,
-                base_model=self.base_model,
+                base_model=self.bases[0],
                 model=model_digest.hex(),
                 total_weight=self._gathered.weight,
                 statuses=bytes(status for _, status in sorted(self._statuses.items())),
@@ -229,9 +232,6 @@ class RoundAggregation:
         self, record: UpdateSubmitted, data: bytes
     ) -> tuple[NDArray[np.int16], Measurement | None] | ExclusionReason:
         """Return lanes and measurement of a valid update, or the first rule that it breaks."""
-        expected = update_header(
-            self.manifest, self.round_number, self.base_model, record.participant
-        )
         if len(data) > self.update_bytes:
             return ExclusionReason.OVERSIZED
         if compute_digest(data) != record.digest:
@@ -240,7 +240,10 @@ class RoundAggregation:
             header, _ = decode_blob(data)
         except MalformedBlob:
             return ExclusionReason.MALFORMED
-        if replace(header, measurement=None) != expected:
+        if header.base_model not in self.bases:
+            return ExclusionReason.MISBOUND
+        place = self.round_number, header.base_model, record.participant
+        if replace(header, measurement=None) != update_header(self.manifest, *place):
             return ExclusionReason.MISBOUND
         encoding = self.manifest.encoding
         lanes = read_lanes(self.manifest, self.round_number, data)
@@ -250,4 +253,7 @@ class RoundAggregation:
             return ExclusionReason.OUT_OF_RANGE
         if encoding.max_norm and compute_squared_norm(lanes) > encoding.max_norm**2:
             return ExclusionReason.TOO_LONG
+        staleness = self.bases.index(header.base_model)
+        if record.weight > discount_weight(self.manifest.rounds.max_weight, staleness):
+            return ExclusionReason.OVERWEIGHT
         return lanes, header.measurement

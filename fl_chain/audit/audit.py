@@ -44,6 +44,7 @@ from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.staleness import list_base_digests
 
 OnFinding = Callable[[Finding], None]
 Values = NDArray[np.int32]
@@ -137,8 +138,8 @@ def run_audit(
 
     def gather(number: int) -> GatheredRound:
         history = task.rounds[number]
-        digest = task.model_digest(history.opened.base_round).hex()
-        return gather_round(manifest, history, digest, evidence, workers, observer)
+        bases = list_base_digests(task, number, manifest.max_staleness)
+        return gather_round(manifest, history, bases, evidence, workers, observer)
 
     gathering = workers.map_rounds(gather, executed)
     models: dict[int, Values | None] = {0: genesis}

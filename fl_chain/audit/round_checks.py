@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class GatheredRound:
 def gather_round(
     manifest: Manifest,
     history: RoundHistory,
-    base_model: str,
+    bases: Sequence[str],
     evidence: Evidence,
     workers: Workers,
     observer: Observer,
@@ -58,8 +59,9 @@ def gather_round(
         The task.
     history
         The round's records; it has a proposal.
-    base_model
-        Digest of the model that the round starts from, 64 hexadecimal digits.
+    bases
+        Digests of the models that its updates may begin from, 64 hexadecimal digits each; the
+        first is that of its base model.
     evidence
         Only ``fetch_blob`` is used.
     workers, observer
@@ -68,9 +70,9 @@ def gather_round(
     proposal = history.proposal
     if proposal is None:
         raise ValueError("a round without a proposal has no model to check")
-    report, finding = check_report(manifest, history, proposal, base_model, evidence)
+    report, finding = check_report(manifest, history, proposal, bases[0], evidence)
     findings = [finding]
-    aggregation = RoundAggregation(manifest, proposal.round, base_model)
+    aggregation = RoundAggregation(manifest, proposal.round, bases)
     submissions, made = check_lists(manifest, history, proposal, report, evidence)
     findings += made
     if submissions is not None:

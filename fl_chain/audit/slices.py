@@ -37,8 +37,8 @@ class Slice:
 
     manifest: Manifest
     round_number: int
-    base_model: str
-    """Digest, 64 hexadecimal digits."""
+    bases: tuple[str, ...]
+    """Digests of the models that its updates may begin from, that of the base model first."""
     updates: tuple[Asked, ...]
 
 
@@ -67,7 +67,7 @@ class ExaminedSlice:
 
 def examine_slice(part: Slice, fetch_blob: FetchBlob) -> ExaminedSlice:
     """Fetch, examine and add up the updates of a slice; one of them is in memory at a time."""
-    aggregation = RoundAggregation(part.manifest, part.round_number, part.base_model)
+    aggregation = RoundAggregation(part.manifest, part.round_number, part.bases)
     outcomes = tuple(examine_update(aggregation, asked, fetch_blob) for asked in part.updates)
     return ExaminedSlice(outcomes, aggregation.partial())
 
@@ -108,7 +108,7 @@ def cut_slices(
         part = Slice(
             aggregation.manifest,
             aggregation.round_number,
-            aggregation.base_model,
+            aggregation.bases,
             tuple(waiting),
         )
         waiting.clear()

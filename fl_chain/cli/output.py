@@ -43,6 +43,7 @@ _SENTENCES = {
         "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
     ),
     "bonded": "enrolled with a bond of {bond}, {gas} gas",
+    "carried_over": "round {round} closed before training was done; its update will be late",
     "challenged": (
         "round {round}: the model of {proposer} is wrong, challenged about {question} {position}"
     ),
@@ -80,6 +81,7 @@ _SENTENCES = {
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
     "not_selected": "round {round}: not selected, waiting for the next one",
+    "outdated": "round {round}: what was trained is dropped, it is more than {most:round} late",
     "omission": (
         "round {round}: the report of {proposer} lacks update {position}, its bond is taken"
     ),

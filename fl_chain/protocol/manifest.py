@@ -37,6 +37,7 @@ from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.rules import MEAN, RULES
 from fl_chain.protocol.selection import count_lanes
+from fl_chain.protocol.staleness import MAX_STALENESS, discount_weight
 
 MANIFEST: Final = "manifest"
 BLOCKS: Final = "blocks"
@@ -112,6 +113,8 @@ class Manifest:
     keep_seconds: int = 0
     """So long after a record its sender provides the content that it names; 0 if nobody promises
     anything; 0 to 2^32 - 1."""
+    max_staleness: int = 0
+    """An update may have begun from a model of so many rounds before; 0 to 64."""
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
@@ -162,6 +165,7 @@ class Manifest:
         for holds, rule in recipe_rules(self.recipe):
             _require(holds, rule)
         self._check_optimizer()
+        self._check_staleness()
         shared = self.recipe.shared
         _require(
             all(is_matched(name, shared) for name, _ in self.layout),
@@ -187,6 +191,17 @@ class Manifest:
             check_layout(self.model_layout, self.measurements)
         except MalformedBlob as error:
             raise InvalidManifest(f"manifest: {error.message}") from None
+
+    def _check_staleness(self) -> None:
+        s = self.max_staleness
+        _require(0 <= s <= MAX_STALENESS, f"max_staleness is 0 to {MAX_STALENESS}")
+        # Control variates follow from the two models between which a round trained.
+        is_possible = s == 0 or self.recipe.algorithm != "scaffold"
+        _require(is_possible, "max_staleness is 0 with the algorithm scaffold")
+        _require(
+            discount_weight(self.rounds.max_weight, s) > 0,
+            f"max_weight is large enough for an update of staleness {s} to weigh anything",
+        )
 
     def _check_committee(self) -> None:
         committee = self.committee
@@ -303,6 +318,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "keep_seconds": manifest.keep_seconds,
             "kind": MANIFEST,
             "layout": [{"name": name, "shape": list(shape)} for name, shape in manifest.layout],
+            "max_staleness": manifest.max_staleness,
             "measurements": manifest.measurements,
             "name": manifest.name,
             "num_malicious": manifest.num_malicious,
@@ -349,6 +365,7 @@ def decode_manifest(data: bytes) -> Manifest:
             admission=_typed(value["admission"], str),
             measurements=_typed(value["measurements"], bool),
             keep_seconds=_typed(value["keep_seconds"], int),
+            max_staleness=_typed(value["max_staleness"], int),
         )
         canonical = encode_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError):

@@ -35,7 +35,7 @@ class ExclusionReason(StrEnum):
     """Why an update is left out; the first that applies is given.
 
     Where there are lists, 7 and 8 are asked first, before the content is fetched, and 9 once it is
-    there; then, as everywhere, 2 to 6 in their order, and 10.
+    there; then, as everywhere, 2 to 6 in their order, 10 and 11.
     """
 
     UNAVAILABLE = "unavailable"
@@ -59,10 +59,12 @@ class ExclusionReason(StrEnum):
     """Status 9: an update of the same participant, with a lower sequence number, was there."""
     TOO_LONG = "too_long"
     """Status 10: the update's norm exceeds the task's max_norm."""
+    OVERWEIGHT = "overweight"
+    """Status 11: the update weighs more than one that began from so old a model may."""
 
     @property
     def status(self) -> int:
-        """The byte that stands for this reason in a report, 1 to 10."""
+        """The byte that stands for this reason in a report, 1 to 11."""
         return STATUSES.index(self)
 
 
@@ -85,7 +87,7 @@ class RoundReport:
     total_weight: int
     """Sum of the included updates' weights, 0 to 2^53 - 1."""
     statuses: bytes
-    """Byte i is the status, 0 to 10, of the update with sequence number i; 1 to 2^24 of them."""
+    """Byte i is the status, 0 to 11, of the update with sequence number i; 1 to 2^24 of them."""
     totals: MeasuredTotals | None = None
     """What the included updates say of their work, exactly in a task with measurements."""
 
@@ -116,7 +118,7 @@ def encode_report(report: RoundReport) -> bytes:
     Raises
     ------
     MalformedBlob
-        No status, more than 2^24, or one above 9.
+        No status, more than 2^24, or one above 11.
     """
     count = len(report.statuses)
     if not 0 < count <= MAX_UPDATES:

@@ -24,6 +24,7 @@ from fl_chain.errors import LocalStateError, StoreError, UsageError
 from fl_chain.index.selection import Selection
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.staleness import list_base_digests
 from fl_chain.roles.evaluator import Evaluator
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.history_updates import list_updates
@@ -136,8 +137,8 @@ def _collect(
     rows = list(list_updates(history, Selection(round_number, round_number)))
     if len(rows) > MOST_UPDATES:
         raise UsageError(f"round {round_number} has {len(rows)} updates, at most {MOST_UPDATES}")
-    base_model = task.model_digest(found.opened.base_round).hex()
-    aggregation = RoundAggregation(manifest, round_number, base_model)
+    bases = list_base_digests(task, round_number, manifest.max_staleness)
+    aggregation = RoundAggregation(manifest, round_number, bases)
     updates = []
     for row in rows:
         if row["cid"] is None or row.get("reason"):

@@ -156,6 +156,7 @@ def prepare_task(
         admission=task_file.admission,
         measurements=task_file.measurements,
         keep_seconds=task_file.keep_seconds,
+        max_staleness=task_file.max_staleness,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), begin_model(manifest, values))

@@ -16,6 +16,7 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.staleness import list_base_digests
 from fl_chain.protocol.state import RoundHistory
 from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import TaskFollower
@@ -147,7 +148,7 @@ class Examination:
         None if one of the others can not be had any more.
         """
         mine = self._aggregation()
-        aggregation = RoundAggregation(mine.manifest, mine.round_number, mine.base_model)
+        aggregation = RoundAggregation(mine.manifest, mine.round_number, mine.bases)
         lists: dict[int, bytes] = {}
         for listed in self._history.lists:
             data = self._lists.get(listed.first)
@@ -208,7 +209,8 @@ class Examination:
         is_other = self._task is not task
         if aggregation is None or is_other or aggregation.round_number != number:
             manifest = self._patiently(lambda: self._follower.manifest)
-            self.aggregation = RoundAggregation(manifest, number, task.base_digest.hex())
+            bases = list_base_digests(task, number, manifest.max_staleness)
+            self.aggregation = RoundAggregation(manifest, number, bases)
             self._examined, self.given_up, self._task = set(), set(), task
             self._behind = set()
             self._lists, self._submissions = {}, (None, [])

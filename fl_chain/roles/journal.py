@@ -12,6 +12,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -106,13 +107,16 @@ class Journal:
         _replace(self._update, entry.blob, is_durable=is_durable)
         _replace(self._facts, json.dumps(facts).encode(), is_durable=is_durable)
 
-    def read_update(self, task: str, round_number: int, base_model: str) -> JournalEntry | None:
-        """Return the remembered update if it is for this task, round and base model."""
+    def read_update(
+        self, task: str, round_number: int, bases: Collection[str]
+    ) -> JournalEntry | None:
+        """Return the remembered update if it is for this task and round and began from a base."""
         try:
             facts = json.loads(self._facts.read_bytes())
             blob = self._update.read_bytes()
-            place = (facts["task"], facts["round"], facts["base_model"])
-            if place == (task, round_number, base_model) and facts["size"] == len(blob):
+            base_model, place = facts["base_model"], (facts["task"], facts["round"])
+            is_for_this = place == (task, round_number) and base_model in bases
+            if is_for_this and facts["size"] == len(blob):
                 weight, salt = int(facts["weight"]), bytes.fromhex(facts["salt"])
                 return JournalEntry(task, round_number, base_model, weight, blob, salt)
         except (OSError, ValueError, KeyError, TypeError):

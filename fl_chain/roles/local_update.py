@@ -37,14 +37,18 @@ class UpdatePlace:
 
     manifest: Manifest
     round_number: int
+    """The round that it is recorded in."""
     base_model: str
     """Digest of the model that training begins with, 64 hexadecimal digits."""
     participant: str
+    training_round: int
+    """See :func:`find_training_round`."""
 
     @property
     def seed(self) -> int:
-        """Seed of the training: another one for every round and participant."""
-        return int.from_bytes(hashlib.sha256(self._label("training")).digest()[:4])
+        """Seed of the training: another one for every round of training and participant."""
+        label = self._label("training", self.training_round)
+        return int.from_bytes(hashlib.sha256(label).digest()[:4])
 
     def decode(self, model: NDArray[np.int32]) -> dict[str, NDArray[np.float32]]:
         """Return the parameters of the base model."""
@@ -73,7 +77,7 @@ class UpdatePlace:
         held = delta[selected]
         words = None
         if encoding.rounding == "stochastic":
-            words = expand_words(self._label("rounding"), held.size)
+            words = expand_words(self._label("rounding", self.round_number), held.size)
         form = encoding.fraction_bits, encoding.max_abs, words, encoding.lane_bits
         lanes = encode_update(held, *form)
         rest = None
@@ -88,16 +92,25 @@ class UpdatePlace:
         place = self.round_number, self.base_model, self.participant
         return encode_blob(update_header(self.manifest, *place, measurement), lanes)
 
-    def _label(self, purpose: str) -> bytes:
+    def _label(self, purpose: str, round_number: int) -> bytes:
         parts = (
             "fl_chain",
             purpose,
             str(self.manifest.recipe.seed),
             self.manifest.task_id,
-            str(self.round_number),
+            str(round_number),
             self.participant,
         )
         return "/".join(parts).encode()
+
+
+def find_training_round(manifest: Manifest, round_number: int, base_round: int) -> int:
+    """Return the round that training counts as that of, whichever round its update is recorded in.
+
+    Where updates may be late this follows from the model that it began from, since nothing else on
+    record tells when it was.
+    """
+    return base_round + 1 if manifest.max_staleness else round_number
 
 
 def add_unsent(memory: Memory, unsent: Unsent) -> Memory:

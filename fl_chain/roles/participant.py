@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
 from fl_chain.protocol.cid import compute_cid
-from fl_chain.protocol.commitment import SALT_BYTES, compute_commitment
+from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -39,14 +32,13 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
-from fl_chain.roles.local_update import UpdatePlace, add_unsent, take_unsent
-from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
-from fl_chain.roles.progress import Progress, ignore_progress, noticed_after, timed
+from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
+from fl_chain.roles.update_maker import UpdateMaker
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.energy import EnergyMeter, SilentMeter
-from fl_chain.training.trainer import Memory, Trainer, TrainingResult
+from fl_chain.training.trainer import Trainer
 
 GRACE_SECONDS = 15
 """How long a participant leaves it to the aggregators to finalize or abort."""
@@ -54,12 +46,9 @@ HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
 RETRY_SECONDS = 0.5
 """Longest wait for news after a refusal, which our clock may have been ahead for."""
-TRAINING_SHARE = 0.8
-"""So much of the time until updates are due is for training, where it may be cut short."""
 SLOT_SECONDS = 12
 """So much later than its timestamp a block may appear, with commitments of its time."""
 
-Parameters = Mapping[str, NDArray[np.float32]]
 ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
 _OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)
 NEWS = (
@@ -103,9 +92,6 @@ class ParticipantRole:
         self.follower = TaskFollower(ledger, store)
         self._ledger = ledger
         self._store = store
-        self._trainer = trainer
-        self._journal = journal
-        self._meter = meter or SilentMeter()
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._wait_reporter = WaitReporter(progress)
@@ -115,6 +101,14 @@ class ParticipantRole:
             self._submission = RelayedSubmission(
                 self.follower, client, store, progress, self._patiently
             )
+        self._maker = UpdateMaker(
+            self.follower,
+            trainer,
+            journal,
+            meter or SilentMeter(),
+            progress,
+            self._patiently,
+        )
         self._must_show_funds = self._submission.needs_funds
         self._recorded_in = 0
         """Round whose update was recorded; a list says so to those alone who read it."""
@@ -204,9 +198,11 @@ class ParticipantRole:
         values: dict[str, Any] = {"round": round_number}
         task = self.follower.task
         if not task.parameters.commit_seconds:
-            self._submit(self._make_update(round_number, values), values)
+            if entry := self._maker.make(round_number, values):
+                self._submit(entry, values)
         elif not task.has_committed(self._ledger.sender):
-            self._commit(self._make_update(round_number, values), values)
+            if entry := self._maker.make(round_number, values):
+                self._commit(entry, values)
         elif entry := self._read_committed(round_number):
             self._submit(entry, values)
         else:
@@ -223,11 +219,8 @@ class ParticipantRole:
             self._progress("committed", {**values, "commitment": commitment.hex(), "gas": gas})
 
     def _read_committed(self, round_number: int) -> JournalEntry | None:
-        task = self.follower.task
-        manifest = self._patiently(lambda: self.follower.manifest)
-        base_model = task.base_digest.hex()
-        entry = self._journal.read_update(manifest.task_id, round_number, base_model)
-        pending = task.pending[self._ledger.sender]
+        entry = self._maker.read(round_number)
+        pending = self.follower.task.pending[self._ledger.sender]
         is_it = entry is not None and self._commitment_to(entry) == pending.commitment
         return entry if is_it else None
 
@@ -267,7 +260,7 @@ class ParticipantRole:
         """Send and return the gas; None if the round has moved on or has it already."""
         try:
             with timed(values, what):
-                gas: int = self._patiently(lambda: self._submission.submit(action))
+                gas: int | None = self._patiently(lambda: self._submission.submit(action))
         except TransactionRejected as error:
             if error.error not in (*LOST_RACES, *ALREADY_SENT):
                 raise
@@ -276,82 +269,10 @@ class ParticipantRole:
             self._progress(event, {"round": action.round, "reason": error.error})
             if event == "missed":
                 self._ledger.wait(RETRY_SECONDS)
-            return None
+                return None
+            gas = None
+        self._maker.forget_late()
         return gas
-
-    def _make_update(self, round_number: int, values: dict[str, Any]) -> JournalEntry:
-        """Return this round's update, from the journal if it was made before a restart."""
-        task = self.follower.task
-        base_model = task.base_digest.hex()
-        manifest = self._patiently(lambda: self.follower.manifest)
-        entry = self._journal.read_update(manifest.task_id, round_number, base_model)
-        if entry is not None:
-            return entry
-        recipe, former = manifest.recipe, None
-        with timed(values, "fetch_seconds"):
-            if recipe.algorithm == "scaffold":
-                former = self._patiently(self.follower.former_model)
-            model = self._patiently(self.follower.base_model)
-        place = UpdatePlace(manifest, round_number, base_model, self._ledger.sender)
-        memory = self._read_memory(manifest.task_id)
-        self._trainer.restore(memory)
-        self._progress("training", {"round": round_number})
-        with timed(values, "decode_seconds"):
-            parameters = place.decode(model)
-            before = None if former is None else place.decode(former)
-        due = compute_due(self.follower) or self.follower.now
-        rest = due - self.follower.now
-        train = partial(
-            self._trainer.train,
-            parameters,
-            seed=place.seed,
-            round_number=round_number,
-            former=before,
-            seconds=rest * TRAINING_SHARE if recipe.reference_steps else None,
-        )
-        late = {"round": round_number}
-        with noticed_after(rest, lambda: self._progress("training_late", late)):
-            result, measurement = self._train(place, parameters, train, values)
-        if result.is_cut_short:
-            self._progress("cut_short", {"round": round_number, "steps": result.num_steps})
-        with timed(values, "encode_seconds"):
-            lanes, unsent = place.encode(result, take_unsent(memory))
-            blob = place.to_blob(lanes, measurement)
-            weight = min(result.num_examples, task.parameters.max_weight)
-            salt = os.urandom(SALT_BYTES) if task.parameters.commit_seconds else b""
-            entry = JournalEntry(manifest.task_id, round_number, base_model, weight, blob, salt)
-            memory = add_unsent(self._trainer.memory(), unsent)
-            self._journal.write_memory(manifest.task_id, round_number, memory)
-            self._journal.write_update(entry)
-        values["loss"] = round(result.loss, 6)
-        return entry
-
-    def _read_memory(self, task_id: str) -> Memory:
-        """Return what training knew after the last round that has an update of this participant.
-
-        After a round whose update was late it knows nothing: nobody has that update.
-        """
-        task = self.follower.task
-        last = task.last_round_of.get(self._ledger.sender, 0)
-        if task.parameters.list_seconds:
-            last = task.current.round - 1  # records do not say whose updates are in lists
-        return self._journal.read_memory(task_id, last)
-
-    def _train(
-        self,
-        place: UpdatePlace,
-        parameters: Parameters,
-        train: Callable[[], TrainingResult],
-        values: dict[str, Any],
-    ) -> tuple[TrainingResult, Measurement | None]:
-        if not place.manifest.measurements:
-            with timed(values, "train_seconds"):
-                return train(), None
-        evaluate = partial(self._trainer.evaluate, parameters, round_number=place.round_number)
-        result, measurement = train_and_measure(evaluate, train, self._meter, values)
-        values["energy_millijoules"] = measurement.energy_millijoules
-        values["energy_source"] = measurement.energy_source.value
-        return result, measurement
 
     def _pause(self) -> float:
         due, task = compute_due(self.follower), self.follower.task

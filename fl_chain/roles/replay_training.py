@@ -16,8 +16,9 @@ from fl_chain.protocol.blob import BlobHeader, decode_blob
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.records import UpdateSubmitted
+from fl_chain.protocol.staleness import list_bases
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.local_update import UpdatePlace
+from fl_chain.roles.local_update import UpdatePlace, find_training_round
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.trainer import Trainer
@@ -67,6 +68,7 @@ def replay_training(
             f"{participant} has no update of its own on record{where}",
             "fl-chain history updates lists them",
         )
+    max_staleness = manifest.max_staleness
     is_scaffold = manifest.recipe.algorithm == "scaffold"
     # What training remembers follows from the rounds before: those are trained again as well.
     is_whole = manifest.encoding.one_block_in == 1
@@ -75,20 +77,33 @@ def replay_training(
     for base_round, update in found:
         if update not in wanted and (not needs_all or update.round > wanted[0].round):
             continue
+        recorded = header = None
+        if update in wanted or max_staleness:
+            recorded = _fetch(store, compute_update_bytes(manifest), update)
+            header = _read_header(recorded)
+        row: Row = {"round": update.round, "update": update.digest.hex(), "replayed": None}
+        if max_staleness:
+            # Only the update itself says which model it began from.
+            bases = {
+                task.model_digest(number).hex(): number
+                for number in reversed(list_bases(task, update.round, max_staleness))
+            }
+            if header is None or header.base_model not in bases:
+                yield {**row, "is_same": None, "differing": None}
+                continue
+            base_round = bases[header.base_model]
         base_model = task.model_digest(base_round)
-        place = UpdatePlace(manifest, update.round, base_model.hex(), participant)
+        training_round = find_training_round(manifest, update.round, base_round)
+        place = UpdatePlace(manifest, update.round, base_model.hex(), participant, training_round)
         former_round = (
             task.rounds[base_round].opened.base_round if is_scaffold and base_round else None
         )
         former = None if former_round is None else place.decode(follower.model(former_round))
         base = place.decode(follower.model(base_round))
-        result = trainer.train(base, seed=place.seed, round_number=update.round, former=former)
+        result = trainer.train(base, seed=place.seed, round_number=training_round, former=former)
         lanes, unsent = place.encode(result, unsent)
         if update not in wanted:
             continue
-        recorded = _fetch(store, compute_update_bytes(manifest), update)
-        header = _read_header(recorded)
-        row: Row = {"round": update.round, "update": update.digest.hex(), "replayed": None}
         if manifest.measurements and header is None:
             yield {**row, "is_same": None, "differing": None}
             continue

@@ -37,7 +37,7 @@ class EnrolmentTerms:
 
 _TOP = (
     *("name", "participants", "registry", "rule", "privacy", "admission", "measurements"),
-    *("keep_seconds", "num_malicious"),
+    *("keep_seconds", "num_malicious", "max_staleness"),
 )
 _TABLES = {
     "committee": CommitteeParameters,
@@ -98,6 +98,7 @@ class TaskFile:
     admission: str
     measurements: bool
     keep_seconds: int
+    max_staleness: int
     enrolment: EnrolmentTerms
 
 
@@ -193,6 +194,7 @@ def parse_task(
         admission=_take(contents, "admission", "coordinator"),
         measurements=_take(contents, "measurements", True),
         keep_seconds=_take(contents, "keep_seconds", 0),
+        max_staleness=_take(contents, "max_staleness", 0),
         enrolment=enrolment,
     )
     check_task_rules(
@@ -208,6 +210,7 @@ def parse_task(
         admission=task.admission,
         measurements=task.measurements,
         keep_seconds=task.keep_seconds,
+        max_staleness=task.max_staleness,
     )
     return task
 

@@ -41,6 +41,7 @@ def check_task_rules(
     admission: str,
     measurements: bool,
     keep_seconds: int,
+    max_staleness: int,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
 
@@ -66,6 +67,7 @@ def check_task_rules(
             admission=admission,
             measurements=measurements,
             keep_seconds=keep_seconds,
+            max_staleness=max_staleness,
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")

@@ -29,6 +29,9 @@ def make_manifest() -> Any:
         ),
         ("an open task", _set("admission", value="open")),
         ("a task with measurements", _set("measurements", value=True)),
+        ("late updates", lambda m: m.update(max_staleness=8)),
+        ("the latest of updates, with the least weight", _late(64, max_weight=9)),
+        ("updates of weight 4 that may be 8 rounds late", _late(8, max_weight=4)),
         ("promises to keep content", _set("keep_seconds", value=2**32 - 1)),
         ("rounding to nearest", lambda m: m["encoding"].update(rounding="nearest")),
         ("an environment", lambda m: m["recipe"].update(environment={"torch": "2.13", "a": "1"})),
@@ -97,6 +100,7 @@ def manifest() -> dict[str, Any]:
         "layout": [{"name": "bias", "shape": [2]}, {"name": "weight", "shape": [2, 3]}],
         "measurements": False,
         "name": "a task",
+        "max_staleness": 0,
         "num_malicious": 0,
         "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
         "privacy": "open",
@@ -268,6 +272,19 @@ def _with_values(count: int, **encoding: int) -> Callable[[dict[str, Any]], obje
     return change
 
 
+def _late(staleness: int, max_weight: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["max_staleness"] = staleness
+        document["rounds"]["max_weight"] = max_weight
+
+    return change
+
+
+def _late_scaffold(document: dict[str, Any]) -> None:
+    _by_algorithm("scaffold", 1)(document)
+    document["max_staleness"] = 1
+
+
 def _with_large_state(optimizer: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
     def change(document: dict[str, Any]) -> None:
         document["optimizer"] = optimizer
@@ -325,6 +342,10 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a quorum of one", _set("committee", "quorum", value=1)),
     ("a quorum of more than there are", _set("committee", "quorum", value=4)),
     ("a quorum of half", _set("committee", value=_LARGEST_COMMITTEE | {"quorum": 32})),
+    ("a negative staleness", _set("max_staleness", value=-1)),
+    ("a staleness of 65 rounds", _set("max_staleness", value=65)),
+    ("late updates that would weigh nothing", _late(8, max_weight=3)),
+    ("control variates of late updates", _late_scaffold),
     ("an unknown rule", _set("rule", value="mode")),
     ("malicious updates in the mean", _set("num_malicious", value=1)),
     ("a robust rule against nobody", _by_rule("median", 0, 2)),
@@ -466,6 +487,8 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a name that is a number", _set("name", value=5)),
     ("a chain id that is a string", _set("chain_id", value="31337")),
     ("a chain id that is true", _set("chain_id", value=True)),
+    ("a staleness that is a string", _set("max_staleness", value="0")),
+    ("a staleness that is true", _set("max_staleness", value=True)),
     ("malicious updates that are a string", _set("num_malicious", value="0")),
     ("a norm that is a string", _set("encoding", "max_norm", value="0")),
     ("a time to keep that is true", _set("keep_seconds", value=True)),

@@ -13,7 +13,7 @@ from scripts.vectors.measurements import TOTAL_LIMIT, TOTALS
 from tests import reference as ref
 
 TASK, BASE, MODEL = "ab" * 32, "cd" * 32, "ef" * 32
-STATUSES = [0, 1, 2, 0, 3, 4, 5, 6, 0, 7, 8, 9, 10]
+STATUSES = [0, 1, 2, 0, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11]
 
 
 def make_report() -> Any:
@@ -26,7 +26,7 @@ def make_report() -> Any:
             _case("nothing included", [6, 1], total_weight=0),
             _case("the largest numbers", [0, 0], round_number=2**32 - 1, total_weight=2**53 - 1),
             _case("round 0", [0], round_number=0),
-            _case("several chunks of updates", [i % 11 for i in range(2500)]),
+            _case("several chunks of updates", [i % 12 for i in range(2500)]),
             _case("totals of measurements", STATUSES, totals=TOTALS),
             _case("totals of nothing included", [6, 1], total_weight=0, totals=_NOTHING),
             _case(
@@ -89,7 +89,7 @@ def make_refused_reports() -> Iterator[dict[str, Any]]:
         change(header)
         return parts(reason, rfc8785.dumps(header), payload)
 
-    for status in (11, 12, 128, 255):
+    for status in (12, 13, 128, 255):
         yield parts(f"a status of {status}", text, data[:-1] + bytes([status]))
     yield parts("a status too few", text, data[:-1])
     yield parts("a status too many", text, data + b"\0")
@@ -109,7 +109,7 @@ def make_refused_reports() -> Iterator[dict[str, Any]]:
     metadata, status = text[1:-1].split(b',"status":')
     yield parts("unsorted keys", b'{"status":' + status + b"," + metadata + b"}")
     yield parts("a repeated key", text[:-1] + b',"status":' + status + b"}")
-    yield parts("a number with a fraction", text.replace(b'"shape":[13]', b'"shape":[13.0]'))
+    yield parts("a number with a fraction", text.replace(b'"shape":[14]', b'"shape":[14.0]'))
     yield parts("an escaped letter", text.replace(b'"status"', b'"st\\u0061tus"'))
     yield parts("not JSON", b"safetensors")
     yield parts("a JSON array", b"[]")

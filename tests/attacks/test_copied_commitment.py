@@ -69,7 +69,7 @@ def test_who_watches_chain_and_ipfs_finds_nothing_to_copy_before_all_have_commit
         while not federation.task.has_committed(ledger.sender):
             role.step()
         task = federation.task
-        entry = journal.read_update(federation.manifest.task_id, 1, task.base_digest.hex())
+        entry = journal.read_update(federation.manifest.task_id, 1, [task.base_digest.hex()])
         assert entry is not None
         digest, cid = compute_digest(entry.blob), compute_cid(entry.blob)
         assert len(entry.salt) == 32

@@ -146,7 +146,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
 
     function statusOf(uint256 i) internal view returns (uint8) {
         uint8 die = uint8(uint256(keccak256(abi.encode(seed, "status", i))));
-        return i == 0 || die % 2 == 0 ? 0 : die % 11;
+        return i == 0 || die % 2 == 0 ? 0 : die % 12;
     }
 
     function weightOf(uint256 i) internal view returns (uint32) {

@@ -199,7 +199,7 @@ contract RoundLedgerDisputesTest is DisputeTest {
         other[HEADER + 2] = bytes1(status);
         _proposeAnew(model, other);
         ask(Question.STATUS, 2);
-        if (status < 11) answerStatus(2);
+        if (status < 12) answerStatus(2);
         else refuse(abi.encodeCall(IDisputes.answerStatus, (1, statusOpening(2))), wrongAnswer());
     }
 

@@ -31,6 +31,7 @@ ROUND = golden.load("aggregate/round.json")
 ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 COMPRESSED = golden.load("aggregate/compressed_round.json")
+LATE = golden.load("aggregate/late_round.json")
 OPTIMIZED = golden.load("aggregate/optimized_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
@@ -49,7 +50,7 @@ def record_of(update: dict[str, Any]) -> UpdateSubmitted:
 
 
 def aggregation() -> RoundAggregation:
-    return RoundAggregation(MANIFEST, ROUND["round"], ROUND["base_digest"])
+    return RoundAggregation(MANIFEST, ROUND["round"], [ROUND["base_digest"]])
 
 
 def take(total: RoundAggregation, update: dict[str, Any]) -> str:
@@ -79,7 +80,11 @@ def test_each_update_is_included_or_left_out_for_its_reason(update: dict[str, An
 
 def test_the_vectors_show_every_reason() -> None:
     """Those that only lists know are shown by the audits of tasks with lists."""
-    outcomes = {update["outcome"] for update in (*ROUND["updates"], *ROBUST["updates"])}
+    outcomes = {
+        update["outcome"]
+        for golden_round in (ROUND, ROBUST, LATE)
+        for update in golden_round["updates"]
+    }
     of_lists = {"unsigned", "not_admitted", "duplicate"}
     assert outcomes == {"included", *({reason.value for reason in ExclusionReason} - of_lists)}
 
@@ -96,7 +101,9 @@ def test_model_and_report_are_the_golden_bytes() -> None:
 
 def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -> DerivedRound:
     manifest = decode_manifest(rfc8785.dumps(golden_round["manifest"]))
-    total = RoundAggregation(manifest, golden_round["round"], golden_round["base_digest"])
+    bases = [golden_round["base_digest"], *golden_round.get("former_digests", [])]
+    bases = bases[: 1 + manifest.max_staleness]
+    total = RoundAggregation(manifest, golden_round["round"], bases)
     for update in updates:
         assert take(total, update) == update["outcome"]
     base = decode_model_blob(bytes.fromhex(golden_round["base_model"]), model_header(manifest))
@@ -105,8 +112,8 @@ def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -
 
 @pytest.mark.parametrize(
     "golden_round",
-    [MEASURED, COMPRESSED, OPTIMIZED],
-    ids=["measured", "compressed", "with an optimizer"],
+    [MEASURED, COMPRESSED, OPTIMIZED, LATE],
+    ids=["measured", "compressed", "with an optimizer", "with late updates"],
 )
 def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
     golden_round: dict[str, Any],

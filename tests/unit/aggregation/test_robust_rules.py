@@ -73,9 +73,9 @@ def test_the_norm_is_rounded_up_and_at_least_one() -> None:
 
 def derive(updates: list[dict[str, Any]]) -> Any:
     manifest = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
-    total = RoundAggregation(manifest, ROUND["round"], ROUND["base_digest"])
+    total = RoundAggregation(manifest, ROUND["round"], [ROUND["base_digest"]])
     for update in updates:
-        part = RoundAggregation(manifest, ROUND["round"], ROUND["base_digest"])
+        part = RoundAggregation(manifest, ROUND["round"], [ROUND["base_digest"]])
         if update["blob"] is None:
             total.exclude(update["sequence"], ExclusionReason.UNAVAILABLE)
             continue

@@ -34,9 +34,9 @@ def test_an_update_comes_back_with_its_salt_and_none_without_it(tmp_path: Path) 
     with Journal(tmp_path) as journal:
         for entry in (ENTRY, salted):
             journal.write_update(entry)
-            assert journal.read_update(entry.task, entry.round, entry.base_model) == entry
+            assert journal.read_update(entry.task, entry.round, [entry.base_model]) == entry
         (tmp_path / "update.json").write_text('{"round": 2}')
-        assert journal.read_update(salted.task, 2, salted.base_model) is None
+        assert journal.read_update(salted.task, 2, [salted.base_model]) is None
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def test_a_killed_process_leaves_no_lock_but_all_that_it_wrote(tmp_path: Path) -
         owner.kill()
         owner.wait()
         with Journal(tmp_path) as journal:
-            assert journal.read_update(ENTRY.task, ENTRY.round, ENTRY.base_model) == ENTRY
+            assert journal.read_update(ENTRY.task, ENTRY.round, [ENTRY.base_model]) == ENTRY
         assert (tmp_path / journal_lock.LOCK_NAME).read_text() == f"{os.getpid()}\n"
 
 
@@ -96,7 +96,7 @@ def test_where_nothing_can_be_locked_a_journal_works_all_the_same(
         Journal(tmp_path).write_update(ENTRY)
     monkeypatch.setattr(journal_lock, "fcntl", None)
     with Journal(tmp_path) as journal:
-        assert journal.read_update(ENTRY.task, ENTRY.round, ENTRY.base_model) == ENTRY
+        assert journal.read_update(ENTRY.task, ENTRY.round, [ENTRY.base_model]) == ENTRY
 
 
 def test_a_directory_that_cannot_be_written_to_is_told_as_such(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def manifest(encoding: Encoding) -> Manifest:
 
 
 def place(encoding: Encoding, number: int) -> UpdatePlace:
-    return UpdatePlace(manifest(encoding), number, "ab" * 32, "0x" + "0a" * 20)
+    return UpdatePlace(manifest(encoding), number, "ab" * 32, "0x" + "0a" * 20, number)
 
 
 def result(delta: np.ndarray) -> TrainingResult:
