@@ -13,6 +13,7 @@ export const USAGE = `usage: node node.mjs --repo DIR [options]
   --max-repo-bytes N             refuse to store more than this (no limit)
   --max-upload-bytes N           refuse larger requests (1073741824)
   --max-concurrent-requests N    refuse more at once (256)
+  --cold-after-seconds N         compress on disk what nobody used for so long (300; Infinity: never)
   --stop-when-stdin-closes       end when the program that started the node ends
   --help
 
@@ -29,6 +30,7 @@ Exit codes: 0 stopped, 64 bad command line, 73 repository in use, 74 repository 
  * @property {number} maxRepoBytes
  * @property {number} maxUploadBytes
  * @property {number} maxConcurrentRequests
+ * @property {number} coldAfterSeconds
  * @property {boolean} stopWhenStdinCloses
  */
 
@@ -49,6 +51,7 @@ export function parseCommandLine (args) {
         'max-repo-bytes': { type: 'string', default: 'Infinity' },
         'max-upload-bytes': { type: 'string', default: String(2 ** 30) },
         'max-concurrent-requests': { type: 'string', default: '256' },
+        'cold-after-seconds': { type: 'string', default: '300' },
         'stop-when-stdin-closes': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false }
       }
@@ -64,6 +67,7 @@ export function parseCommandLine (args) {
       maxRepoBytes: parseSize(values, 'max-repo-bytes'),
       maxUploadBytes: parseSize(values, 'max-upload-bytes'),
       maxConcurrentRequests: parseSize(values, 'max-concurrent-requests'),
+      coldAfterSeconds: parseSize(values, 'cold-after-seconds'),
       stopWhenStdinCloses: values['stop-when-stdin-closes']
     }
   } catch (error) {

@@ -15,6 +15,7 @@ import { BlockExchange } from './network/block-exchange.mjs'
 import { loadIdentity } from './network/identity.mjs'
 import { keepConnected, startSwarm } from './network/swarm.mjs'
 import { Blockstore } from './storage/blockstore.mjs'
+import { packColdBlocks } from './storage/cold-blocks.mjs'
 import { GarbageCollector } from './storage/garbage-collection.mjs'
 import { LeaseRegistry } from './storage/leases.mjs'
 import { PinJournal } from './storage/pin-journal.mjs'
@@ -84,6 +85,9 @@ async function run (settings) {
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
   if (settings.stopWhenStdinCloses) process.stdin.on('end', stop).on('error', stop).resume()
+  packColdBlocks(blockstore, {
+    coldAfterMs: 1000 * settings.coldAfterSeconds, signal: stopping.signal, log
+  })
   for (const peer of settings.peers) keepConnected(libp2p, peer, { signal: stopping.signal, log })
 
   process.stdout.write(JSON.stringify({

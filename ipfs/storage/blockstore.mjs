@@ -4,14 +4,17 @@
  * CIDs that differ only in version or codec share a block. A block that `put` has stored is
  * complete, but its name is durable only after `sync()`: whoever pins must call `sync()` first.
  * Content is checked against its hash on every read, so no damaged byte ever leaves the node.
+ * A file holds the block itself, or what `pack` has made of it.
  */
 import crypto from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { sha256 } from 'multiformats/hashes/sha2'
+import { MAX_BLOCK_BYTES } from '../dag/unixfs-import.mjs'
 import { BadRequest, BlockDamaged, BlockMissing, QuotaExceeded } from '../errors.mjs'
 import { replaceFile, syncDirectory } from './durable-files.mjs'
 import { GroupCommit } from './group-commit.mjs'
+import { looksPacked, pack, unpack } from './packing.mjs'
 
 const SUFFIX = '.block'
 const SHARDS = [...'0123456789abcdef']
@@ -38,6 +41,11 @@ export class Blockstore {
   #reservedBytes = 0
   #writing = new Map()
   #deleting = new Map()
+  #packing = new Map()
+  #usedAt = new Map()
+  #openedAt = 0
+  /** Blocks that were packed, or are not worth it. */
+  #settled = new Set()
   #unsynced = new Set()
   #commit = new GroupCommit(() => this.#syncShards())
   #asideCount = 0
@@ -78,6 +86,7 @@ export class Blockstore {
       await syncDirectory(directory)
     }
     await syncDirectory(this.#root)
+    this.#openedAt = performance.now()
   }
 
   has (cid) {
@@ -91,7 +100,9 @@ export class Blockstore {
    */
   async put (cid, bytes) {
     const key = blockKey(cid)
-    while (this.#deleting.has(key)) await this.#deleting.get(key)
+    while (this.#deleting.has(key) || this.#packing.has(key)) {
+      await (this.#deleting.get(key) ?? this.#packing.get(key))
+    }
     if (this.#writing.has(key)) return this.#writing.get(key)
     const written = this.#write(key, bytes).finally(() => this.#writing.delete(key))
     this.#writing.set(key, written)
@@ -107,15 +118,16 @@ export class Blockstore {
   async get (cid) {
     const key = blockKey(cid)
     if (!this.#sizes.has(key)) throw new BlockMissing(cid)
+    this.#use(key)
     let bytes
     try {
-      bytes = await fs.readFile(this.#file(key))
+      bytes = await this.#read(key)
     } catch (error) {
       if (error.code !== 'ENOENT') throw error
       this.#forget(key)
       throw new BlockMissing(cid)
     }
-    if (crypto.hash('sha256', bytes, 'hex') === key) return bytes
+    if (bytes !== null) return bytes
     this.#log(`block ${key} does not match its hash; adding its content again repairs it`)
     throw new BlockDamaged(cid)
   }
@@ -129,9 +141,61 @@ export class Blockstore {
     if (!this.#sizes.has(key) || this.#writing.has(key)) return
     this.#forget(key)
     // A put of the same block waits for this, or the unlink could remove the new file.
-    const deleted = fs.rm(this.#file(key), { force: true }).finally(() => this.#deleting.delete(key))
+    // And it waits until the block is packed, or that would bring the file back.
+    const deleted = Promise.resolve(this.#packing.get(key)).catch(() => {})
+      .then(() => fs.rm(this.#file(key), { force: true }))
+      .finally(() => this.#deleting.delete(key))
     this.#deleting.set(key, deleted)
     await deleted
+  }
+
+  /**
+   * Blocks that were neither stored nor read for so long, and that `pack` has not looked at.
+   *
+   * @returns {string[]} keys
+   */
+  coldKeys (ms) {
+    const since = performance.now() - ms
+    const isCold = (key) => (this.#usedAt.get(key) ?? this.#openedAt) <= since
+    return this.keys().filter((key) => !this.#settled.has(key) && isCold(key))
+  }
+
+  /** Keep a block in fewer bytes, if there is much to save; one that is damaged stays as it is. */
+  async pack (key) {
+    const isBusy = [this.#writing, this.#deleting, this.#packing].some((map) => map.has(key))
+    if (isBusy || !this.#sizes.has(key)) return
+    const packed = this.#pack(key).finally(() => this.#packing.delete(key))
+    this.#packing.set(key, packed)
+    await packed
+  }
+
+  async #pack (key) {
+    this.#settled.add(key)
+    this.#usedAt.delete(key)
+    const stored = await fs.readFile(this.#file(key))
+    if (crypto.hash('sha256', stored, 'hex') !== key) return
+    const packed = await pack(stored)
+    if (packed === null) return
+    // Before and after the rename the file is the whole block: no power cut can lose it.
+    await replaceFile(this.#file(key), this.#nextAside(), packed)
+    this.#unsynced.add(key[0])
+    if (!this.#sizes.has(key)) return
+    this.#usedBytes += packed.length - this.#sizes.get(key)
+    this.#sizes.set(key, packed.length)
+  }
+
+  /** Return the block in a file, whichever form it has; null if it is damaged. */
+  async #read (key) {
+    const stored = await fs.readFile(this.#file(key))
+    if (looksPacked(stored)) {
+      const bytes = await unpack(stored, MAX_BLOCK_BYTES)
+      if (bytes !== null && crypto.hash('sha256', bytes, 'hex') === key) return bytes
+    }
+    return crypto.hash('sha256', stored, 'hex') === key ? stored : null
+  }
+
+  #use (key) {
+    if (!this.#settled.has(key)) this.#usedAt.set(key, performance.now())
   }
 
   async #write (key, bytes) {
@@ -142,9 +206,9 @@ export class Blockstore {
     }
     await this.#reserve(bytes.length)
     try {
-      const aside = path.join(this.#asideDirectory, String(this.#asideCount++))
-      await replaceFile(this.#file(key), aside, bytes)
+      await replaceFile(this.#file(key), this.#nextAside(), bytes)
       this.#sizes.set(key, bytes.length)
+      this.#use(key)
       this.#usedBytes += bytes.length
       this.#unsynced.add(key[0])
     } finally {
@@ -161,7 +225,7 @@ export class Blockstore {
 
   async #isIntact (key, bytes) {
     try {
-      return (await fs.readFile(this.#file(key))).equals(bytes)
+      return (await this.#read(key))?.equals(bytes) ?? false
     } catch {
       return false
     }
@@ -180,6 +244,8 @@ export class Blockstore {
   #forget (key) {
     this.#usedBytes -= this.#sizes.get(key) ?? 0
     this.#sizes.delete(key)
+    this.#settled.delete(key)
+    this.#usedAt.delete(key)
   }
 
   async #syncShards () {
@@ -195,6 +261,10 @@ export class Blockstore {
 
   #file (key) {
     return path.join(this.#root, key[0], key + SUFFIX)
+  }
+
+  #nextAside () {
+    return path.join(this.#asideDirectory, String(this.#asideCount++))
   }
 
   get #asideDirectory () {
