@@ -72,7 +72,7 @@ def test_who_lost_the_update_that_it_committed_to_says_so_and_takes_part_in_the_
     forgetful = participant(federation, 0, world.store, tmp_path)
     while not federation.task.has_committed(federation.address_of(0)):
         forgetful.step()
-    forgetful._journal.close()
+    forgetful._maker._journal.close()
     (tmp_path / "0" / "update.json").unlink()
     told: Told = []
     again = participant(federation, 0, world.store, tmp_path, progress=note_in(told))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.robust.middle import sum_middle
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.step import Aggregate
 
@@ -48,11 +49,3 @@ def trim(rows: LaneRows, count: int) -> Aggregate:
     for block, lanes in rows.iterate():
         numerators[block] = sum_middle(lanes, count)
     return Aggregate(numerators, len(rows) - 2 * count)
-
-
-def sum_middle(values: NDArray[np.signedinteger], count: int) -> NDArray[np.int64]:
-    """Return the sum of each column without its ``count`` smallest and largest values."""
-    columns = np.ascontiguousarray(values.T, np.int32)
-    columns.sort(axis=1)
-    middle: NDArray[np.int64] = columns[:, count : columns.shape[1] - count].sum(1, np.int64)
-    return middle

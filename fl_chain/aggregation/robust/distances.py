@@ -28,8 +28,7 @@ def compute_squared_distances(rows: LaneRows) -> NDArray[np.int64]:
     [[0, 25], [25, 0]]
     """
     products: NDArray[np.int64] = np.zeros((len(rows), len(rows)), np.int64)
-    for _, lanes in rows.iterate():
-        exact = lanes.astype(np.float64)
+    for _, exact in rows.iterate(np.float64):
         products += (exact @ exact.T).astype(np.int64)
     squares = products.diagonal()
     distances: NDArray[np.int64] = squares[:, None] + squares[None, :] - 2 * products
@@ -47,8 +46,8 @@ def compute_distances_to(rows: LaneRows, point: NDArray[np.int64]) -> list[int]:
         One integer for each lane, of magnitude at most 2^15.
     """
     squares: NDArray[np.int64] = np.zeros(len(rows), np.int64)
-    for block, lanes in rows.iterate():
-        away = lanes.astype(np.float64) - point[block]
+    for block, away in rows.iterate(np.float64):
+        away -= point[block]
         squares += np.einsum("ij,ij->i", away, away).astype(np.int64)
     return [max(1, ceil_sqrt(int(square))) for square in squares]
 

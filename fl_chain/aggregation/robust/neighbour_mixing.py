@@ -11,11 +11,13 @@ and an update far from all has no neighbours that would carry it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.robust.coordinates import sum_middle
 from fl_chain.aggregation.robust.distances import compute_squared_distances
+from fl_chain.aggregation.robust.middle import sum_middle
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.step import Aggregate
 from fl_chain.protocol.constants import LANE_BITS
@@ -26,11 +28,14 @@ def compute_nnm_trimmed_mean(rows: LaneRows, num_malicious: int) -> Aggregate:
     count, num_near = len(rows), len(rows) - num_malicious
     nearest = np.argsort(compute_squared_distances(rows), axis=1, kind="stable")[:, :num_near]
     # Every sum of lanes is an integer of at most count * 2^15, which floats of this kind hold.
-    kind = np.float32 if count * 2**LANE_BITS <= 2**24 else np.float64
+    kind: type[Any] = np.float32 if count * 2**LANE_BITS <= 2**24 else np.float64
     is_near = np.zeros((count, count), kind)
     np.put_along_axis(is_near, nearest, 1, axis=1)
+    mixed: NDArray[Any] | None = None  # memory of one block, used for the next as well
     numerators: NDArray[np.int64] = np.empty(rows.num_values, np.int64)
-    for block, lanes in rows.iterate():
-        mixed = (is_near @ lanes.astype(kind)).astype(np.int32)
+    for block, lanes in rows.iterate(kind):
+        if mixed is None or mixed.shape != lanes.shape:
+            mixed = np.empty_like(lanes)
+        np.matmul(is_near, lanes, out=mixed)
         numerators[block] = sum_middle(mixed, num_malicious)
     return Aggregate(numerators, num_near * (count - 2 * num_malicious))

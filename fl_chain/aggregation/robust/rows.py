@@ -7,6 +7,7 @@ holds all n updates at 2 bytes a lane. What is computed from them goes block by 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,24 @@ class LaneRows:
         """Add the updates of other participants."""
         self._lanes |= rows._lanes
 
-    def iterate(self) -> Iterator[tuple[slice, NDArray[np.int16]]]:
-        """Yield blocks of values with the lanes of all updates, shape (n, values of the block)."""
+    def iterate(
+        self, kind: type[np.number[Any]] = np.int16
+    ) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield blocks of values with the lanes of all updates, shape (n, values of the block).
+
+        Parameters
+        ----------
+        kind
+            What the numbers become.
+
+        The array may be written to; with the next block it is used again.
+        """
         ordered = [lanes for _, lanes in sorted(self._lanes.items())]
+        buffer: NDArray[Any] | None = None
         for block in iterate_blocks(self.num_values):
-            yield block, np.stack([lanes[block] for lanes in ordered])
+            width = block.stop - block.start
+            if buffer is None or buffer.shape[1] != width:
+                buffer = np.empty((len(ordered), width), kind)
+            for row, lanes in zip(buffer, ordered, strict=True):
+                row[:] = lanes[block]
+            yield block, buffer
