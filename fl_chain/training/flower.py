@@ -24,6 +24,7 @@ from fl_chain.errors import TrainingError
 from fl_chain.protocol.app_bundle import FLOAT_TYPES, KEPT_TYPES, AppArray, AppBundle
 from fl_chain.training.evaluation import Evaluation
 from fl_chain.training.flower_app import FlowerApp
+from fl_chain.training.flower_state import recall_state, remember_state
 from fl_chain.training.reproducible import reproducible
 from fl_chain.training.trainer import Memory, TrainingResult
 
@@ -123,8 +124,8 @@ def _describe(name: str, array: npt.NDArray[Any]) -> AppArray:
 class FlowerTrainer:
     """Trains by an app's ``train``, or its client's ``fit``.
 
-    The app's state (``context.state``) lives as long as this object does, and is no part of what
-    `memory` returns: that are the arrays which are kept and not trained.
+    The app's state (``context.state``) is part of what `memory` returns, beside the arrays that are
+    kept and not trained.
 
     Parameters
     ----------
@@ -155,7 +156,6 @@ class FlowerTrainer:
         self._client = client
         self._has_client_object = getattr(client, "_call", None) is not None
         self._kept: dict[str, npt.NDArray[np.generic]] = {}
-        self.restore({})
         self._context = Context(
             run_id=1,
             node_id=partition_id + 1,
@@ -163,6 +163,7 @@ class FlowerTrainer:
             state=RecordDict(),
             run_config=dict(bundle.run_config),  # type: ignore[arg-type]  # lists do no harm
         )
+        self.restore({})
 
     def train(
         self,
@@ -176,7 +177,7 @@ class FlowerTrainer:
         """Send the app a message of type ``train``; see `Trainer.train`.
 
         What torch, NumPy and Python draw depends on ``seed``; an app that draws from elsewhere, or
-        keeps state, does not give the same bytes again.
+        keeps state elsewhere than in its context, does not give the same bytes again.
         """
         started = time.perf_counter()
         with reproducible(seed):
@@ -217,11 +218,13 @@ class FlowerTrainer:
         return Evaluation(num_examples, round(accuracy * num_examples), loss)
 
     def memory(self) -> Memory:
-        """Return the arrays that are not trained; see `Trainer.memory`."""
-        return {_KEPT + name: array for name, array in self._kept.items()}
+        """Return the arrays that are not trained, and the app's state; see `Trainer.memory`."""
+        kept = {_KEPT + name: array for name, array in self._kept.items()}
+        return {**kept, **remember_state(self._context.state)}
 
     def restore(self, memory: Memory) -> None:
-        """Go on with other arrays; see `Trainer.restore`."""
+        """Go on with other arrays and another state; see `Trainer.restore`."""
+        self._context.state = recall_state(memory)
         for each in self._bundle.arrays:
             if not each.is_trained:
                 first = np.array(each.values, each.dtype).reshape(each.shape)

@@ -15,8 +15,10 @@ import pytest
 from fl_chain.errors import TrainingError
 from fl_chain.protocol.app_bundle import AppBundle
 from fl_chain.pypi import fetch_wheel
+from fl_chain.roles.journal import Journal
 from fl_chain.training.flower import FlowerTrainer, load_initial_arrays
 from fl_chain.training.flower_app import FlowerApp, read_app_files
+from fl_chain.training.flower_state import recall_state, remember_state
 from tests.flower_apps import FLOWER, SHA256
 
 PROJECT = """\
@@ -139,6 +141,44 @@ def test_the_state_of_an_app_lives_from_round_to_round(tmp_path: Path) -> None:
     ) + STEP.replace('"train_loss": 0.25', '"train_loss": float(seen["rounds"])')
     trainer, start = make(tmp_path, messages(counting))
     assert [trainer.train(start, seed=0).loss for _ in range(2)] == [1, 2]
+    other = tmp_path / "other"
+    other.mkdir()
+    again, _ = make(other, messages(counting))
+    again.restore(trainer.memory())
+    assert again.train(start, seed=0).loss == 3
+    again.restore({})
+    assert again.train(start, seed=0).loss == 1
+
+
+def test_everything_that_an_app_can_keep_is_there_after_a_restart(tmp_path: Path) -> None:
+    from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
+
+    state = RecordDict(
+        {
+            "own layers": ArrayRecord(
+                {"head/weight": Array(np.arange(6.0).reshape(2, 3)), "n": Array(np.array(7))}
+            ),
+            "empty": ArrayRecord(),
+            "measured": MetricRecord({"loss": [0.1, 2.5], "rounds": 3, "worst": float("inf")}),
+            "told": ConfigRecord(
+                {"key": b"\x00\xff", "keys": [b"a", b""], "name": "é", "is_on": True, "lr": 0.1}
+            ),
+        }
+    )
+    with Journal(tmp_path) as journal:
+        journal.write_memory("ab" * 32, 1, remember_state(state))
+        found = recall_state(journal.read_memory("ab" * 32, 1))
+    assert list(found) == list(state)
+    assert found["own layers"]["head/weight"].numpy().tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert found == state
+
+
+@pytest.mark.parametrize(
+    "damage", [b"{", b'[["a"]]', b'[["a", "arrays", [["w", "state/9", "float64", [1], "s"]]]]']
+)
+def test_a_damaged_state_is_refused(damage: bytes) -> None:
+    with pytest.raises(TrainingError, match="damaged"):
+        recall_state({"state": np.frombuffer(damage, np.uint8)})
 
 
 def test_a_client_object_trains_arrays_in_the_order_of_the_app(tmp_path: Path) -> None:
