@@ -65,6 +65,10 @@ _SENTENCES = {
         "{data}: {examples} {examples:example} to train on, {held_out} held out;"
         " from {source}, licence: {licence}"
     ),
+    "few_participants": (
+        "target_updates is {target}, and {participants} {participants:participant} admitted so far:"
+        " until there are more, every round waits for all of its {seconds} s"
+    ),
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
     "ignored": "ignored: {reason}",

@@ -73,13 +73,15 @@ def create(
 
 
 @task.command("project")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @task_option
 @rpc_option
 @ipfs_option
 @click.pass_obj
 def project(settings: Settings, file: Path, task: str, rpc: str | None, ipfs: str | None) -> None:
-    """Write the Python file that a task trains with to FILE. Read it before you run it.
+    """Write what a task trains with to FILE: a Python file, or a Flower app, to a new directory.
+
+    Read it before you run it.
 
     \b
     fl-chain task project --task 0x... project.py

@@ -87,6 +87,13 @@ def create_task(
     ledger = deployer.deploy_ledger(parameters, manifest.committee.aggregators)
     progress("deployed", {"ledger": ledger, "registry": registry})
     admit_participants(deployer, ledger, registry, task_file.participants, progress)
+    rounds, count = manifest.rounds, len(task_file.participants)
+    if manifest.admission == "coordinator" and count < rounds.target_updates:
+        seconds = rounds.collect_seconds
+        progress(
+            "few_participants",
+            {"target": rounds.target_updates, "participants": count, "seconds": seconds},
+        )
     return CreatedTask(ledger, registry, manifest.task_id, compute_digest(genesis).hex())
 
 

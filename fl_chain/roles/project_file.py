@@ -111,7 +111,8 @@ def fetch_project(manifest: Manifest, store: ContentStore, path: Path) -> str:
                 file.write(data)
     except FileExistsError:
         if not path.is_file() or path.read_bytes() != source:
-            raise UsageError(f"{path} is another file", "name one that is not there yet") from None
+            what = "a directory" if path.is_dir() else "another file"
+            raise UsageError(f"{path} is {what}", "name a file that is not there yet") from None
     except OSError as error:
         raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
     return str(cid)

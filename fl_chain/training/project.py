@@ -191,8 +191,10 @@ class Project:
         try:
             loaded = self.call("load_data", partition)
         except TrainingError as error:
-            hint = error.hint or ("" if partition.path else "--data names what it is to load")
-            raise TrainingError(error.message, hint) from error
+            if partition.path:
+                raise
+            hint = error.hint or "--data names what it is to load"
+            raise TrainingError(f"without --data, {error.message}", hint) from error
         if not isinstance(loaded, tuple) or len(loaded) != 2:
             raise TrainingError(
                 f"load_data() of {self.path} returns {type(loaded).__name__}, "

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -173,6 +174,22 @@ def test_a_key_without_funds(
     )
     told = f"{POOR.address.lower()} has 0 ether, the transaction may cost 0.0"
     assert_error(outcome, 13, told, f"fl-chain devnet fund {POOR.address.lower()}")
+
+
+@pytest.mark.parametrize("target", [1, 2])
+def test_whoever_waits_for_more_participants_than_there_are_is_told(
+    world: World, target: int
+) -> None:
+    description = {
+        "participants": [str(POOR.address).lower()],
+        "rounds": {"target_updates": target, "collect_seconds": 90},
+        "recipe": {"model": "digits_mlp", "data": "digits"},
+    }
+    told: dict[str, Any] = {}
+    deployer = Deployer(world.connection, world.account(0))
+    create_task(parse_task(description), deployer, world.store, told.__setitem__)
+    expected = {"target": 2, "participants": 1, "seconds": 90} if target == 2 else None
+    assert told.get("few_participants") == expected
 
 
 def test_who_cannot_pay_is_told_before_the_work(

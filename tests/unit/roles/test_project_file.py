@@ -198,3 +198,8 @@ def test_an_app_is_written_to_a_new_directory_whole(app: Path, tmp_path: Path) -
         fetch_project(manifest, stored(data), target)
     with pytest.raises(UsageError, match="is another file"):
         fetch_project(manifest, stored(data), target / "pyproject.toml")
+
+
+def test_a_file_is_not_written_over_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a directory"):
+        fetch_project(manifest_of(b"x = 1\n"), stored(b"x = 1\n"), tmp_path)

@@ -188,6 +188,7 @@ def test_who_names_no_data_is_told_how(tmp_path: Path) -> None:
     made = project(tmp_path, MODEL + "def load_data(partition):\n    open(partition.path)\n")
     with pytest.raises(TrainingError) as caught:
         made.load_dataset(Partition(0, 1, None), made.build_model(0))
+    assert caught.value.message.startswith("without --data, ")
     assert caught.value.hint == "--data names what it is to load"
 
 
