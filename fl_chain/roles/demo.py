@@ -341,10 +341,12 @@ class Demo:
             name=name,
             daemon=True,
         )
-        process.start()
-        writer.close()
-        self._processes[name] = process
-        self._outputs[reader] = name
+        # A signal while the server of processes is asked would end it with a traceback.
+        with signals_held():
+            process.start()
+            writer.close()
+            self._processes[name] = process
+            self._outputs[reader] = name
 
     @property
     def _aggregators(self) -> list[str]:
