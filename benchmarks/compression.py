@@ -11,7 +11,7 @@ Deterministic.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -62,8 +62,17 @@ def make_manifest(job: Job, rounds: int, **terms: Any) -> Manifest:
     )
 
 
-def run_task(job: Job, manifest: Manifest) -> Iterator[Vector]:
-    """Yield the parameters after each round of a task."""
+def make_job() -> Job:
+    """Return the job: ten thousand digits, alike everywhere."""
+    split, divider = load_dataset("mnist"), build_partitioner("iid", NUM_PARTICIPANTS, 0)
+    parts = [divider.load_partition(split.train, index) for index in range(NUM_PARTICIPANTS)]
+    return Job("mcmahan_2nn", parts)
+
+
+def run_task(
+    job: Job, manifest: Manifest, see: Callable[[bytes], object] = lambda blob: None
+) -> Iterator[Vector]:
+    """Yield the parameters after each round of a task; ``see`` is shown every update."""
     bits = manifest.encoding.model_fraction_bits
     model = begin_model(manifest, encode_model(flatten(job.initial, job.layout), bits))
     unsent: list[Unsent] = [None] * NUM_PARTICIPANTS
@@ -76,6 +85,7 @@ def run_task(job: Job, manifest: Manifest) -> Iterator[Vector]:
             result = TrainingResult(unflatten(delta, job.layout), weight, 0.0, 0.0)
             lanes, unsent[index] = place.encode(result, unsent[index])
             blob = place.to_blob(lanes, None)
+            see(blob)
             gathered.add(place.participant, read_lanes(manifest, number, blob), weight)
         model = step_round(manifest, number, model, gathered)
         yield decode_model(take_parameters(manifest, model), bits)
@@ -88,11 +98,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
     split = load_dataset("mnist")
-    partitioner = build_partitioner("iid", NUM_PARTICIPANTS, 0)
-    job = Job(
-        "mcmahan_2nn",
-        [partitioner.load_partition(split.train, index) for index in range(NUM_PARTICIPANTS)],
-    )
+    job = make_job()
     shown = sorted({number for number in (5, 10, 20, 40, rounds) if number <= rounds})
     columns = "".join(f"{f'round {number}':>10}" for number in shown)
     print("test accuracy of mcmahan_2nn on 10,000 MNIST digits (8,000 train, 2,000 test)")

@@ -17,20 +17,15 @@ from statistics import median
 import torch
 
 from benchmarks.accuracy import Job
-from benchmarks.compression import NUM_PARTICIPANTS, PARTICIPANTS, make_manifest, run_task
+from benchmarks.compression import make_job, make_manifest, run_task
 from fl_chain.aggregation.fixed_point import encode_model
 from fl_chain.aggregation.round_blobs import model_header
 from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.encoding import Encoding
-from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.manifest import Manifest
-from fl_chain.roles.local_update import UpdatePlace
 from fl_chain.storage.embedded_node import start_node
 from fl_chain.storage.ipfs import IpfsStore
-from fl_chain.training.catalogue import load_dataset
-from fl_chain.training.partitioners import build_partitioner
-from fl_chain.training.trainer import TrainingResult
 
 ENCODINGS = {
     "16 bits": Encoding(),
@@ -42,17 +37,13 @@ PATIENCE_SECONDS = 120
 
 def make_blobs(job: Job, manifest: Manifest) -> dict[str, list[bytes]]:
     """Return the updates and models of all rounds."""
-    blobs: dict[str, list[bytes]] = {"updates": [], "models": []}
-    parameters = flatten(job.initial, job.layout)
-    for number, model in enumerate(run_task(job, manifest), start=1):
-        for index, (delta, weight) in enumerate(job.deltas(parameters, number - 1)):
-            place = UpdatePlace(manifest, number, "00" * 32, PARTICIPANTS[index], number)
-            result = TrainingResult(unflatten(delta, job.layout), weight, 0.0, 0.0)
-            blobs["updates"].append(place.to_blob(place.encode(result)[0], None))
-        values = encode_model(model, manifest.encoding.model_fraction_bits)
-        blobs["models"].append(encode_blob(model_header(manifest), values))
-        parameters = model
-    return blobs
+    updates: list[bytes] = []
+    bits = manifest.encoding.model_fraction_bits
+    models = [
+        encode_blob(model_header(manifest), encode_model(parameters, bits))
+        for parameters in run_task(job, manifest, updates.append)
+    ]
+    return {"updates": updates, "models": models}
 
 
 def read_all(store: IpfsStore, cids: list[Cid], size: int) -> float:
@@ -82,10 +73,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    split = load_dataset("mnist")
-    divider = build_partitioner("iid", NUM_PARTICIPANTS, 0)
-    parts = [divider.load_partition(split.train, index) for index in range(NUM_PARTICIPANTS)]
-    job = Job("mcmahan_2nn", parts)
+    job = make_job()
     print(
         f"{'':18}{'blobs':>6}{'bytes':>10}{'packed':>10}{'share':>7}{'read, ms':>10}{'packed':>8}"
     )
