@@ -101,7 +101,8 @@ export class Blockstore {
   async put (cid, bytes) {
     const key = blockKey(cid)
     while (this.#deleting.has(key) || this.#packing.has(key)) {
-      await (this.#deleting.get(key) ?? this.#packing.get(key))
+      // That a block could not be packed is nothing to who stores it.
+      await (this.#deleting.get(key) ?? this.#packing.get(key).catch(() => {}))
     }
     if (this.#writing.has(key)) return this.#writing.get(key)
     const written = this.#write(key, bytes).finally(() => this.#writing.delete(key))
@@ -173,7 +174,7 @@ export class Blockstore {
     this.#settled.add(key)
     this.#usedAt.delete(key)
     const stored = await fs.readFile(this.#file(key))
-    if (crypto.hash('sha256', stored, 'hex') !== key) return
+    if (crypto.hash('sha256', stored, 'hex') !== key) return // damaged, or packed before a restart
     const packed = await pack(stored)
     if (packed === null) return
     // Before and after the rename the file is the whole block: no power cut can lose it.
