@@ -85,11 +85,11 @@ _SENTENCES = {
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
     "not_selected": "round {round}: not selected, waiting for the next one",
-    "outdated": "round {round}: what was trained is dropped, it is more than {most:round} late",
     "omission": (
         "round {round}: the report of {proposer} lacks update {position}, its bond is taken"
     ),
     "over": "the task is over after {rounds} finalized {rounds:round}",
+    "outdated": "round {round}: what was trained is dropped, it is more than {most:round} late",
     "passed_over_relay": "round {round}: not left to the relay: {reason}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
     "project": "pinned {file} as {cid}",

@@ -81,10 +81,8 @@ class UpdateMaker:
 
     def read(self, round_number: int) -> JournalEntry | None:
         """Return the update of a round that was made before, as of the journal."""
-        manifest = self._manifest()
-        return self._journal.read_update(
-            manifest.task_id, round_number, list(self._list_bases(round_number))
-        )
+        bases = self._list_bases(round_number)
+        return self._journal.read_update(self._manifest().task_id, round_number, bases)
 
     def make(self, round_number: int, values: dict[str, Any]) -> JournalEntry | None:
         """Return the current round's update.

@@ -31,11 +31,7 @@ def compute_nnm_trimmed_mean(rows: LaneRows, num_malicious: int) -> Aggregate:
     kind: type[Any] = np.float32 if count * 2**LANE_BITS <= 2**24 else np.float64
     is_near = np.zeros((count, count), kind)
     np.put_along_axis(is_near, nearest, 1, axis=1)
-    mixed: NDArray[Any] | None = None  # memory of one block, used for the next as well
     numerators: NDArray[np.int64] = np.empty(rows.num_values, np.int64)
     for block, lanes in rows.iterate(kind):
-        if mixed is None or mixed.shape != lanes.shape:
-            mixed = np.empty_like(lanes)
-        np.matmul(is_near, lanes, out=mixed)
-        numerators[block] = sum_middle(mixed, num_malicious)
+        numerators[block] = sum_middle(is_near @ lanes, num_malicious)
     return Aggregate(numerators, num_near * (count - 2 * num_malicious))
