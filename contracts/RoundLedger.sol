@@ -212,6 +212,37 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         _record(0, abi.encode(TaskStopped.selector, timestamp));
     }
 
+    function fundPot() external payable {
+        // INVARIANT P-261: money goes into a pot alone that can pay it out.
+        if (_reward == 0 || _isOver(_current)) revert NoRewards();
+        uint256 amount = _pot + msg.value;
+        if (msg.value == 0 || amount > type(uint96).max) revert ParameterOutOfRange("pot", amount);
+        _pot = amount;
+        uint40 timestamp = _now();
+        _record(1, abi.encode(PotFunded.selector, msg.sender, msg.value, timestamp));
+    }
+
+    function reclaimPot() external {
+        _requireCoordinator();
+        CurrentRound memory current = _current;
+        // INVARIANT P-262: a pot is there for rounds to come until there are none.
+        if (!_isOver(current)) revert UnexpectedPhase(current.round, _phase(current), Phase.FINALIZED);
+        uint256 amount = _pot;
+        if (amount == 0) revert NothingToPay(msg.sender);
+        _pot = 0;
+        _payouts[msg.sender] += amount;
+        uint40 timestamp = _now();
+        _record(1, abi.encode(PotReclaimed.selector, msg.sender, amount, timestamp));
+    }
+
+    /// Sets the reward of a round that becomes final aside, if the pot has it.
+    function _reserveReward(CurrentRound memory current) private {
+        if (_reward == 0 || _pot < _reward) return;
+        _pot -= _reward;
+        bytes32 content = keccak256(abi.encode(_proposal.reportDigest, current.numUpdates));
+        _payrolls[current.round] = Payroll(content, _reward);
+    }
+
     /// Makes the proposed model final and opens the next round.
     function _finalize(CurrentRound memory current) private {
         _endDispute();
@@ -219,6 +250,7 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         uint40 timestamp = _now();
         // INVARIANT P-12: the model of a round is written once; round numbers only grow.
         bytes32 digest = _models[current.round];
+        _reserveReward(current);
         current.numFinalized += 1;
         _record(1, abi.encode(RoundFinalized.selector, current.round, digest, timestamp));
         if (current.numFinalized == _numRounds) {

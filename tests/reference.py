@@ -231,6 +231,8 @@ def totals(measurements: Sequence[dict[str, Any]]) -> dict[str, int]:
 # ----------------------------------------------------------------- report: safetensors, canonical
 
 REPORT_HEADER_BYTES = 1024
+Rewards = Sequence[tuple[str, int]]
+"""Address and wei of each update."""
 REASONS = (
     *("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range"),
     *("unsigned", "not_admitted", "duplicate", "too_long", "overweight"),
@@ -259,16 +261,51 @@ def report_metadata(
     }
 
 
-def report_header(metadata: dict[str, str], count: int) -> dict[str, Any]:
+def report_header(
+    metadata: dict[str, str], count: int, has_rewards: bool = False
+) -> dict[str, Any]:
     """Return the JSON object of the header of a report about so many updates."""
     tensor = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
-    return {"__metadata__": metadata, "status": tensor}
+    entries: dict[str, Any] = {"__metadata__": metadata, "status": tensor}
+    if has_rewards:
+        end = reward_start(count) + 32 * count
+        entries["~reward"] = {"data_offsets": [count, end], "dtype": "U8", "shape": [end - count]}
+    return entries
 
 
-def report(metadata: dict[str, str], statuses: Sequence[int]) -> bytes:
+def reward_start(count: int) -> int:
+    """Return where rewards begin in the data of a report: at the next multiple of 1,024."""
+    return math.ceil(count / 1024) * 1024
+
+
+def report_data(statuses: Sequence[int], rewards: Rewards | None = None) -> bytes:
+    """Return what follows the header of a report."""
+    data = bytes(statuses)
+    if rewards is not None:
+        data = data.ljust(reward_start(len(statuses)), b"\0")
+        data += b"".join(bytes.fromhex(who[2:]) + wei.to_bytes(12) for who, wei in rewards)
+    return data
+
+
+def report(
+    metadata: dict[str, str], statuses: Sequence[int], rewards: Rewards | None = None
+) -> bytes:
     """Return the bytes of a report; status i is that of the update with sequence number i."""
-    header = rfc8785.dumps(report_header(metadata, len(statuses)))
-    return join_parts(*blob_parts(header, bytes(statuses), REPORT_HEADER_BYTES))
+    header = rfc8785.dumps(report_header(metadata, len(statuses), rewards is not None))
+    return join_parts(*blob_parts(header, report_data(statuses, rewards), REPORT_HEADER_BYTES))
+
+
+def cosine_scores(updates: Sequence[Sequence[int]], weights: Sequence[int]) -> list[int]:
+    """Return the cosine of each update with the weighted sum of the others, times 2^32."""
+    scores = []
+    for index, own in enumerate(updates):
+        rest = [update for i, update in enumerate(updates) if i != index]
+        shares = [weight for i, weight in enumerate(weights) if i != index]
+        others = weighted_sum(rest, shares) if rest else [0] * len(own)
+        product = sum(a * b for a, b in zip(own, others, strict=True))
+        length = math.isqrt(sum(a * a for a in own) * sum(b * b for b in others))
+        scores.append(max(0, product) * 2**32 // length if length else 0)
+    return scores
 
 
 # --------------------------------------------------------------- fixed point: exact rationals
@@ -431,6 +468,7 @@ TASK_PARAMETERS = (
     ("list_seconds", "uint32"),
     ("sample_rate", "uint32"),
     ("seed_seconds", "uint32"),
+    ("reward", "uint96"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -593,6 +631,20 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
             ("secret", "bytes32"),
             ("timestamp", "uint40"),
         ),
+    ),
+    "PotFunded": (1, (("account", "address"), ("amount", "uint96"), ("timestamp", "uint40"))),
+    "RewardsPaid": (
+        1,
+        (
+            ("round", "uint32"),
+            ("part", "uint32"),
+            ("rows", "uint256[32]"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "PotReclaimed": (
+        1,
+        (("coordinator", "address"), ("amount", "uint96"), ("timestamp", "uint40")),
     ),
     "RegistryCreated": (
         1,

@@ -129,6 +129,7 @@ class World:
         measurements: bool = True,
         keep_seconds: int = 0,
         max_staleness: int = 0,
+        reward: dict[str, Any] | None = None,
         rule: str = "mean",
         num_malicious: int = 0,
         recipe: dict[str, Any] | None = None,
@@ -146,6 +147,7 @@ class World:
             "measurements": measurements,
             "keep_seconds": keep_seconds,
             "max_staleness": max_staleness,
+            "reward": reward or {},
             "rule": rule,
             "num_malicious": num_malicious,
             "recipe": recipe or {},
@@ -445,7 +447,7 @@ class Federation:
         assert_passes(self.audit(), num_rounds)
         proposal = self.task.rounds[number].proposal
         assert proposal is not None
-        size = compute_report_bytes(sequence + 1)
+        size = compute_report_bytes(sequence + 1, self.manifest.has_rewards)
         report = decode_report(
             self.store.get(cid_from_digest(proposal.report_cid_digest, size), max_bytes=size)
         )

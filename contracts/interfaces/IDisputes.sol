@@ -66,6 +66,19 @@ interface IDisputes is ILedgerTypes {
     /// @notice Ends a dispute in which somebody let the time of its move pass. Anybody.
     function concludeDispute(uint32 round) external;
 
+    /// @notice Pays what a part of a round's updates earned, as its report says: 32 updates, those from 32 * part on.
+    /// What is due can be claimed. Anybody.
+    /// @param reportDigest the digest of the round's report
+    /// @param numUpdates the number of updates on record in that round
+    /// @param report the chunk of the report with the rewards of the part
+    function payRewards(
+        uint32 round,
+        bytes32 reportDigest,
+        uint32 numUpdates,
+        uint32 part,
+        Opening calldata report
+    ) external;
+
     /// @notice Shows that the report gives an update on record no status: the proposal is dropped, and
     /// half of its proposer's bond goes to the sender. Anybody.
     /// @param report the chunk of the report that should hold the status

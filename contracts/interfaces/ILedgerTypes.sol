@@ -62,6 +62,9 @@ interface ILedgerTypes {
         /// Time for the aggregators to reveal their secrets before a round opens, in seconds; above 0
         /// exactly if sampleRate is.
         uint32 seedSeconds;
+        /// What the updates of a finalized round earn together, in wei; above 0 only with a quorum, which alone can
+        /// judge what each of them earned.
+        uint96 reward;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -80,6 +83,15 @@ interface ILedgerTypes {
         /// No later round opens before this time.
         uint40 pausedUntil;
         bool isStopped;
+    }
+
+    /// @notice What is left to pay for a round, and to whom.
+    struct Payroll {
+        /// keccak256 of the digest of the round's report, which says who earned what, and its number of updates; 0
+        /// for a round without a reward.
+        bytes32 content;
+        /// In wei.
+        uint256 left;
     }
 
     /// @notice The last proposal.
@@ -239,6 +251,9 @@ interface ILedgerTypes {
         address indexed aggregator, address indexed beneficiary, uint96 amount, Fault fault, uint40 timestamp
     );
     event PayoutClaimed(address indexed account, uint96 amount, uint40 timestamp);
+    event PotFunded(address indexed account, uint96 amount, uint40 timestamp);
+    event RewardsPaid(uint32 indexed round, uint32 part, uint256[32] rows, uint40 timestamp);
+    event PotReclaimed(address indexed coordinator, uint96 amount, uint40 timestamp);
     event RoundOpened(uint32 indexed round, uint32 baseRound, uint40 opensAt, uint40 timestamp);
     event UpdateSubmitted(
         uint32 indexed round,
@@ -312,6 +327,10 @@ interface ILedgerTypes {
     error BondTooLow(uint96 bond, uint96 required);
     error BondLocked(uint256 until);
     error NothingToPay(address account);
+    error NoRewards();
+    error UnknownPayroll(uint32 round);
+    error AlreadyPaid(uint32 round, uint32 part);
+    error RewardExceeded(uint256 amount, uint256 left);
     error PayoutRefused(address account);
     error NotEnrolled(address participant);
     error StillEnrolled(address participant);

@@ -98,6 +98,12 @@ interface IRoundLedger is IDisputes, ISampling {
     /// @notice Makes the sender's bond a payout, challengeSeconds after the end of the task.
     function withdrawBond() external;
 
+    /// @notice Adds to what the updates of rounds to come earn. Anybody; the coordinator gets back what is left.
+    function fundPot() external payable;
+
+    /// @notice Makes what is left in the pot a payout to the coordinator, once the task is over. The coordinator.
+    function reclaimPot() external;
+
     /// @notice Pays the sender what it has earned or got back.
     function claimPayout() external;
 
@@ -195,6 +201,11 @@ interface IRoundLedger is IDisputes, ISampling {
     function coordinator() external view returns (address);
 
     function historyHash() external view returns (bytes32);
+
+    /// @notice What is there for rounds to come, in wei.
+    function pot() external view returns (uint256);
+
+    function payrollOf(uint32 round) external view returns (Payroll memory);
 
     /// @return the digest of a finalized round's model, 0 otherwise; round 0 is the genesis model
     function modelDigestOf(uint32 round) external view returns (bytes32);

@@ -28,6 +28,7 @@ contract Disputes is Secrets, IDisputes {
 
     uint256 private constant STATUSES = 12;
     uint256 private constant ENTRY_BYTES = 256;
+    uint256 private constant ROW_BYTES = 32;
 
     constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {
         // INVARIANT P-134: disputes about nothing are refused, and no deposit is stranded here.
@@ -181,9 +182,43 @@ contract Disputes is Secrets, IDisputes {
         if (sequence >= current.numUpdates) revert ParameterOutOfRange("sequence", sequence);
         // INVARIANT P-125: only a report that lacks the status of an update on record is an omission.
         uint256 offset = sequence % DigestTree.CHUNK_BYTES;
-        _requireOpening(_proposal.reportDigest, _reportChunk(sequence), _chunksOf(_reportBytes(current)), report);
+        uint256 numChunks = _chunksOf(_reportBytes(current.numUpdates));
+        _requireOpening(_proposal.reportDigest, _reportChunk(sequence), numChunks, report);
         if (offset < report.chunk.length && report.chunk.uint8At(offset) < STATUSES) revert NoOmission(sequence);
         _reject(current, Fault.OMISSION, msg.sender);
+    }
+
+    function payRewards(
+        uint32 round,
+        bytes32 reportDigest,
+        uint32 numUpdates,
+        uint32 part,
+        Opening calldata report
+    ) external {
+        Payroll storage payroll = _payrolls[round];
+        // INVARIANT P-263: rewards are paid of the report that became final, and each part of it once.
+        if (payroll.content != keccak256(abi.encode(reportDigest, numUpdates))) revert UnknownPayroll(round);
+        uint256 place = uint256(round) << 32 | part;
+        if (_isPaid[place]) revert AlreadyPaid(round, part);
+        uint256 numRows = DigestTree.CHUNK_BYTES / ROW_BYTES;
+        if (part * numRows >= numUpdates) revert ParameterOutOfRange("part", part);
+        _isPaid[place] = true;
+        _requireWhole(reportDigest, _rewardChunk(numUpdates) + part, _reportBytes(numUpdates), report);
+        uint256[32] memory rows;
+        uint256 total = 0;
+        for (uint256 i = 0; i < report.chunk.length / ROW_BYTES; ++i) {
+            uint256 row = report.chunk.wordAt(i * ROW_BYTES);
+            rows[i] = row;
+            uint256 amount = uint96(row);
+            if (amount == 0) continue;
+            total += amount;
+            _payouts[address(uint160(row >> 96))] += amount;
+        }
+        // INVARIANT P-264: a round costs its reward and no more, whatever a quorum says.
+        if (total > payroll.left) revert RewardExceeded(total, payroll.left);
+        payroll.left -= total;
+        uint40 timestamp = _now();
+        _record(1, abi.encode(RewardsPaid.selector, round, part, rows, timestamp));
     }
 
     /// Lets the window begin again, since nobody else could challenge meanwhile.
@@ -340,7 +375,7 @@ contract Disputes is Secrets, IDisputes {
         view
         returns (uint8)
     {
-        _requireWhole(_proposal.reportDigest, _reportChunk(sequence), _reportBytes(current), opening);
+        _requireWhole(_proposal.reportDigest, _reportChunk(sequence), _reportBytes(current.numUpdates), opening);
         return opening.chunk.uint8At(sequence % DigestTree.CHUNK_BYTES);
     }
 
@@ -359,8 +394,14 @@ contract Disputes is Secrets, IDisputes {
         return 1 + sequence / DigestTree.CHUNK_BYTES;
     }
 
-    function _reportBytes(CurrentRound memory current) private pure returns (uint256) {
-        return DigestTree.CHUNK_BYTES + current.numUpdates;
+    /// The size of a report: its header, its statuses, and in a task with a reward, from the next chunk on, its rewards.
+    function _reportBytes(uint256 numUpdates) private view returns (uint256) {
+        if (_reward == 0) return DigestTree.CHUNK_BYTES + numUpdates;
+        return _rewardChunk(numUpdates) * DigestTree.CHUNK_BYTES + ROW_BYTES * numUpdates;
+    }
+
+    function _rewardChunk(uint256 numUpdates) private pure returns (uint256) {
+        return 1 + _chunksOf(numUpdates);
     }
 
     function _chunksOf(uint256 numBytes) private pure returns (uint256) {

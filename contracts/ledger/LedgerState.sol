@@ -38,6 +38,7 @@ abstract contract LedgerState is ILedgerTypes {
     uint32 internal immutable _listSeconds;
     uint32 internal immutable _sampleRate;
     uint32 internal immutable _seedSeconds;
+    uint96 internal immutable _reward;
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -61,6 +62,11 @@ abstract contract LedgerState is ILedgerTypes {
     Seeding internal _seeding;
     mapping(address aggregator => SeedChain) internal _seedChains;
     mapping(address participant => Lot) internal _lots;
+    // Only tasks with a reward touch these.
+    uint256 internal _pot;
+    mapping(uint32 round => Payroll) internal _payrolls;
+    /// By round and part.
+    mapping(uint256 place => bool) internal _isPaid;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         _requirePositive("numRounds", p.numRounds);
@@ -90,6 +96,8 @@ abstract contract LedgerState is ILedgerTypes {
         // INVARIANT P-91: two results never both have a quorum, and no single aggregator is one.
         bool isQuorum = p.quorum > 1 && p.quorum <= numAggregators && 2 * p.quorum > numAggregators;
         if (p.quorum != 0 && !isQuorum) revert ParameterOutOfRange("quorum", p.quorum);
+        // INVARIANT P-260: what a round's updates earned is for a quorum to say, and for nobody alone.
+        if (p.reward != 0 && p.quorum == 0) revert ParameterOutOfRange("reward", p.reward);
         _requireDigest(p.manifestDigest);
         _requireDigest(p.manifestCidDigest);
         _requireDigest(p.genesisDigest);
@@ -118,6 +126,7 @@ abstract contract LedgerState is ILedgerTypes {
         _listSeconds = p.listSeconds;
         _sampleRate = p.sampleRate;
         _seedSeconds = p.seedSeconds;
+        _reward = p.reward;
     }
 
     /// The phase of the current round, from data and block time alone.

@@ -31,6 +31,14 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
         return _payouts[account];
     }
 
+    function pot() external view returns (uint256) {
+        return _pot;
+    }
+
+    function payrollOf(uint32 round) external view returns (Payroll memory) {
+        return _payrolls[round];
+    }
+
     function historyHash() external view returns (bytes32) {
         return _historyHash;
     }
@@ -58,7 +66,8 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
             isOpen: _isOpen,
             listSeconds: _listSeconds,
             sampleRate: _sampleRate,
-            seedSeconds: _seedSeconds
+            seedSeconds: _seedSeconds,
+            reward: _reward
         });
     }
 

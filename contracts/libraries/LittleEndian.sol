@@ -29,6 +29,11 @@ library LittleEndian {
         return int32(uint32(swapped));
     }
 
+    /// @notice The word whose first byte is at `offset`; of rewards, which are words of the contract, and not little-endian.
+    function wordAt(bytes calldata data, uint256 offset) internal pure returns (uint256) {
+        return uint256(bytes32(data[_within(data, offset, 32):]));
+    }
+
     /// Returns `offset`, from which `width` bytes can be read.
     function _within(bytes calldata data, uint256 offset, uint256 width) private pure returns (uint256) {
         // INVARIANT P-104: no integer is read from beyond the bytes that were shown.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.earnings import divide_reward
 from fl_chain.aggregation.gathering import Gathering, begin_gathering
 from fl_chain.aggregation.norms import compute_squared_norm
 from fl_chain.aggregation.optimizers import apply_optimizer
@@ -31,11 +32,12 @@ from fl_chain.protocol.blob import (
     encode_blob,
 )
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.manifest import WEI_PER_GWEI, Manifest
 from fl_chain.protocol.measurement import Measurement, MeasurementSum
 from fl_chain.protocol.optimizer import NONE
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import INCLUDED, ExclusionReason, RoundReport, encode_report
+from fl_chain.protocol.rewards import NO_REWARD, Reward
 from fl_chain.protocol.staleness import discount_weight
 
 
@@ -59,6 +61,8 @@ class PartialRound:
     """Those that are included."""
     statuses: dict[int, int]
     """Sequence number to status, as in a report."""
+    included: dict[int, str]
+    """Sequence number to participant."""
     participants: frozenset[str]
     """Whose updates were available."""
     measured: MeasurementSum
@@ -122,13 +126,14 @@ class RoundAggregation:
         self._gathered = begin_round(manifest, round_number, manifest.encoding.max_abs)
         self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
+        self._included: dict[int, str] = {}
         self._seen: set[str] = set()
         """Participants of whom an update was available."""
 
     @property
     def num_included(self) -> int:
         """Updates that are included so far."""
-        return list(self._statuses.values()).count(INCLUDED)
+        return len(self._included)
 
     @property
     def update_bytes(self) -> int:
@@ -154,12 +159,14 @@ class RoundAggregation:
         if measurement is not None:
             self._measured.add(measurement)
         self._statuses[record.sequence] = INCLUDED
+        self._included[record.sequence] = record.participant
         return None
 
     def partial(self) -> PartialRound:
         """Return what was added and excluded so far; it is shared, so nothing may follow."""
         seen = frozenset(self._seen)
-        return PartialRound(self._gathered, self._statuses, seen, self._measured)
+        told = self._statuses, self._included, seen
+        return PartialRound(self._gathered, *told, self._measured)
 
     def add_partial(self, partial: PartialRound) -> None:
         """Add what another aggregation of the same round made of other participants' updates.
@@ -171,6 +178,7 @@ class RoundAggregation:
         """
         self._gathered.merge(partial.gathered)
         self._statuses |= partial.statuses
+        self._included |= partial.included
         self._seen |= partial.participants
         self._measured.add_sum(partial.measured)
 
@@ -225,7 +233,20 @@ class RoundAggregation:
                 total_weight=self._gathered.weight,
                 statuses=bytes(status for _, status in sorted(self._statuses.items())),
                 totals=totals,
+                rewards=self._divide_reward(),
             )
+        )
+
+    def _divide_reward(self) -> tuple[Reward, ...] | None:
+        terms = self.manifest.reward
+        if not self.manifest.has_rewards:
+            return None
+        wei = terms.round_gwei * WEI_PER_GWEI
+        earned = divide_reward(terms.formula, wei, self._included, self._gathered)
+        # Whose share is 0 has no address either: a row is zero or pays somebody.
+        return tuple(
+            Reward(self._included[number], earned[number]) if earned.get(number) else NO_REWARD
+            for number in sorted(self._statuses)
         )
 
     def _examine(

@@ -12,6 +12,7 @@ from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.rewards import COSINE
 from fl_chain.protocol.rules import MEAN
 
 
@@ -73,7 +74,9 @@ class GatheredSum:
 
 
 class GatheredRows:
-    """For every other rule: all updates, whole. Weights are recorded, and do not count.
+    """All updates, whole: for every other rule, and for what updates earn by their directions.
+
+    Weights are recorded; by other rules than the mean they do not count.
 
     Parameters
     ----------
@@ -81,27 +84,41 @@ class GatheredRows:
         Of the task.
     num_values
         Lanes per update.
+    max_abs
+        Largest magnitude of a lane.
     """
 
-    def __init__(self, rule: str, num_malicious: int, num_values: int) -> None:
+    def __init__(self, rule: str, num_malicious: int, num_values: int, max_abs: int) -> None:
         self._rule = rule
         self._num_malicious = num_malicious
-        self._rows = LaneRows(num_values)
-        self.weight = 0
+        self._max_abs = max_abs
+        self.rows = LaneRows(num_values)
+        self.weights: dict[str, int] = {}
+        """By participant."""
+
+    @property
+    def weight(self) -> int:
+        """Sum of the weights."""
+        return sum(self.weights.values())
 
     def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
         """Keep an update."""
-        self._rows.add(participant, lanes)
-        self.weight += weight
+        self.rows.add(participant, lanes)
+        self.weights[participant] = weight
 
     def merge(self, other: Self) -> None:
         """Keep the updates of other participants."""
-        self._rows.add_rows(other._rows)
-        self.weight += other.weight
+        self.rows.add_rows(other.rows)
+        self.weights |= other.weights
 
     def aggregate(self) -> Aggregate:
         """Return what the rule makes of all updates."""
-        return apply_rule(self._rule, self._rows, self._num_malicious)
+        if self._rule == MEAN:
+            total = WeightedSum(self.rows.num_values, self._max_abs)
+            for participant, lanes in self.rows.items():
+                total.add(lanes, self.weights[participant])
+            return total.mean()
+        return apply_rule(self._rule, self.rows, self._num_malicious)
 
 
 def begin_gathering(manifest: Manifest, num_values: int, max_abs: int) -> Gathering:
@@ -116,6 +133,6 @@ def begin_gathering(manifest: Manifest, num_values: int, max_abs: int) -> Gather
     max_abs
         Largest magnitude of a lane, which the caller checks.
     """
-    if manifest.rule == MEAN:
+    if manifest.rule == MEAN and manifest.reward.formula != COSINE:
         return GatheredSum(WeightedSum(num_values, max_abs))
-    return GatheredRows(manifest.rule, manifest.num_malicious, num_values)
+    return GatheredRows(manifest.rule, manifest.num_malicious, num_values, max_abs)

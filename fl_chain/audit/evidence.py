@@ -33,7 +33,7 @@ class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 22 words."""
+    """``parameters()``: 23 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -59,6 +59,10 @@ class LedgerState:
     """``seedChainOf(a)`` for every aggregator that committed to secrets: 3 words each."""
     lots: Mapping[str, bytes] = field(default_factory=dict)
     """``lotOf(a)`` for every address of ``participants``: 2 words each."""
+    pot: bytes = b""
+    """``pot()``: 1 word; as the one below, looked at only where the task has a reward."""
+    payrolls: Mapping[int, bytes] = field(default_factory=dict)
+    """``payrollOf(r)`` for every round: 2 words each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def check_report(
 ) -> tuple[RoundReport | None, Finding]:
     """Check that the pinned report is the one on record, of this round and all its updates."""
     check, round_number = "report", proposal.round
-    size = compute_report_bytes(history.num_updates)
+    size = compute_report_bytes(history.num_updates, manifest.has_rewards)
     cid = cid_from_digest(proposal.report_cid_digest, size)
     try:
         data = evidence.fetch_blob(cid, size)

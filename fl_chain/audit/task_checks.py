@@ -28,6 +28,7 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
 )
 from fl_chain.protocol.registry_records import RegistryCreated
+from fl_chain.protocol.rewarding import Payroll
 from fl_chain.protocol.round import Task
 
 
@@ -103,6 +104,11 @@ def check_state(task: Task, state: LedgerState) -> Finding:
         for participant, lot in task.lots.items():
             answer = state.lots.get(participant, b"")
             pairs.append((f"lotOf({participant})", b"".join(encode_words(lot)), answer))
+    if task.parameters.reward:
+        pairs.append(("pot()", _word(task.pot), state.pot))
+        for number in task.rounds:
+            expected = _payroll_words(task.payrolls.get(number))
+            pairs.append((f"payrollOf({number})", expected, state.payrolls.get(number, b"")))
     for view, expected, actual in pairs:
         if expected != actual:
             detail = f"{view} does not answer what the records say"
@@ -121,6 +127,12 @@ def _participant_words(
         sequence, proof = latest.sequence, compute_record_hash(latest)
     prefix = proof[:RECORD_PREFIX_BYTES].ljust(WORD_BYTES, b"\0")
     return _word(is_admitted) + _word(latest.round) + _word(sequence) + prefix
+
+
+def _payroll_words(payroll: Payroll | None) -> bytes:
+    if payroll is None:
+        return bytes(2 * WORD_BYTES)
+    return payroll.content + _word(payroll.left)
 
 
 def _listing_words(listed: UpdatesListed | None) -> bytes:

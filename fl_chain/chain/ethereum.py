@@ -22,7 +22,7 @@ from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import UnknownContract, UsageError
-from fl_chain.protocol.actions import Challenge, DepositBond, LedgerAction, RegistryAction
+from fl_chain.protocol.actions import Challenge, DepositBond, FundPot, LedgerAction, RegistryAction
 from fl_chain.protocol.attestation import Signature, compute_signing_hash
 from fl_chain.protocol.logs import WORD_BYTES, topic_of
 from fl_chain.protocol.records import TaskCreated, TaskParameters
@@ -95,7 +95,7 @@ class EthereumLedger:
 
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""
-        wei = action.wei if isinstance(action, DepositBond | Challenge) else 0
+        wei = action.wei if isinstance(action, DepositBond | Challenge | FundPot) else 0
         return self._require_sender().send(self.address, encode_action(action), wei)
 
     def sign(self, message: bytes) -> Signature:

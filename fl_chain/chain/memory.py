@@ -18,7 +18,7 @@ from eth_hash.auto import keccak
 
 from fl_chain.chain.keys import derive_secret, label_secret, sign_hash
 from fl_chain.chain.ledger import Page, Receipt
-from fl_chain.chain.memory_disputes import carry_out_dispute
+from fl_chain.chain.memory_disputes import carry_out_dispute, pay_rewards
 from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import InvalidTransition, TransactionRejected, UsageError
 from fl_chain.protocol.actions import (
@@ -37,12 +37,15 @@ from fl_chain.protocol.actions import (
     DecideUpdate,
     DepositBond,
     Finalize,
+    FundPot,
     LedgerAction,
     ListUpdates,
     Pause,
+    PayRewards,
     Propose,
     ProveEquivocation,
     ProveOmission,
+    ReclaimPot,
     Remove,
     RevealSeed,
     RevealUpdate,
@@ -73,6 +76,8 @@ from fl_chain.protocol.records import (
     ParticipantRemoved,
     ParticipantSucceeded,
     PayoutClaimed,
+    PotFunded,
+    PotReclaimed,
     ProposalRejected,
     RoundAborted,
     RoundFinalized,
@@ -243,6 +248,14 @@ class MemoryChain:
                 if successor is None:
                     refuse("NoSuccessor", f"{participant} has no successor")
                 return [ParticipantSucceeded(participant, successor, now)]
+            case FundPot():
+                task.check_fund(action.wei)
+                return [PotFunded(sender, action.wei, now)]
+            case PayRewards():
+                return [pay_rewards(task, action, now)]
+            case ReclaimPot():
+                task.check_reclaim(sender)
+                return [PotReclaimed(sender, task.pot, now)]
             case CommitSeeds():
                 return [SeedsCommitted(sender, action.tip, now)]
             case RevealSeed():

@@ -16,6 +16,7 @@ from fl_chain.protocol.actions import (
     DecideListedUpdate,
     DecideUpdate,
     ListRecord,
+    PayRewards,
     ProveOmission,
     SelectPart,
     SplitPart,
@@ -25,7 +26,7 @@ from fl_chain.protocol.attestation import Signature
 from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.dispute import Stage, check_move, hash_parts
 from fl_chain.protocol.opening import Opening, verify_opening
-from fl_chain.protocol.parts import Contribution
+from fl_chain.protocol.parts import MOST_PARTS, Contribution
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.places import (
     LANE_BYTES,
@@ -34,6 +35,7 @@ from fl_chain.protocol.places import (
     locate_entry,
     locate_header,
     locate_lane,
+    locate_rewards,
     locate_status,
     locate_value,
 )
@@ -47,11 +49,13 @@ from fl_chain.protocol.records import (
     ProposalChallenged,
     ProposalRejected,
     Question,
+    RewardsPaid,
     UpdatesListed,
     UpdateSubmitted,
     ValueAnswered,
 )
 from fl_chain.protocol.report import STATUSES
+from fl_chain.protocol.rewards import decode_rewards, make_row
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.signed_update import compute_update_message
 from fl_chain.protocol.update_list import ENTRY_BYTES, ListEntry, decode_entry
@@ -85,6 +89,24 @@ def carry_out_dispute(
         With the contract's custom error.
     """
     return _Move(task, sender, now, recover).carry_out(action)
+
+
+def pay_rewards(task: Task, action: PayRewards, now: int) -> RewardsPaid:
+    """Return what paying a part of a round's rewards emits.
+
+    Raises
+    ------
+    InvalidTransition
+        With the contract's custom error.
+    """
+    said = action.report_digest, action.num_updates
+    task.check_payroll(action.round, *said, action.part)
+    place = locate_rewards(action.num_updates, action.part)
+    _require(action.report_digest, place, action.report)
+    rows = [make_row(reward) for reward in decode_rewards(action.report.chunk)]
+    filled = tuple(rows + [0] * (MOST_PARTS - len(rows)))
+    task.check_total(action.round, filled)
+    return RewardsPaid(action.round, action.part, filled, now)
 
 
 class _Move:
@@ -225,7 +247,7 @@ class _Move:
         self.task.check_round(action.round, Action.PROVE_OMISSION, self.now)
         if action.sequence >= self.task.current.num_updates:
             refuse("ParameterOutOfRange", f"there is no update {action.sequence}")
-        place = locate_status(self.task.current.num_updates, action.sequence)
+        place = self._locate_status(action.sequence)
         _require_opening(self.task.proposal.report_digest, place, action.report)
         chunk = action.report.chunk
         if place.offset < len(chunk) and chunk[place.offset] < len(STATUSES):
@@ -257,9 +279,13 @@ class _Move:
             refuse("UnknownRecord", f"update {sequence} is another one")
 
     def _status(self, sequence: int, opening: Opening) -> int:
-        place = locate_status(self.task.current.num_updates, sequence)
+        place = self._locate_status(sequence)
         _require(self.task.proposal.report_digest, place, opening)
         return _read(opening.chunk, place.offset, 1, is_signed=False)
+
+    def _locate_status(self, sequence: int) -> Place:
+        has_rewards = bool(self.task.parameters.reward)
+        return locate_status(self.task.current.num_updates, sequence, has_rewards)
 
     def _fail(self, fault: Fault) -> list[LedgerRecord]:
         parties = self.dispute.challenger, self.task.proposal.proposer

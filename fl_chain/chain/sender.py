@@ -35,6 +35,7 @@ MOST_NONCES = 5
 """Attempts when another program sends from the same account at the same time."""
 _HINTS = {
     "AlreadyEnrolled": "it is in the registry already",
+    "NoRewards": "a task with a table [reward] has a pot, until it is over",
     "NotAdmitted": "ask the coordinator for: fl-chain task admit",
     "NotAggregator": "name the key of one of the task's aggregators with --key",
     "AggregatorBarred": "its fault is on record; fl-chain history rounds shows where",

@@ -33,6 +33,7 @@ COMMANDS = {
     "participant": "Take part in a task.",
     "registry": "Enrol, leave, and change keys.",
     "relay": "Hand in for participants what they have signed.",
+    "reward": "Fund a task's pot, and have paid what updates earned.",
     "task": "Create a task, admit participants, pause it, stop it.",
     "web": "Show it all in a browser, with the verdict of the audit beside.",
 }

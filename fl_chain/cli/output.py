@@ -69,6 +69,9 @@ _SENTENCES = {
         "target_updates is {target}, and {participants} {participants:participant} admitted so far:"
         " until there are more, every round waits for all of its {seconds} s"
     ),
+    "funded_pot": "pot funded with {ether}, {gas} gas",
+    "paid_rewards": "round {round}: rewards paid, part {part}, {gas} gas",
+    "reclaimed_pot": "what was left in the pot can be claimed, {gas} gas",
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
     "ignored": "ignored: {reason}",

@@ -288,6 +288,33 @@ class RevealSeed:
 
 
 @dataclass(frozen=True, slots=True)
+class FundPot:
+    """Anybody adds to what the updates of rounds to come earn."""
+
+    wei: int
+    """What is sent along."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayRewards:
+    """Anybody shows what a part of a finalized round's updates earned."""
+
+    round: int
+    report_digest: bytes
+    num_updates: int
+    """Updates on record in that round."""
+    part: int
+    """32 updates, those from 32 * part on."""
+    report: Opening
+    """The chunk of the report with their rewards."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimPot:
+    """The coordinator takes back what is left in the pot of a task that is over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Enrol:
     """The registrar enrols addresses in the registry."""
 
@@ -377,6 +404,9 @@ LedgerAction = (
     | Succeed
     | CommitSeeds
     | RevealSeed
+    | FundPot
+    | PayRewards
+    | ReclaimPot
 )
 RegistryAction = (
     Enrol | Revoke | EnrolWithBond | LeaveRegistry | ClaimBond | Rotate | SetEncryptionKey

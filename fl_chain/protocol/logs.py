@@ -124,7 +124,7 @@ def _take_argument(name: str, values: Iterator[Any]) -> Any:
     match name:
         case "parameters":
             return TaskParameters(*islice(values, len(fields(TaskParameters))))
-        case "parts":
+        case "parts" | "rows":
             return tuple(islice(values, MOST_PARTS))
         case _:
             return next(values)

@@ -35,6 +35,8 @@ from fl_chain.protocol.optimizer import (
 )
 from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.records import TaskParameters
+from fl_chain.protocol.rewards import COSINE, FORMULAS, RewardParameters
+from fl_chain.protocol.rewards import NONE as NO_REWARDS
 from fl_chain.protocol.rules import MEAN, RULES
 from fl_chain.protocol.selection import count_lanes
 from fl_chain.protocol.staleness import MAX_STALENESS, discount_weight
@@ -113,6 +115,8 @@ class Manifest:
     keep_seconds: int = 0
     """So long after a record its sender provides the content that it names; 0 if nobody promises
     anything; 0 to 2^32 - 1."""
+    reward: RewardParameters = field(default_factory=RewardParameters)
+    """What updates earn, and by which formula, see fl_chain/protocol/rewards.py."""
     max_staleness: int = 0
     """An update may have begun from a model of so many rounds before; 0 to 64."""
     task_id: str = field(init=False, compare=False)
@@ -130,6 +134,11 @@ class Manifest:
         if one_block_in == 1:
             return self.layout
         return ((BLOCKS, (count_lanes(count_values(self.layout), one_block_in),)),)
+
+    @property
+    def has_rewards(self) -> bool:
+        """Whether reports say what updates earned."""
+        return self.reward.formula != NO_REWARDS
 
     @property
     def has_values(self) -> bool:
@@ -166,6 +175,7 @@ class Manifest:
             _require(holds, rule)
         self._check_optimizer()
         self._check_staleness()
+        self._check_reward()
         shared = self.recipe.shared
         _require(
             all(is_matched(name, shared) for name, _ in self.layout),
@@ -201,6 +211,35 @@ class Manifest:
         _require(
             discount_weight(self.rounds.max_weight, s) > 0,
             f"max_weight is large enough for an update of staleness {s} to weigh anything",
+        )
+
+    def _check_reward(self) -> None:
+        formula, gwei = self.reward.formula, self.reward.round_gwei
+        _require(formula in FORMULAS, f"reward.formula is one of {', '.join(FORMULAS)}")
+        _require(0 <= gwei <= MAX_INTEGER, "reward.round_gwei is 0 to 2^53 - 1")
+        is_none = formula == NO_REWARDS
+        _require(is_none == (gwei == 0), "reward.round_gwei is 0 exactly with the formula none")
+        if is_none:
+            return
+        _require(
+            self.committee.quorum > 0,
+            "quorum is above 0 with a reward: nobody alone may say who earned what",
+        )
+        _require(
+            self.rounds.target_updates <= MAX_ROBUST_UPDATES,
+            f"target_updates is at most {MAX_ROBUST_UPDATES} with a reward",
+        )
+        if formula == COSINE:
+            self._check_distances(f"with the formula {formula}")
+
+    def _check_distances(self, where: str) -> None:
+        """Check that every squared distance fits int64, and the sum of as many as updates."""
+        distance = self.rounds.target_updates * count_values(self.layout)
+        distance *= (2 * self.encoding.max_abs) ** 2
+        _require(
+            distance < 2**ACCUMULATOR_BITS,
+            f"{where} distances reach {distance}, and at most"
+            f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
         )
 
     def _check_committee(self) -> None:
@@ -272,14 +311,7 @@ class Manifest:
             f"with the rule {self.rule} numbers reach {scaled}, and at most"
             f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
         )
-        # Every squared distance fits int64, and so does the sum of as many as there are updates.
-        num_values = count_values(self.layout)
-        distance = rounds.target_updates * num_values * (2 * encoding.max_abs) ** 2
-        _require(
-            distance < 2**ACCUMULATOR_BITS,
-            f"with the rule {self.rule} distances reach {distance}, and at most"
-            f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
-        )
+        self._check_distances(f"with the rule {self.rule}")
 
     def _check_headroom(self) -> None:
         rounds, encoding = self.rounds, self.encoding
@@ -325,6 +357,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "optimizer": _plain(manifest.optimizer),
             "privacy": manifest.privacy,
             "recipe": recipe,
+            "reward": _plain(manifest.reward),
             "rounds": _plain(manifest.rounds),
             "rule": manifest.rule,
             "salt": manifest.salt,
@@ -360,6 +393,7 @@ def decode_manifest(data: bytes) -> Manifest:
             encoding=_build(Encoding, value["encoding"]),
             rule=_typed(value["rule"], str),
             optimizer=_build(Optimizer, value["optimizer"]),
+            reward=_build(RewardParameters, value["reward"]),
             num_malicious=_typed(value["num_malicious"], int),
             privacy=_typed(value["privacy"], str),
             admission=_typed(value["admission"], str),
@@ -399,6 +433,7 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         if manifest.has_values
         else NO_VALUES,
         is_open=manifest.admission == "open",
+        reward=manifest.reward.round_gwei * WEI_PER_GWEI,
     )
 
 

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 from fl_chain.protocol.constants import CHUNK_BYTES
 from fl_chain.protocol.records import TaskParameters
-from fl_chain.protocol.report import REPORT_HEADER_BYTES
+from fl_chain.protocol.report import (
+    REPORT_HEADER_BYTES,
+    compute_report_bytes,
+    compute_reward_offset,
+)
 from fl_chain.protocol.update_list import ENTRY_BYTES, LIST_HEADER_BYTES, compute_list_bytes
 
 VALUE_BYTES = 4
@@ -41,15 +45,37 @@ def locate_lane(parameters: TaskParameters, position: int) -> Place:
     return _locate(parameters, position, LANE_BYTES)
 
 
-def locate_status(num_updates: int, sequence: int) -> Place:
+def locate_status(num_updates: int, sequence: int, has_rewards: bool = False) -> Place:
     """Return where the status of an update stands in the report of its round.
+
+    Parameters
+    ----------
+    num_updates
+        Updates on record in the round.
+    sequence
+        The update.
+    has_rewards
+        Whether the report says rewards as well.
 
     Examples
     --------
     >>> locate_status(1025, 1024)
     Place(chunk=2, num_chunks=3, offset=0, length=1)
     """
-    return _place(REPORT_HEADER_BYTES + sequence, REPORT_HEADER_BYTES + num_updates)
+    size = compute_report_bytes(num_updates, has_rewards)
+    return _place(REPORT_HEADER_BYTES + sequence, size)
+
+
+def locate_rewards(num_updates: int, part: int) -> Place:
+    """Return where the rewards of a part of a round's updates begin in its report.
+
+    Examples
+    --------
+    >>> locate_rewards(40, 1)
+    Place(chunk=3, num_chunks=4, offset=0, length=256)
+    """
+    at = compute_reward_offset(num_updates) + part * CHUNK_BYTES
+    return _place(at, compute_report_bytes(num_updates, has_rewards=True))
 
 
 def locate_entry(count: int, position: int) -> Place:

@@ -106,6 +106,8 @@ class TaskParameters:
     seed_seconds: Uint32 = 0
     """Time for the aggregators to reveal their secrets before a round opens; above 0 exactly if
     ``sample_rate`` is."""
+    reward: Uint96 = 0
+    """What the updates of a finalized round earn together, in wei; above 0 only with a quorum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,38 @@ class PayoutClaimed:
 
     INDEXED: ClassVar[int] = 1
     account: Address
+    amount: Uint96
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PotFunded:
+    """Somebody added to what the updates of rounds to come earn."""
+
+    INDEXED: ClassVar[int] = 1
+    account: Address
+    amount: Uint96
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class RewardsPaid:
+    """What a part of a round's updates earned became payouts."""
+
+    INDEXED: ClassVar[int] = 1
+    round: Uint32
+    part: Uint32
+    rows: Parts
+    """See :func:`fl_chain.protocol.rewards.read_row`."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PotReclaimed:
+    """What was left in the pot became a payout to the coordinator."""
+
+    INDEXED: ClassVar[int] = 1
+    coordinator: Address
     amount: Uint96
     timestamp: Uint40
 
@@ -434,6 +468,9 @@ LedgerRecord = (
     | ParticipantSucceeded
     | SeedsCommitted
     | SeedRevealed
+    | PotFunded
+    | RewardsPaid
+    | PotReclaimed
 )
 RegistryRecord = (
     RegistryCreated

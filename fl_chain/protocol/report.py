@@ -21,11 +21,15 @@ from fl_chain.protocol.constants import CHUNK_BYTES, FORMAT, MAX_UPDATES
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import frame_header, parse_decimal, unframe_header
 from fl_chain.protocol.measurement import MeasuredTotals, parse_totals
+from fl_chain.protocol.rewards import ROW_BYTES, Reward, decode_rewards, encode_rewards
 
 REPORT: Final = "report"
 
 REPORT_HEADER_BYTES: Final = CHUNK_BYTES
 """Size of every report's header: the longest JSON has less than 1000."""
+
+REWARDS: Final = "~reward"
+"""Tensor of the rewards, with zeros before them, so that they begin with a chunk."""
 
 INCLUDED: Final = 0
 """Status of an update in the sum; the others have that of their reason."""
@@ -90,6 +94,8 @@ class RoundReport:
     """Byte i is the status, 0 to 11, of the update with sequence number i; 1 to 2^24 of them."""
     totals: MeasuredTotals | None = None
     """What the included updates say of their work, exactly in a task with measurements."""
+    rewards: tuple[Reward, ...] | None = None
+    """What each update earned, in the order of the sequence numbers; None in a task without."""
 
     @property
     def included(self) -> tuple[int, ...]:
@@ -107,9 +113,22 @@ class RoundReport:
         return STATUSES[self.statuses[sequence]]
 
 
-def compute_report_bytes(num_updates: int) -> int:
+def compute_report_bytes(num_updates: int, has_rewards: bool = False) -> int:
     """Return the size of the report of a round with so many submitted updates."""
-    return REPORT_HEADER_BYTES + num_updates
+    if not has_rewards:
+        return REPORT_HEADER_BYTES + num_updates
+    return compute_reward_offset(num_updates) + ROW_BYTES * num_updates
+
+
+def compute_reward_offset(num_updates: int) -> int:
+    """Return the byte at which rewards begin in a report: the next chunk behind the statuses.
+
+    Examples
+    --------
+    >>> [compute_reward_offset(num_updates) for num_updates in (1, 1024, 1025)]
+    [2048, 2048, 3072]
+    """
+    return REPORT_HEADER_BYTES - (-num_updates // CHUNK_BYTES) * CHUNK_BYTES
 
 
 def encode_report(report: RoundReport) -> bytes:
@@ -118,7 +137,7 @@ def encode_report(report: RoundReport) -> bytes:
     Raises
     ------
     MalformedBlob
-        No status, more than 2^24, or one above 11.
+        No status, more than 2^24, or one above 11; or rewards of more or fewer updates.
     """
     count = len(report.statuses)
     if not 0 < count <= MAX_UPDATES:
@@ -136,8 +155,16 @@ def encode_report(report: RoundReport) -> bytes:
         **(report.totals.to_metadata() if report.totals else {}),
     }
     status = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
-    text = encode_json({"__metadata__": metadata, "status": status})
-    return frame_header(text, REPORT_HEADER_BYTES) + report.statuses
+    entries: dict[str, Any] = {"__metadata__": metadata, "status": status}
+    data = report.statuses
+    if report.rewards is not None:
+        if len(report.rewards) != count:
+            raise MalformedBlob(f"{len(report.rewards)} rewards of {count} updates")
+        filler = bytes(compute_reward_offset(count) - REPORT_HEADER_BYTES - count)
+        data += filler + encode_rewards(report.rewards)
+        end = len(data)
+        entries[REWARDS] = {"data_offsets": [count, end], "dtype": "U8", "shape": [end - count]}
+    return frame_header(encode_json(entries), REPORT_HEADER_BYTES) + data
 
 
 def decode_report(data: bytes) -> RoundReport:
@@ -148,12 +175,17 @@ def decode_report(data: bytes) -> RoundReport:
     MalformedBlob
         Not a canonical report.
     """
-    largest = compute_report_bytes(MAX_UPDATES)
+    largest = compute_report_bytes(MAX_UPDATES, has_rewards=True)
     if not REPORT_HEADER_BYTES < len(data) <= largest:
         raise MalformedBlob(f"{len(data)} bytes are no report, which has 1025 to {largest}")
     entries: Any = unframe_header(data[:REPORT_HEADER_BYTES])
     try:
-        metadata = entries["__metadata__"]
+        metadata, count = entries["__metadata__"], entries["status"]["shape"][0]
+        if type(count) is not int or not 0 < count <= MAX_UPDATES:
+            raise MalformedBlob(f"a report is about 1 to {MAX_UPDATES} updates, not {count}")
+        rewards = None
+        if REWARDS in entries:
+            rewards = tuple(decode_rewards(data[compute_reward_offset(count) :]))
         for name in ("task", "base_model", "model"):
             parse_digest(metadata[name])
         report = RoundReport(
@@ -162,10 +194,11 @@ def decode_report(data: bytes) -> RoundReport:
             base_model=metadata["base_model"],
             model=metadata["model"],
             total_weight=parse_decimal(metadata["total_weight"], MAX_INTEGER + 1),
-            statuses=data[REPORT_HEADER_BYTES:],
+            statuses=data[REPORT_HEADER_BYTES : REPORT_HEADER_BYTES + count],
             totals=parse_totals(metadata),
+            rewards=rewards,
         )
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("report lacks a field or has one of the wrong kind") from None
     if encode_report(report) != data:
         raise MalformedBlob("report has unknown fields or is not in canonical form")

@@ -33,8 +33,11 @@ from fl_chain.protocol.records import (
     PartSelected,
     PartSplit,
     PayoutClaimed,
+    PotFunded,
+    PotReclaimed,
     ProposalChallenged,
     ProposalRejected,
+    RewardsPaid,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
@@ -48,11 +51,12 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
     ValueAnswered,
 )
+from fl_chain.protocol.rewarding import RewardingTask
 from fl_chain.protocol.seeding import SeedingTask
 from fl_chain.protocol.state import CurrentRound, Proposal, RoundHistory
 
 
-class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask):
+class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask, RewardingTask):
     """The state of one task after some records; mutable, and a function of them alone.
 
     Parameters
@@ -205,6 +209,12 @@ class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask):
                 self._apply_committed_seeds(record)
             case SeedRevealed():
                 self._apply_revealed_seed(record)
+            case PotFunded():
+                self._apply_funded(record)
+            case RewardsPaid():
+                self._apply_paid(record)
+            case PotReclaimed():
+                self._apply_reclaimed(record)
             case TaskCreated():
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
@@ -480,6 +490,7 @@ class Task(SeedingTask, CommittingTask, ListingTask, DisputingTask):
         if self.silent_aggregators():
             refuse("MissingRecord", f"{self.silent_aggregators()[0]} was silent and keeps its bond")
         self._end_dispute()
+        self._reserve_reward(record.round, history.proposal.report_digest, self.current.num_updates)
         history.finalized = record
         self.current = replace(self.current, num_finalized=self.current.num_finalized + 1)
         self._next_base = record.round

@@ -202,7 +202,7 @@ class Attester:
         challenge window has passed.
         """
         task = self._follower.task
-        size = compute_report_bytes(task.current.num_updates)
+        size = compute_report_bytes(task.current.num_updates, bool(task.parameters.reward))
         cid = cid_from_digest(proposal.report_cid_digest, size)
         try:
             data = self._store.get(cid, max_bytes=size)

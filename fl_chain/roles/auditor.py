@@ -36,11 +36,14 @@ from fl_chain.protocol.records import (
     ChallengeFailed,
     ParticipantAdmitted,
     ParticipantSucceeded,
+    PotReclaimed,
     ProposalChallenged,
+    RewardsPaid,
     RoundOpened,
     SeedsCommitted,
     TaskCreated,
 )
+from fl_chain.protocol.rewards import read_row
 from fl_chain.roles.audit_process import OpenStore, find_opener, open_ipfs
 from fl_chain.roles.audit_workers import ParallelWorkers
 from fl_chain.roles.former_audits import FormerAudits, locate_former_audits
@@ -211,13 +214,19 @@ def _read_state(
     """Return the block and what the ledger's views answer there; block -1 if one came between."""
     rounds, participants = [0], dict[str, None]()
     aggregators, accounts = dict[str, None](), dict[str, None]()
-    chains, is_sampled = dict[str, None](), False
+    chains, is_sampled, has_rewards = dict[str, None](), False, False
     for log in logs:
         with contextlib.suppress(MalformedBlob):  # the checks say which log is none
             record = decode_log(log)
             match record:
                 case TaskCreated():
                     is_sampled = record.parameters.sample_rate > 0
+                    has_rewards = record.parameters.reward > 0
+                case RewardsPaid():
+                    for row in filter(None, record.rows):
+                        accounts[read_row(row).participant] = None
+                case PotReclaimed():
+                    accounts[record.coordinator] = None
                 case SeedsCommitted():
                     chains[record.aggregator] = None
                 case RoundOpened():
@@ -235,6 +244,7 @@ def _read_state(
                 case ProposalChallenged():
                     accounts[record.challenger] = None
     drawn = participants if is_sampled else {}
+    rewarded = [number for number in rounds if number] if has_rewards else []
     before, parameters, current, proposal, dispute, *views, after = connection.try_batch(
         [
             ("eth_blockNumber", []),
@@ -251,6 +261,8 @@ def _read_state(
             _view(address, "seeding"),
             *(_view(address, "seedChainOf", aggregator) for aggregator in chains),
             *(_view(address, "lotOf", participant) for participant in drawn),
+            _view(address, "pot"),
+            *(_view(address, "payrollOf", number) for number in rewarded),
             ("eth_blockNumber", []),
         ]
     )
@@ -272,6 +284,8 @@ def _read_state(
         seeding=next(answers),
         seed_chains=dict(zip(chains, answers, strict=False)),
         lots=dict(zip(drawn, answers, strict=False)),
+        pot=next(answers),
+        payrolls=dict(zip(rewarded, answers, strict=False)),
     )
     return read_quantity(before) if before == after else -1, state
 

@@ -31,7 +31,6 @@ from fl_chain.protocol.records import ModelProposed, Question
 from fl_chain.protocol.report import (
     REPORT_HEADER_BYTES,
     STATUSES,
-    compute_report_bytes,
 )
 from fl_chain.roles.defence import add_up, decide_update
 from fl_chain.roles.equivocation import Inbox
@@ -165,11 +164,14 @@ class ChallengerRole:
     def _find_flaw(self) -> Flaw | None:
         self._contributions = []
         report, num_updates = self._witness.fetch_report(), self._witness.num_updates
-        if len(report) > compute_report_bytes(num_updates):
-            chunk = find_unopenable_chunk(compute_report_bytes(num_updates), len(report))
-            # The header is in no question: if it alone cannot be opened, the committee decides.
-            return Flaw(Question.STATUS, (chunk - 1) * CHUNK_BYTES) if chunk else None
-        statuses = report[REPORT_HEADER_BYTES:]
+        size = self._witness.report_bytes
+        if len(report) > size:
+            chunk = find_unopenable_chunk(size, len(report))
+            sequence = (chunk - 1) * CHUNK_BYTES
+            # Header and rewards are in no question: if they alone cannot be opened, the committee
+            # decides.
+            return Flaw(Question.STATUS, sequence) if 0 <= sequence < num_updates else None
+        statuses = report[REPORT_HEADER_BYTES : REPORT_HEADER_BYTES + num_updates]
         for sequence in range(num_updates):
             if sequence >= len(statuses) or statuses[sequence] >= len(STATUSES):
                 return Flaw(Question.NONE, sequence)

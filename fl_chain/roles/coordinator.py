@@ -164,6 +164,7 @@ def prepare_task(
         measurements=task_file.measurements,
         keep_seconds=task_file.keep_seconds,
         max_staleness=task_file.max_staleness,
+        reward=task_file.reward,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), begin_model(manifest, values))

@@ -51,9 +51,9 @@ class _Shelf(ManifestShelf):
         key = ("manifest", parameters, tuple(aggregators))
         return self._kept.find(key, lambda: super(_Shelf, self).find(parameters, aggregators))
 
-    def find_report(self, proposal: ModelProposed, num_updates: int) -> RoundReport | None:
-        key = ("report", proposal.report_digest, proposal.report_cid_digest, num_updates)
-        return self._kept.find(key, lambda: super(_Shelf, self).find_report(proposal, num_updates))
+    def find_report(self, proposal: ModelProposed, size: int) -> RoundReport | None:
+        key = ("report", proposal.report_digest, proposal.report_cid_digest, size)
+        return self._kept.find(key, lambda: super(_Shelf, self).find_report(proposal, size))
 
 
 class _Kept:
@@ -220,7 +220,7 @@ class OpenTask:
                 proposal = item.record
         if proposal is None or rows[number]["model"] != proposal.model_digest.hex():
             return None
-        return self.history.shelf.find_report(proposal, rows[number]["updates"])
+        return self.history.find_report(proposal, rows[number]["updates"])
 
     def _find(self, name: str, make: Callable[[], T]) -> T:
         # Without a manifest rows have no CIDs; they are made again when it can be had.

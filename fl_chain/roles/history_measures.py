@@ -121,7 +121,7 @@ def _find_reports(
 
     def find(number: int) -> RoundReport | None:
         proposal = rounds[number].proposal
-        return history.shelf.find_report(proposal, counts[number]) if proposal else None
+        return history.find_report(proposal, counts[number]) if proposal else None
 
     numbers: Sequence[int] = list(rounds)
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:

@@ -57,7 +57,7 @@ def trace_model(history: TaskHistory, digest: str, depth: int | None = None) -> 
             yield {**row, **_recipe(history), "total_weight": None, "submissions": []}
             return
         proposal = proposals[row["model"]]
-        report = history.shelf.find_report(proposal, history.count_updates_of(row["round"]))
+        report = history.find_report(proposal, history.count_updates_of(row["round"]))
         only = Selection(row["round"], row["round"])
         updates = [
             {**update, "status": _status(report, update["sequence"])}

@@ -10,7 +10,7 @@ from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest, check_agreement
 from fl_chain.protocol.records import ModelProposed, TaskParameters, UpdatesListed
-from fl_chain.protocol.report import RoundReport, compute_report_bytes, decode_report
+from fl_chain.protocol.report import RoundReport, decode_report
 from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.follower import fetch_manifest
 from fl_chain.storage.store import ContentStore
@@ -49,9 +49,11 @@ class ManifestShelf:
             return None
         return manifest
 
-    def find_report(self, proposal: ModelProposed, num_updates: int) -> RoundReport | None:
-        """Return the report that was proposed with a model, None if it cannot be had."""
-        size = compute_report_bytes(num_updates)
+    def find_report(self, proposal: ModelProposed, size: int) -> RoundReport | None:
+        """Return the report that was proposed with a model, None if it cannot be had.
+
+        ``size`` is that of the round's reports, see `TaskHistory.compute_report_bytes`.
+        """
         data = self._get(cid_from_digest(proposal.report_cid_digest, size), size)
         if data is None or compute_digest(data) != proposal.report_digest:
             return None

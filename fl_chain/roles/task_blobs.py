@@ -11,7 +11,6 @@ from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.promises import Promise, read_promise
 from fl_chain.protocol.records import ModelProposed, UpdatesListed
-from fl_chain.protocol.report import compute_report_bytes
 from fl_chain.protocol.update_list import locate_list
 from fl_chain.roles.history import summarize_rounds
 from fl_chain.roles.history_updates import list_updates
@@ -76,7 +75,9 @@ def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:
         yield from (_of_list(listed) for listed in summary.lists)
         if summary.proposal is not None:
             count = history.count_updates_of(number)
-            yield from _of_proposal(summary.proposal, compute_report_bytes(count), model_bytes)
+            yield from _of_proposal(
+                summary.proposal, history.compute_report_bytes(count), model_bytes
+            )
 
 
 def _of_list(listed: UpdatesListed) -> TaskBlob:

@@ -17,6 +17,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
 from fl_chain.protocol.recipe import Recipe
+from fl_chain.protocol.rewards import RewardParameters
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
 from fl_chain.roles.task_code import TaskCode, read_task_code
@@ -46,6 +47,7 @@ _TABLES = {
     "encoding": Encoding,
     "optimizer": Optimizer,
     "enrolment": EnrolmentTerms,
+    "reward": RewardParameters,
 }
 _NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
@@ -99,6 +101,7 @@ class TaskFile:
     measurements: bool
     keep_seconds: int
     max_staleness: int
+    reward: RewardParameters
     enrolment: EnrolmentTerms
 
 
@@ -195,6 +198,7 @@ def parse_task(
         measurements=_take(contents, "measurements", True),
         keep_seconds=_take(contents, "keep_seconds", 0),
         max_staleness=_take(contents, "max_staleness", 0),
+        reward=_build("reward", _table(contents, "reward")),
         enrolment=enrolment,
     )
     check_task_rules(
@@ -211,6 +215,7 @@ def parse_task(
         measurements=task.measurements,
         keep_seconds=task.keep_seconds,
         max_staleness=task.max_staleness,
+        reward=task.reward,
     )
     return task
 

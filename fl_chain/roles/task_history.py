@@ -19,6 +19,7 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
+    ModelProposed,
     ParticipantAdmitted,
     ParticipantRemoved,
     ParticipantSucceeded,
@@ -27,6 +28,7 @@ from fl_chain.protocol.records import (
     TaskParameters,
     UpdatesListed,
 )
+from fl_chain.protocol.report import RoundReport, compute_report_bytes
 from fl_chain.protocol.round import Task
 from fl_chain.roles.indexing import OnWindow, open_index, update_index
 from fl_chain.roles.manifest_shelf import ManifestShelf
@@ -65,6 +67,14 @@ class TaskHistory:
             f"the contract at {self.index.ledger} never created a task",
             "check --task and --rpc; fl-chain history tasks lists what is there",
         )
+
+    def compute_report_bytes(self, num_updates: int) -> int:
+        """Return the size of the report of a round with so many updates."""
+        return compute_report_bytes(num_updates, self.parameters.reward > 0)
+
+    def find_report(self, proposal: ModelProposed, num_updates: int) -> RoundReport | None:
+        """Return the report that was proposed with a model, None if it cannot be had."""
+        return self.shelf.find_report(proposal, self.compute_report_bytes(num_updates))
 
     @property
     def parameters(self) -> TaskParameters:

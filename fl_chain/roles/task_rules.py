@@ -11,6 +11,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, Manifest, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
+from fl_chain.protocol.rewards import RewardParameters
 
 _SALT = "0" * 32
 _COORDINATOR = "0x" + "1" * 40
@@ -42,6 +43,7 @@ def check_task_rules(
     measurements: bool,
     keep_seconds: int,
     max_staleness: int,
+    reward: RewardParameters,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
 
@@ -68,6 +70,7 @@ def check_task_rules(
             measurements=measurements,
             keep_seconds=keep_seconds,
             max_staleness=max_staleness,
+            reward=reward,
         )
     except InvalidManifest as error:
         message = error.message.removeprefix("manifest: ")

@@ -81,15 +81,24 @@ class Witness:
             self._submissions = key, found
         return self._submissions[1]
 
+    @property
+    def report_bytes(self) -> int:
+        """Size that the report must have."""
+        return compute_report_bytes(self.num_updates, self._has_rewards)
+
+    @property
+    def _has_rewards(self) -> bool:
+        return self._follower.task.parameters.reward > 0
+
     def fetch_report(self) -> bytes:
         """Return the bytes of the report, canonical or not; they may be too few or too many."""
-        size = compute_report_bytes(self.num_updates)
+        size = self.report_bytes
         cid = cid_from_digest(self.proposal.report_cid_digest, size)
         return self._checked(self._store.get(cid, max_bytes=2 * size), self.proposal.report_digest)
 
     def fetch_statuses(self) -> bytes:
         """Return the statuses of the report; they may be too few, and may be no statuses."""
-        return self.fetch_report()[REPORT_HEADER_BYTES:]
+        return self.fetch_report()[REPORT_HEADER_BYTES : REPORT_HEADER_BYTES + self.num_updates]
 
     def fetch_model(self) -> bytes:
         """Return the bytes of the proposed model, canonical or not."""
@@ -129,7 +138,7 @@ class Witness:
 
     def open_status(self, sequence: int) -> Opening:
         """Open the chunk of the report that holds the status of an update, or should."""
-        place = locate_status(self.num_updates, sequence)
+        place = locate_status(self.num_updates, sequence, self._has_rewards)
         return open_chunk(self.fetch_report(), place.chunk)
 
     def open_lane(self, sequence: int, position: int) -> Opening:

@@ -29,6 +29,8 @@ def make_manifest() -> Any:
         ),
         ("an open task", _set("admission", value="open")),
         ("a task with measurements", _set("measurements", value=True)),
+        ("equal rewards", _rewarded("equal", 1)),
+        ("the largest rewards by cosines", _rewarded("cosine", 2**53 - 1)),
         ("late updates", lambda m: m.update(max_staleness=8)),
         ("the latest of updates, with the least weight", _late(64, max_weight=9)),
         ("updates of weight 4 that may be 8 rounds late", _late(8, max_weight=4)),
@@ -101,6 +103,7 @@ def manifest() -> dict[str, Any]:
         "measurements": False,
         "name": "a task",
         "max_staleness": 0,
+        "reward": {"formula": "none", "round_gwei": 0},
         "num_malicious": 0,
         "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
         "privacy": "open",
@@ -272,6 +275,27 @@ def _with_values(count: int, **encoding: int) -> Callable[[dict[str, Any]], obje
     return change
 
 
+def _rewarded(formula: str, gwei: int, **rounds: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        document["reward"] = {"formula": formula, "round_gwei": gwei}
+        document["rounds"].update(rounds)
+
+    return change
+
+
+def _rewarded_by_one(document: dict[str, Any]) -> None:
+    _rewarded("equal", 5)(document)
+    document["committee"]["quorum"] = 0
+
+
+def _rewarded_lanes(count: int) -> Callable[[dict[str, Any]], object]:
+    def change(document: dict[str, Any]) -> None:
+        _rewarded("cosine", 5)(document)
+        document["layout"] = [{"name": "w", "shape": [count]}]
+
+    return change
+
+
 def _late(staleness: int, max_weight: int) -> Callable[[dict[str, Any]], object]:
     def change(document: dict[str, Any]) -> None:
         document["max_staleness"] = staleness
@@ -342,6 +366,13 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a quorum of one", _set("committee", "quorum", value=1)),
     ("a quorum of more than there are", _set("committee", "quorum", value=4)),
     ("a quorum of half", _set("committee", value=_LARGEST_COMMITTEE | {"quorum": 32})),
+    ("an unknown formula", _rewarded("shapley", 5)),
+    ("a formula without a reward", _rewarded("equal", 0)),
+    ("a reward without a formula", _rewarded("none", 5)),
+    ("a negative reward", _rewarded("equal", -1)),
+    ("rewards without a quorum", _rewarded_by_one),
+    ("rewards of too many updates", _rewarded("equal", 5, target_updates=2**12 + 1, max_weight=1)),
+    ("cosines of too many values", _rewarded_lanes(2**27 + 2**14)),
     ("a negative staleness", _set("max_staleness", value=-1)),
     ("a staleness of 65 rounds", _set("max_staleness", value=65)),
     ("late updates that would weigh nothing", _late(8, max_weight=3)),
@@ -487,6 +518,10 @@ _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a name that is a number", _set("name", value=5)),
     ("a chain id that is a string", _set("chain_id", value="31337")),
     ("a chain id that is true", _set("chain_id", value=True)),
+    ("a reward that is a number", _set("reward", value=5)),
+    ("a field too many in the reward", _set("reward", "note", value=1)),
+    ("a reward that is a string", _set("reward", "round_gwei", value="0")),
+    ("a formula that is a number", _set("reward", "formula", value=5)),
     ("a staleness that is a string", _set("max_staleness", value="0")),
     ("a staleness that is true", _set("max_staleness", value=True)),
     ("malicious updates that are a string", _set("num_malicious", value="0")),

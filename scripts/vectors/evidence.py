@@ -83,6 +83,7 @@ class TaskOnRecord:
             "num_values": 2,
             "fraction_shift": 2**32 - 1 if is_robust else 9,
             "is_open": False,
+            "reward": 0,
         }
         self.ledger: list[Record] = []
         self.registry: list[Record] = []
@@ -339,7 +340,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(23 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(24 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -400,7 +401,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:23]).hex()
+    return b"".join(ref.abi_words(*created)[1:24]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:

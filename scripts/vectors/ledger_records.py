@@ -33,6 +33,7 @@ PARAMETERS = {
     "list_seconds": 0,
     "sample_rate": 0,
     "seed_seconds": 0,
+    "reward": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)

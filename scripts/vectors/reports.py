@@ -16,6 +16,9 @@ TASK, BASE, MODEL = "ab" * 32, "cd" * 32, "ef" * 32
 STATUSES = [0, 1, 2, 0, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11]
 
 
+_REWARDS = [("0x" + "0a" * 20, 5), ("0x" + "00" * 20, 0), ("0x" + "0c" * 20, 2**40)]
+
+
 def make_report() -> Any:
     """Return reports with their parts and digests, and bytes that are none."""
     return {
@@ -28,6 +31,11 @@ def make_report() -> Any:
             _case("round 0", [0], round_number=0),
             _case("several chunks of updates", [i % 12 for i in range(2500)]),
             _case("totals of measurements", STATUSES, totals=TOTALS),
+            _case("rewards", [0, 4, 0], rewards=_REWARDS),
+            _case(
+                "the largest rewards", [0] * 1024, rewards=[("0x" + "ff" * 20, 2**96 - 1)] * 1024
+            ),
+            _case("rewards of a chunk of updates and one", [0] * 1025, rewards=_REWARDS[:1] * 1025),
             _case("totals of nothing included", [6, 1], total_weight=0, totals=_NOTHING),
             _case(
                 "the largest totals",
@@ -47,10 +55,12 @@ def _case(
     round_number: int = 3,
     total_weight: int = 1001,
     totals: dict[str, int] | None = None,
+    rewards: list[tuple[str, int]] | None = None,
 ) -> dict[str, Any]:
     metadata = ref.report_metadata(TASK, round_number, BASE, MODEL, total_weight, totals)
-    header = rfc8785.dumps(ref.report_header(metadata, len(statuses)))
-    parts = ref.blob_parts(header, bytes(statuses), ref.REPORT_HEADER_BYTES)
+    header = rfc8785.dumps(ref.report_header(metadata, len(statuses), rewards is not None))
+    data = ref.report_data(statuses, rewards)
+    parts = ref.blob_parts(header, data, ref.REPORT_HEADER_BYTES)
     return {
         "name": name,
         "report": {
@@ -61,11 +71,37 @@ def _case(
             "total_weight": total_weight,
             "statuses": statuses,
             **({"totals": totals} if totals else {}),
+            **({"rewards": [list(reward) for reward in rewards]} if rewards else {}),
         },
         "parts": parts_of(*parts),
         "bytes": len(ref.join_parts(*parts)),
         "digest": ref.digest(ref.join_parts(*parts)).hex(),
     }
+
+
+def _refused_rewards() -> Iterator[Any]:
+    metadata = ref.report_metadata(TASK, 3, BASE, MODEL, 1001)
+    good, data = ref.report_header(metadata, 3, True), ref.report_data([0, 4, 0], _REWARDS)
+
+    def case(reason: str, header: dict[str, Any], payload: bytes) -> Any:
+        return {
+            "reason": reason,
+            "parts": parts_of(*ref.blob_parts(rfc8785.dumps(header), payload, 1024)),
+        }
+
+    def resized(size: int) -> dict[str, Any]:
+        tensor = {"data_offsets": [3, 3 + size], "dtype": "U8", "shape": [size]}
+        return {**good, "~reward": tensor}
+
+    size = len(data) - 3
+    yield case("rewards behind something else than zeros", good, data[:3] + b"\1" + data[4:])
+    yield case("a reward too few", resized(size - 32), data[:-32])
+    yield case("a reward too many", resized(size + 32), data + bytes(32))
+    yield case("half a reward too few", resized(size - 16), data[:-16])
+    yield case("rewards that begin at once", resized(96), data[:3] + data[1024:])
+    yield case("rewards that the header does not name", ref.report_header(metadata, 3), data)
+    yield case("rewards that are not there", good, data[:3])
+    yield case("statuses without a shape", {**good, "status": {}}, data)
 
 
 def make_refused_reports() -> Iterator[dict[str, Any]]:
@@ -106,6 +142,7 @@ def make_refused_reports() -> Iterator[dict[str, Any]]:
     yield parts("a space within the header", text.replace(b":", b": ", 1))
     yield parts("padding by line feeds", text + b"\n" * pad)
     yield parts("padding by zero bytes", text + b"\0" * pad)
+    yield from _refused_rewards()
     metadata, status = text[1:-1].split(b',"status":')
     yield parts("unsorted keys", b'{"status":' + status + b"," + metadata + b"}")
     yield parts("a repeated key", text[:-1] + b',"status":' + status + b"}")

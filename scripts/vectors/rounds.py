@@ -179,6 +179,7 @@ def make_history() -> Any:
         "list_seconds": 0,
         "sample_rate": 2**32 - 1,
         "seed_seconds": 2**32 - 1,
+        "reward": 2**96 - 1,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -285,6 +286,12 @@ def make_history() -> Any:
             {"round": 3, "aggregator": second, "secret": word[28], "timestamp": 2**40 - 1},
         ),
         ("TaskStopped", {"timestamp": 2**40 - 1}),
+        ("PotFunded", {"account": dave, **bond, "timestamp": 2**40 - 1}),
+        (
+            "RewardsPaid",
+            {"round": 1, "part": 2**32 - 1, "rows": parts, "timestamp": 2**40 - 1},
+        ),
+        ("PotReclaimed", {"coordinator": dave, **bond, "timestamp": 2**40 - 1}),
         ("BondWithdrawn", {"aggregator": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
         ("PayoutClaimed", {"account": AGGREGATOR, **bond, "timestamp": 2**40 - 1}),
         (

@@ -38,12 +38,15 @@ from fl_chain.protocol.sampling import compute_chain
 from fl_chain.roles.defence import Defender
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import ignore_progress
+from fl_chain.roles.rewards import fund_pot, pay_rewards, reclaim_pot
 from tests.world import Federation, Recorded, World, problems, record
 
 CONTRACTS = ("ledger", "registry")
 SEED_SECONDS = 60
 SECRETS = [compute_chain(bytes([index]) * 32, 3) for index in range(3)]
 """For each aggregator those of three rounds, and their tip."""
+REWARD: dict[str, Any] = {"reward": {"formula": "equal", "round_gwei": 10}}
+"""The pot has enough for the first round."""
 SUCCESSOR = 20
 """Account that is nobody else in a task."""
 
@@ -57,8 +60,9 @@ def recorded(world: World) -> Recorded:
     committee = {"aggregators": 3, "quorum": 2, "bond_gwei": 1}
     sampling = {"sample_rate": 1, "seed_seconds": SEED_SECONDS}
     federation = world.federation(
-        2, **committee, **sampling, num_rounds=2, min_updates=1, commit_seconds=600
+        2, **committee, **sampling, **REWARD, num_rounds=2, min_updates=1, commit_seconds=600
     )
+    fund_pot(federation.ledger(federation.coordinator), 15 * 10**9, ignore_progress)
     federation.deposit_bonds()
     for account, secrets in zip(federation.aggregators, SECRETS, strict=True):
         federation.ledger(account).send(CommitSeeds(secrets[-1]))
@@ -83,6 +87,10 @@ def recorded(world: World) -> Recorded:
     richer = federation.ledger(federation.aggregators[1])
     richer.send(WithdrawBond())
     richer.send(ClaimPayout())
+    follower = TaskFollower(richer, federation.store)
+    follower.refresh()
+    assert pay_rewards(follower, federation.store, ignore_progress) == 1
+    reclaim_pot(coordinator, ignore_progress)
     change_keys(federation)
     return record(federation)
 

@@ -32,11 +32,14 @@ from fl_chain.protocol.actions import (
     DepositBond,
     Enrol,
     Finalize,
+    FundPot,
     LedgerAction,
     ListUpdates,
     Pause,
+    PayRewards,
     Propose,
     ProveEquivocation,
+    ReclaimPot,
     RegistryAction,
     Remove,
     RevealSeed,
@@ -56,7 +59,9 @@ from fl_chain.protocol.attestation import (
 )
 from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.constants import NO_VALUES
+from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import decode_log
+from fl_chain.protocol.opening import open_chunk
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -71,6 +76,7 @@ from fl_chain.protocol.records import (
     ParticipantRemoved,
     ParticipantSucceeded,
     PayoutClaimed,
+    PotReclaimed,
     ProposalChallenged,
     ProposalRejected,
     Question,
@@ -84,6 +90,8 @@ from fl_chain.protocol.records import (
     UpdatesListed,
     UpdateSubmitted,
 )
+from fl_chain.protocol.report import RoundReport, encode_report
+from fl_chain.protocol.rewards import Reward
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.sampling import (
     compute_chain,
@@ -613,6 +621,74 @@ def test_bonds_are_free_a_window_after_the_end(task: Deployment) -> None:
     task.act(AGGREGATOR, ClaimPayout())
     assert task.kinds()[-2:] == [BondWithdrawn, PayoutClaimed]
     assert task.refused(AGGREGATOR, WithdrawBond()) == "NothingToPay"
+
+
+def rewarded(deploy: Deploy, wei: int, rewards: list[Reward]) -> tuple[Deployment, bytes]:
+    """Finish round 1 of a task whose rounds earn 1000 wei, with a report of these rewards."""
+    task = deploy(reward=1000)
+    task.act(COORDINATOR, Admit((task.addresses[ALICE], task.addresses[BOB])))
+    task.deposit_bonds()
+    if wei:
+        task.act(STRANGER, FundPot(wei))
+    for who in (ALICE, BOB):
+        task.submit(who)
+    hexadecimal = "ab" * 32
+    told = RoundReport(hexadecimal, 1, hexadecimal, hexadecimal, 10, b"\0\0", None, tuple(rewards))
+    report = encode_report(told)
+    digest = compute_digest(report)
+    task.act(AGGREGATOR, Propose(1, DIGEST, DIGEST, digest, DIGEST))
+    task.advance_clock(CHALLENGE)
+    task.act(STRANGER, Finalize(1))
+    return task, report
+
+
+def payment(report: bytes, part: int = 0, chunk: int = 2, **changes: Any) -> PayRewards:
+    action = PayRewards(1, compute_digest(report), 2, part, open_chunk(report, chunk))
+    return replace(action, **changes)
+
+
+def test_updates_are_paid_once_what_the_final_report_says(deploy: Deploy) -> None:
+    addresses = deploy().addresses
+    rewards = [Reward(addresses[ALICE], 600), Reward(addresses[BOB], 399)]
+    task, report = rewarded(deploy, 1500, rewards)
+    assert task.refused(STRANGER, payment(report, num_updates=3)) == "UnknownPayroll"
+    assert task.refused(STRANGER, payment(report, report_digest=OTHER)) == "UnknownPayroll"
+    assert task.refused(STRANGER, payment(report, round=2)) == "UnknownPayroll"
+    assert task.refused(STRANGER, payment(report, part=1)) == "ParameterOutOfRange"
+    assert task.refused(STRANGER, payment(report, chunk=1)) == "WrongOpening"
+    task.act(STRANGER, payment(report))
+    assert task.refused(STRANGER, payment(report)) == "AlreadyPaid"
+    assert task.task().committee.payouts == {
+        rewards[0].participant: 600,
+        rewards[1].participant: 399,
+    }
+    assert (task.task().pot, task.task().payrolls[1].left) == (500, 1)
+    task.act(ALICE, ClaimPayout())
+    assert task.refused(COORDINATOR, ReclaimPot()) == "UnexpectedPhase"
+    task.act(COORDINATOR, Stop())
+    assert task.refused(STRANGER, ReclaimPot()) == "NotCoordinator"
+    task.act(COORDINATOR, ReclaimPot())
+    assert task.refused(COORDINATOR, ReclaimPot()) == "NothingToPay"
+    assert task.refused(STRANGER, FundPot(5)) == "NoRewards"
+    assert task.kinds()[-2:] == [TaskStopped, PotReclaimed]
+    assert task.task().committee.payouts[task.addresses[COORDINATOR]] == 500
+
+
+def test_a_round_costs_no_more_than_its_reward_and_nothing_if_the_pot_lacks_it(
+    deploy: Deploy,
+) -> None:
+    addresses = deploy().addresses
+    rewards = [Reward(addresses[ALICE], 600), Reward(addresses[BOB], 401)]
+    task, report = rewarded(deploy, 1000, rewards)
+    assert task.refused(STRANGER, payment(report)) == "RewardExceeded"
+    task, report = rewarded(deploy, 999, rewards)
+    assert task.refused(STRANGER, payment(report)) == "UnknownPayroll"
+    assert task.task().pot == 999
+
+
+def test_a_pot_is_funded_only_where_it_can_be_paid_out(deploy: Deploy) -> None:
+    assert deploy().refused(STRANGER, FundPot(5)) == "NoRewards"
+    assert deploy(reward=1000).refused(STRANGER, FundPot(0)) == "ParameterOutOfRange"
 
 
 def test_a_pause_delays_the_next_round(task: Deployment) -> None:

@@ -117,7 +117,8 @@ abstract contract LedgerTest is Assertions {
             isOpen: false,
             listSeconds: 0,
             sampleRate: 0,
-            seedSeconds: 0
+            seedSeconds: 0,
+            reward: 0
         });
     }
 

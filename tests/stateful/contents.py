@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.opening import Opening, open_chunk
+from fl_chain.protocol.report import compute_reward_offset
+from fl_chain.protocol.rewards import Reward, encode_rewards
 
 NUM_VALUES = 300
 """A model has three chunks, an update two."""
@@ -26,13 +28,20 @@ class Contents:
             for number in (1, 2, -3)
         ]
 
-    def report(self, num_updates: int, kind: str) -> bytes:
-        """Return the digest of a report; ``kind`` is right, short or strange."""
+    def report(self, num_updates: int, kind: str, rewards: Sequence[Reward] = ()) -> bytes:
+        """Return the digest of a report; ``kind`` is right, short or strange.
+
+        In a task with rewards they follow, one of each update in turn.
+        """
         statuses = bytes(([0, 0, 6, 0, 1] * num_updates)[:num_updates])
         if kind == "short":
             statuses = statuses[:-1]
         if kind == "strange":
             statuses = b"\n" + statuses[1:]
+        if rewards and num_updates:
+            filler = bytes(compute_reward_offset(num_updates) - 1024 - num_updates)
+            said = [rewards[number % len(rewards)] for number in range(num_updates)]
+            return self.add(HEADER + statuses + filler + encode_rewards(said))
         return self.add(HEADER + statuses)
 
     def open(self, digest: bytes, chunk: int) -> Opening:

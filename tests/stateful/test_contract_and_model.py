@@ -57,13 +57,16 @@ from fl_chain.protocol.actions import (
     DepositBond,
     Enrol,
     Finalize,
+    FundPot,
     LedgerAction,
     ListRecord,
     ListUpdates,
     Pause,
+    PayRewards,
     Propose,
     ProveEquivocation,
     ProveOmission,
+    ReclaimPot,
     RegistryAction,
     Remove,
     RevealSeed,
@@ -107,6 +110,8 @@ from fl_chain.protocol.records import (
     UpdatesListed,
     UpdateSubmitted,
 )
+from fl_chain.protocol.rewarding import Payroll
+from fl_chain.protocol.rewards import NO_REWARD, Reward
 from fl_chain.protocol.sampling import NO_MIX, compute_chain
 from fl_chain.protocol.seeding import Lot, SeedChain
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
@@ -126,6 +131,8 @@ WORD = [bytes([i]) * 32 for i in range(16)]
 CONTENTS = Contents()
 MODEL, OTHER = CONTENTS.model, CONTENTS.other
 ETHER = 10**18
+REWARDS = (Reward(PEOPLE[5], 20), NO_REWARD, Reward(PEOPLE[6], 31), Reward(PEOPLE[5], 1))
+"""What reports say in a task with rewards: sometimes more than a round may cost."""
 
 anybody = st.sampled_from(range(10))
 participants = st.sampled_from([*PARTICIPANTS, *PARTICIPANTS, *SUCCESSORS, STRANGER])
@@ -171,6 +178,7 @@ class ContractAndModel(RuleBasedStateMachine):
         sampling=st.sampled_from(
             [(0, 0)] * 4 + [(2**31, 1), (2**31, 5), (3 * 2**30, 9), (2**32 - 1, 5)]
         ),
+        reward=st.sampled_from([0, 0, 7, 90]),
     )
     def create(
         self,
@@ -184,6 +192,7 @@ class ContractAndModel(RuleBasedStateMachine):
         is_open: bool,
         list_seconds: int,
         sampling: tuple[int, int],
+        reward: int,
     ) -> None:
         num_rounds, minimum, spare = counts
         list_seconds = 0 if commit_seconds else min(list_seconds, windows[0] - 1)
@@ -221,6 +230,7 @@ class ContractAndModel(RuleBasedStateMachine):
             is_open,
             list_seconds,
             *sampling,
+            reward if quorum else 0,
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
@@ -617,6 +627,29 @@ class ContractAndModel(RuleBasedStateMachine):
         self.pass_time_to(moment)
         self.act(actor, WithdrawBond())
 
+    @rule(actor=anybody, wei=st.sampled_from([0, 1, 90, 90, 300]))
+    def fund(self, actor: int, wei: int) -> None:
+        self.act(actor, FundPot(wei))
+
+    @rule(
+        actor=anybody,
+        lag=st.sampled_from([-3, -2, -1, -1, -1, 0]),
+        part=st.sampled_from([0, 0, 0, 0, 1]),
+        lie=st.sampled_from([""] * 6 + ["digest", "count", "chunk"]),
+    )
+    def pay(self, actor: int, lag: int, part: int, lie: str) -> None:
+        number = self.number(lag)
+        payroll = self.task.payrolls.get(number, Payroll(MODEL, 1, 0))
+        digest = OTHER if lie == "digest" else payroll.report_digest
+        count = payroll.num_updates + (lie == "count")
+        chunk = 1 if lie == "chunk" else 2 + part
+        opening = CONTENTS.open(payroll.report_digest, chunk)
+        self.act(actor, PayRewards(number, digest, count, part, opening))
+
+    @rule(actor=st.sampled_from([COORDINATOR, COORDINATOR, STRANGER]))
+    def reclaim(self, actor: int) -> None:
+        self.act(actor, ReclaimPot())
+
     @rule(actor=anybody)
     def claim(self, actor: int) -> None:
         self.act(actor, ClaimPayout())
@@ -850,6 +883,7 @@ class ContractAndModel(RuleBasedStateMachine):
         calls += [("listingOf", person) for person in members]
         calls += [("seedChainOf", person) for person in PEOPLE]
         calls += [("lotOf", person) for person in PEOPLE]
+        calls += [("pot",), *(("payrollOf", number) for number in numbers)]
         calls += [("seedOf", number) for number in numbers]
         calls += [("phaseOf", number) for number in numbers]
         history, current, proposal, dispute, committing, seeding, *others = self.views(calls)
@@ -881,6 +915,11 @@ class ContractAndModel(RuleBasedStateMachine):
         for person in PEOPLE:
             lot = task.lots.get(person, Lot("0x" + "00" * 20, 0))
             assert b"".join(encode_words(lot)) == others.pop(0)
+        assert int.from_bytes(others.pop(0)) == task.pot
+        for number in numbers:
+            payroll = task.payrolls.get(number)
+            expected = (payroll.content, payroll.left) if payroll else (bytes(32), 0)
+            assert decode(["bytes32", "uint256"], others.pop(0)) == expected
         for number in numbers:
             seed = task.seed_of(number, self.now) if number == task.current.round else None
             assert (seed or bytes(32)) == others.pop(0)
@@ -908,6 +947,7 @@ class ContractAndModel(RuleBasedStateMachine):
         due += sum(member.bond for member in committee.members.values())
         if self.task.dispute.stage != Stage.NONE:
             due += self.task.parameters.bond
+        due += self.task.pot + sum(payroll.left for payroll in self.task.payrolls.values())
         assert balance == self.paid_in >= due
 
     def teardown(self) -> None:
@@ -970,7 +1010,8 @@ class ContractAndModel(RuleBasedStateMachine):
         return last
 
     def report(self, kind: str = "right") -> bytes:
-        return CONTENTS.report(self.task.current.num_updates, kind)
+        rewards = REWARDS if self.task.parameters.reward else ()
+        return CONTENTS.report(self.task.current.num_updates, kind, rewards)
 
     def number(self, lag: int) -> int:
         return max(0, self.task.current.round + lag)
@@ -984,7 +1025,7 @@ class ContractAndModel(RuleBasedStateMachine):
             self.model.carry_out(sender, action)
         except TransactionRejected as refusal:
             error = refusal.error
-        wei = action.wei if isinstance(action, DepositBond | Challenge) else 0
+        wei = action.wei if isinstance(action, DepositBond | Challenge | FundPot) else 0
         records = self.try_action(PEOPLE.index(sender), self.ledger, action, error, wei)
         assert records == self.records[before:]
         if not error:

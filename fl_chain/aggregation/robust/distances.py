@@ -16,6 +16,23 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.robust.rows import LaneRows
 
 
+def compute_products(rows: LaneRows) -> NDArray[np.int64]:
+    """Return the product of every update with every other, shape (n, n).
+
+    Examples
+    --------
+    >>> rows = LaneRows(2)
+    >>> rows.add("0x01", np.array([1, 2], np.int16))
+    >>> rows.add("0x02", np.array([3, 4], np.int16))
+    >>> compute_products(rows).tolist()
+    [[5, 11], [11, 25]]
+    """
+    products: NDArray[np.int64] = np.zeros((len(rows), len(rows)), np.int64)
+    for _, exact in rows.iterate(np.float64):
+        products += (exact @ exact.T).astype(np.int64)
+    return products
+
+
 def compute_squared_distances(rows: LaneRows) -> NDArray[np.int64]:
     """Return the squared distance of every update to every other, shape (n, n).
 
@@ -27,9 +44,7 @@ def compute_squared_distances(rows: LaneRows) -> NDArray[np.int64]:
     >>> compute_squared_distances(rows).tolist()
     [[0, 25], [25, 0]]
     """
-    products: NDArray[np.int64] = np.zeros((len(rows), len(rows)), np.int64)
-    for _, exact in rows.iterate(np.float64):
-        products += (exact @ exact.T).astype(np.int64)
+    products = compute_products(rows)
     squares = products.diagonal()
     distances: NDArray[np.int64] = squares[:, None] + squares[None, :] - 2 * products
     return distances

@@ -47,6 +47,10 @@ class LaneRows:
         """Add the updates of other participants."""
         self._lanes |= rows._lanes
 
+    def items(self) -> Iterator[tuple[str, NDArray[np.int16]]]:
+        """Yield every participant with its update, in the order of the addresses."""
+        yield from sorted(self._lanes.items())
+
     def iterate(
         self, kind: type[np.number[Any]] = np.int16
     ) -> Iterator[tuple[slice, NDArray[Any]]]:

@@ -32,6 +32,7 @@ ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 COMPRESSED = golden.load("aggregate/compressed_round.json")
 LATE = golden.load("aggregate/late_round.json")
+REWARDED = golden.load("aggregate/rewarded_round.json")
 OPTIMIZED = golden.load("aggregate/optimized_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
@@ -112,8 +113,8 @@ def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -
 
 @pytest.mark.parametrize(
     "golden_round",
-    [MEASURED, COMPRESSED, OPTIMIZED, LATE],
-    ids=["measured", "compressed", "with an optimizer", "with late updates"],
+    [MEASURED, COMPRESSED, OPTIMIZED, LATE, REWARDED],
+    ids=["measured", "compressed", "with an optimizer", "with late updates", "with rewards"],
 )
 def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
     golden_round: dict[str, Any],

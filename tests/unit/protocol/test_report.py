@@ -12,6 +12,7 @@ from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.constants import MAX_UPDATES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.measurement import MeasuredTotals
+from fl_chain.protocol.places import locate_rewards
 from fl_chain.protocol.report import (
     INCLUDED,
     REPORT_HEADER_BYTES,
@@ -22,6 +23,7 @@ from fl_chain.protocol.report import (
     decode_report,
     encode_report,
 )
+from fl_chain.protocol.rewards import Reward
 from tests import golden
 
 VECTORS = golden.load("report/report.json")
@@ -31,6 +33,8 @@ def _report(case: dict[str, Any]) -> RoundReport:
     fields = case["report"] | {"statuses": bytes(case["report"]["statuses"])}
     if "totals" in fields:
         fields["totals"] = MeasuredTotals(**fields["totals"])
+    if "rewards" in fields:
+        fields["rewards"] = tuple(Reward(*reward) for reward in fields["rewards"])
     return RoundReport(**fields)
 
 
@@ -46,7 +50,8 @@ def test_reports_have_their_golden_bytes(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
 def test_any_safetensors_reader_opens_a_report(case: dict[str, Any]) -> None:
     tensors = safetensors.numpy.load(golden.blob_of(case["parts"]))
-    assert set(tensors) == {"status"}
+    has_rewards = "rewards" in case["report"]
+    assert set(tensors) == ({"status", "~reward"} if has_rewards else {"status"})
     assert tensors["status"].dtype == "uint8"
     assert tensors["status"].tolist() == case["report"]["statuses"]
 
@@ -57,8 +62,21 @@ def test_the_status_of_an_update_is_found_by_its_sequence_number_alone(
 ) -> None:
     data = golden.blob_of(case["parts"])
     statuses = case["report"]["statuses"]
-    assert len(data) == compute_report_bytes(len(statuses)) == REPORT_HEADER_BYTES + len(statuses)
+    if "rewards" not in case["report"]:
+        assert len(data) == compute_report_bytes(len(statuses)) == 1024 + len(statuses)
     assert [data[REPORT_HEADER_BYTES + i] for i in range(len(statuses))] == statuses
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
+def test_rewards_begin_with_a_chunk_and_are_found_by_sequence_number(case: dict[str, Any]) -> None:
+    data, rewards = golden.blob_of(case["parts"]), case["report"].get("rewards")
+    if rewards is not None:
+        assert len(data) == compute_report_bytes(len(rewards), has_rewards=True)
+        for sequence, (participant, wei) in enumerate(rewards):
+            place = locate_rewards(len(rewards), sequence // 32)
+            at = 1024 * place.chunk + sequence % 32 * 32
+            assert data[at : at + 20].hex() == participant[2:]
+            assert int.from_bytes(data[at + 20 : at + 32]) == wei
 
 
 @pytest.mark.parametrize("case", **golden.named(VECTORS["cases"], "name"))
@@ -94,7 +112,7 @@ def test_every_prefix_of_a_report_is_refused() -> None:
 
 def test_a_report_above_the_cap_is_refused_unread() -> None:
     with pytest.raises(MalformedBlob, match="no report, which has"):
-        decode_report(bytes(compute_report_bytes(MAX_UPDATES) + 1))
+        decode_report(bytes(compute_report_bytes(MAX_UPDATES, has_rewards=True) + 1))
 
 
 def test_the_largest_report_is_accepted() -> None:
