@@ -5,6 +5,7 @@ import {Bonds} from "./ledger/Bonds.sol";
 import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
 import {Disputes} from "./ledger/Disputes.sol";
 import {LedgerState} from "./ledger/LedgerState.sol";
+import {ParameterChecks} from "./ledger/ParameterChecks.sol";
 import {Submissions} from "./ledger/Submissions.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 import {Signature} from "./libraries/TypedData.sol";
@@ -12,12 +13,13 @@ import {Fault} from "./libraries/Faults.sol";
 import {History} from "./libraries/History.sol";
 import {Phase} from "./libraries/Phases.sol";
 
-/// @title One training task; the manual is IRoundLedger
-contract RoundLedger is Bonds, Submissions, DisputeForwarder {
+/// @title One training task; the manual is ILedger
+contract RoundLedger is ParameterChecks, Bonds, Submissions, DisputeForwarder {
     address public immutable coordinator;
 
     constructor(TaskParameters memory p, address[] memory aggregators)
         LedgerState(p, aggregators.length)
+        ParameterChecks(p, aggregators.length)
         DisputeForwarder(address(new Disputes(p, aggregators.length)))
     {
         coordinator = msg.sender;
@@ -240,7 +242,9 @@ contract RoundLedger is Bonds, Submissions, DisputeForwarder {
         if (_reward == 0 || _pot < _reward) return;
         _pot -= _reward;
         bytes32 content = keccak256(abi.encode(_proposal.reportDigest, current.numUpdates));
-        _payrolls[current.round] = Payroll(content, _reward);
+        // Parts of 32 updates, at most 2^27 of them.
+        uint32 numParts = uint32((uint256(current.numUpdates) + 31) / 32);
+        _payrolls[current.round] = Payroll(content, _reward, numParts);
     }
 
     /// Makes the proposed model final and opens the next round.

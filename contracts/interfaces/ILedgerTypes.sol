@@ -91,7 +91,9 @@ interface ILedgerTypes {
         /// for a round without a reward.
         bytes32 content;
         /// In wei.
-        uint256 left;
+        uint96 left;
+        /// Parts whose rewards are not paid yet; with the last of them the rest goes back into the pot.
+        uint32 numUnpaid;
     }
 
     /// @notice The last proposal.

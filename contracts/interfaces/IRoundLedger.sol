@@ -4,11 +4,12 @@ pragma solidity 0.8.37;
 import {Signature} from "../libraries/TypedData.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {SignedUpdate} from "../libraries/SignedUpdates.sol";
-import {IDisputes} from "./IDisputes.sol";
-import {ISampling} from "./ISampling.sol";
+import {ILedgerTypes} from "./ILedgerTypes.sol";
 
 /// @title One federated training task: its rounds, updates and models
-/// @notice Round 0 is the genesis model. Round r >= 1 starts from the model of its base round (the
+/// @notice IDisputes and ISampling answer at the same address; ILedger is all three.
+///
+/// Round 0 is the genesis model. Round r >= 1 starts from the model of its base round (the
 /// last finalized one) and ends FINALIZED with a model of its own, or ABORTED without. The next
 /// round opens in the same transaction.
 ///
@@ -80,7 +81,7 @@ import {ISampling} from "./ISampling.sol";
 ///    round, hands in attestations, shows equivocations and omissions, challenges a proposal, decides and
 ///    concludes disputes, removes a participant that the registry has revoked, moves an admission to the key
 ///    that the registry names, and in an open task admits whom the registry lists.
-interface IRoundLedger is IDisputes, ISampling {
+interface IRoundLedger is ILedgerTypes {
     /// @notice Admits enrolled participants to the task; none whose line has been admitted under an earlier
     /// key. Coordinator only, in an open task anybody. All or none.
     function admit(address[] calldata participants) external;

@@ -1,80 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IDisputes} from "../interfaces/IDisputes.sol";
-import {ISampling} from "../interfaces/ISampling.sol";
-import {Opening} from "../libraries/DigestTree.sol";
-import {Question} from "../libraries/Questions.sol";
+import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
 
-/// @title Hands the moves of a dispute, and the secrets of aggregators, to the code that decides about them
+/// @title Hands on what a ledger does not do itself: the moves of a dispute, rewards, and the secrets of aggregators
 /// @notice The other contract's code runs on this one's storage, sender and money. Which contract that
-/// is, is fixed when this one is created; docs/adr/0018 says why and how to check it.
-abstract contract DisputeForwarder is IDisputes, ISampling {
+/// is, is fixed when this one is created; docs/adr/0018 and 0040 say why and how to check it.
+abstract contract DisputeForwarder {
     address private immutable _disputes;
 
     constructor(address disputes) {
         _disputes = disputes;
     }
 
-    function challenge(uint32, Question, uint32) external payable {
-        _forward();
+    // INVARIANT P-267: what neither of them knows is refused there, and money that comes without a call here.
+    receive() external payable {
+        revert ILedgerTypes.UnexpectedDeposit(msg.value, 0);
     }
 
-    function answerHeader(uint32, Opening calldata, Opening calldata) external {
-        _forward();
-    }
-
-    function answerStatus(uint32, Opening calldata) external {
-        _forward();
-    }
-
-    function answerValue(uint32, Opening calldata, Opening calldata, uint256[32] calldata) external {
-        _forward();
-    }
-
-    function selectPart(uint32, uint32, uint256[32] calldata) external {
-        _forward();
-    }
-
-    function splitPart(uint32, uint256[32] calldata) external {
-        _forward();
-    }
-
-    function decideUpdate(uint32, UpdateRecord calldata, Opening calldata, Opening calldata) external {
-        _forward();
-    }
-
-    function decideListedUpdate(
-        uint32,
-        ListRecord calldata,
-        Opening calldata,
-        Opening calldata,
-        Opening calldata
-    ) external {
-        _forward();
-    }
-
-    function concludeDispute(uint32) external {
-        _forward();
-    }
-
-    function proveOmission(uint32, uint32, Opening calldata) external {
-        _forward();
-    }
-
-    function payRewards(uint32, bytes32, uint32, uint32, Opening calldata) external {
-        _forward();
-    }
-
-    function commitSeeds(bytes32) external {
-        _forward();
-    }
-
-    function revealSeed(uint32, bytes32) external {
-        _forward();
-    }
-
-    function _forward() private {
+    fallback() external payable {
         address disputes = _disputes;
         assembly ("memory-safe") {
             let input := mload(0x40)

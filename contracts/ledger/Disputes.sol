@@ -216,7 +216,13 @@ contract Disputes is Secrets, IDisputes {
         }
         // INVARIANT P-264: a round costs its reward and no more, whatever a quorum says.
         if (total > payroll.left) revert RewardExceeded(total, payroll.left);
-        payroll.left -= total;
+        payroll.left -= uint96(total);
+        payroll.numUnpaid -= 1;
+        if (payroll.numUnpaid == 0) {
+            // INVARIANT P-266: what a round did not pay is there for the next, or for who takes the pot back.
+            _pot += payroll.left;
+            payroll.left = 0;
+        }
         uint40 timestamp = _now();
         _record(1, abi.encode(RewardsPaid.selector, round, part, rows, timestamp));
     }

@@ -10,8 +10,6 @@ import {Seeds} from "../libraries/Seeds.sol";
 
 /// @title What a task is and where it stands: parameters, storage, phases
 abstract contract LedgerState is ILedgerTypes {
-    uint256 internal constant MAX_AGGREGATORS = 64;
-    uint256 private constant MAX_UPDATES = 2 ** 24;
     /// A fractionShift of a task whose values the contract does not decide about.
     uint32 internal constant NO_VALUES = type(uint32).max;
 
@@ -69,40 +67,6 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(uint256 place => bool) internal _isPaid;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
-        _requirePositive("numRounds", p.numRounds);
-        _requirePositive("minUpdates", p.minUpdates);
-        _requirePositive("maxWeight", p.maxWeight);
-        _requirePositive("collectSeconds", p.collectSeconds);
-        _requirePositive("aggregateSeconds", p.aggregateSeconds);
-        _requirePositive("headerChunks", p.headerChunks);
-        _requirePositive("numValues", p.numValues);
-        if (p.targetUpdates < p.minUpdates) revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
-        // INVARIANT P-162: whoever is left out of a list has time to submit, and no list is of commitments.
-        if (p.listSeconds >= p.collectSeconds || (p.listSeconds != 0 && p.commitSeconds != 0)) {
-            revert ParameterOutOfRange("listSeconds", p.listSeconds);
-        }
-        // One list of each aggregator, and an update of each participant, are what a report has room for.
-        if (p.listSeconds != 0 && (numAggregators + 1) * p.targetUpdates > MAX_UPDATES) {
-            revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
-        }
-        if (p.fractionShift > 30 && p.fractionShift != NO_VALUES) {
-            revert ParameterOutOfRange("fractionShift", p.fractionShift);
-        }
-        if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
-        if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
-        if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {
-            revert ParameterOutOfRange("aggregators", numAggregators);
-        }
-        // INVARIANT P-91: two results never both have a quorum, and no single aggregator is one.
-        bool isQuorum = p.quorum > 1 && p.quorum <= numAggregators && 2 * p.quorum > numAggregators;
-        if (p.quorum != 0 && !isQuorum) revert ParameterOutOfRange("quorum", p.quorum);
-        // INVARIANT P-260: what a round's updates earned is for a quorum to say, and for nobody alone.
-        if (p.reward != 0 && p.quorum == 0) revert ParameterOutOfRange("reward", p.reward);
-        _requireDigest(p.manifestDigest);
-        _requireDigest(p.manifestCidDigest);
-        _requireDigest(p.genesisDigest);
-        _requireDigest(p.genesisCidDigest);
-
         _registry = IParticipantRegistry(p.registry);
         _manifestDigest = p.manifestDigest;
         _manifestCidDigest = p.manifestCidDigest;
@@ -238,9 +202,5 @@ abstract contract LedgerState is ILedgerTypes {
 
     function _requireDigest(bytes32 digest) internal pure {
         if (digest == 0) revert ZeroDigest();
-    }
-
-    function _requirePositive(bytes32 name, uint256 value) private pure {
-        if (value == 0) revert ParameterOutOfRange(name, value);
     }
 }

@@ -62,7 +62,7 @@ class LedgerState:
     pot: bytes = b""
     """``pot()``: 1 word; as the one below, looked at only where the task has a reward."""
     payrolls: Mapping[int, bytes] = field(default_factory=dict)
-    """``payrollOf(r)`` for every round: 2 words each."""
+    """``payrollOf(r)`` for every round: 3 words each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,8 @@ def _participant_words(
 
 def _payroll_words(payroll: Payroll | None) -> bytes:
     if payroll is None:
-        return bytes(2 * WORD_BYTES)
-    return payroll.content + _word(payroll.left)
+        return bytes(3 * WORD_BYTES)
+    return payroll.content + _word(payroll.left) + _word(payroll.num_unpaid)
 
 
 def _listing_words(listed: UpdatesListed | None) -> bytes:

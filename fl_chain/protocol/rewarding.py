@@ -8,7 +8,7 @@ from eth_hash.auto import keccak
 
 from fl_chain.protocol.committee import Committee, refuse
 from fl_chain.protocol.records import PotFunded, PotReclaimed, RewardsPaid, TaskParameters
-from fl_chain.protocol.rewards import ROWS_PER_PART, read_row
+from fl_chain.protocol.rewards import ROWS_PER_PART, count_parts, read_row
 
 
 @dataclass(slots=True)
@@ -20,6 +20,8 @@ class Payroll:
     num_updates: int
     left: int
     """In wei."""
+    num_unpaid: int
+    """Parts that are not paid yet."""
 
     @property
     def content(self) -> bytes:
@@ -124,7 +126,9 @@ class RewardingTask:
         reward = self.parameters.reward
         if reward and self.pot >= reward:
             self.pot -= reward
-            self.payrolls[round_number] = Payroll(report_digest, num_updates, reward)
+            self.payrolls[round_number] = Payroll(
+                report_digest, num_updates, reward, count_parts(num_updates)
+            )
 
     def _apply_funded(self, record: PotFunded) -> None:
         self.check_fund(record.amount)
@@ -135,6 +139,10 @@ class RewardingTask:
         payroll = self.payrolls[record.round]
         payroll.left -= self.check_total(record.round, record.rows)
         self.paid.add((record.round, record.part))
+        payroll.num_unpaid -= 1
+        if not payroll.num_unpaid:
+            self.pot += payroll.left
+            payroll.left = 0
         for reward in map(read_row, record.rows):
             if reward.amount:
                 self.committee.pay(reward.participant, reward.amount)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
@@ -126,7 +126,7 @@ abstract contract DisputeTest is CommitteeTest, Content {
     }
 
     /// Deploys a task, admits the crowd, and deposits the bonds.
-    function createDisputable(ILedgerTypes.TaskParameters memory p) internal returns (RoundLedger created) {
+    function createDisputable(ILedgerTypes.TaskParameters memory p) internal returns (ILedger created) {
         created = create(p);
         created.admit(crowd(NUM_PARTICIPANTS, CROWD));
         ledger = created;

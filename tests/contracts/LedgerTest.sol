@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ParticipantRegistry} from "../../contracts/ParticipantRegistry.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
@@ -85,7 +86,7 @@ abstract contract LedgerTest is Assertions {
     bytes32 internal constant REPORT_CID = keccak256("report cid");
 
     ParticipantRegistry internal registry;
-    RoundLedger internal ledger;
+    ILedger internal ledger;
 
     function setUp() public virtual {
         vm.warp(START);
@@ -128,8 +129,8 @@ abstract contract LedgerTest is Assertions {
     }
 
     /// Deploys a task and admits everybody.
-    function create(ILedgerTypes.TaskParameters memory p) internal returns (RoundLedger created) {
-        created = new RoundLedger(p, committee());
+    function create(ILedgerTypes.TaskParameters memory p) internal returns (ILedger created) {
+        created = ILedger(address(new RoundLedger(p, committee())));
         created.admit(everybody());
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -29,7 +29,7 @@ contract CommitHandler is CommitTest {
 
     function setUp() public override {} // no test contract, nothing to repeat
 
-    function theLedger() external view returns (RoundLedger) {
+    function theLedger() external view returns (ILedger) {
         return ledger;
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Signature} from "../../contracts/libraries/Attestations.sol";
@@ -373,11 +374,11 @@ contract RoundLedgerEquivocationTest is CommitteeTest {
 
 /// @notice Takes its payout by asking for it again while it is being paid.
 contract Thief {
-    IRoundLedger private immutable _ledger;
+    ILedger private immutable _ledger;
     uint256 public tries;
     bool private immutable _takes;
 
-    constructor(IRoundLedger ledger_, bool takes) {
+    constructor(ILedger ledger_, bool takes) {
         _ledger = ledger_;
         _takes = takes;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -63,9 +64,24 @@ contract RoundLedgerCreationTest is LedgerTest {
         eq(ledger.modelDigestOf(1), bytes32(0));
     }
 
+    function test_A_Ledger_Refuses_Calls_That_It_Does_Not_Know_And_Money_Without_One(bytes calldata rest, uint96 value)
+        public
+    {
+        vm.deal(ANYBODY, value);
+        vm.prank(ANYBODY);
+        (bool isDone, bytes memory reason) = address(ledger).call{value: value}("");
+        ok(!isDone, "money without a call");
+        eq(reason, abi.encodeWithSelector(ILedgerTypes.UnexpectedDeposit.selector, uint256(value), uint96(0)));
+        vm.prank(ANYBODY);
+        (isDone, reason) = address(ledger).call{value: value}(bytes.concat(bytes4(keccak256("unknown()")), rest));
+        ok(!isDone, "no such function");
+        eq(reason, bytes(""));
+        eq(ANYBODY.balance, value);
+    }
+
     function test_Creation_Emits_The_Task_And_The_First_Round() public {
         vm.recordLogs();
-        RoundLedger created = new RoundLedger(parameters(), committee());
+        ILedger created = ILedger(address(new RoundLedger(parameters(), committee())));
         Vm.Log[] memory logs = vm.getRecordedLogs();
         eq(logs.length, 3);
         eq(logs[0].topics[0], ILedgerTypes.TaskCreated.selector);

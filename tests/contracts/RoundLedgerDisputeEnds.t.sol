@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Fault} from "../../contracts/libraries/Faults.sol";
@@ -12,10 +13,10 @@ import {vm} from "./Vm.sol";
 
 /// @notice Challenges, and asks for its money again while it is being paid.
 contract GreedyChallenger {
-    IRoundLedger private immutable _ledger;
+    ILedger private immutable _ledger;
     uint256 public tries;
 
-    constructor(IRoundLedger ledger_) {
+    constructor(ILedger ledger_) {
         _ledger = ledger_;
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
 import {Signature} from "../../contracts/libraries/Attestations.sol";
@@ -34,7 +34,7 @@ contract DisputeHandler is DisputeTest {
 
     function setUp() public override {} // no test contract, nothing to repeat
 
-    function theLedger() external view returns (RoundLedger) {
+    function theLedger() external view returns (ILedger) {
         return ledger;
     }
 

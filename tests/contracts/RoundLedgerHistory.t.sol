@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {RoundLedger} from "../../contracts/RoundLedger.sol";
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
 import {LedgerTest} from "./LedgerTest.sol";
@@ -69,7 +69,7 @@ contract RoundLedgerHistoryTest is LedgerTest {
     }
 
     function test_The_Same_Task_At_Another_Address_Has_Another_History() public {
-        RoundLedger twin = create(parameters());
+        ILedger twin = create(parameters());
         ok(twin.historyHash() != ledger.historyHash(), "the address is part of the history");
     }
 

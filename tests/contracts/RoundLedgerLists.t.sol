@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {Phase} from "../../contracts/libraries/Phases.sol";
@@ -124,7 +125,7 @@ contract RoundLedgerListsTest is CommitteeTest, Signing {
         if (target == Phase.NONE || target == Phase.COLLECTING || target == Phase.CHALLENGED) return;
         ILedgerTypes.TaskParameters memory p = withLists();
         (p.targetUpdates, p.listSeconds) = (TARGET_UPDATES, 0);
-        ledger = new RoundLedger(p, committee());
+        ledger = ILedger(address(new RoundLedger(p, committee())));
         ledger.admit(crowd(TARGET_UPDATES));
         depositAll();
         if (target == Phase.FINALIZED) return; // four more rounds of the same
@@ -158,7 +159,7 @@ contract RoundLedgerListsTest is CommitteeTest, Signing {
 
     function test_A_Batch_Goes_Beyond_The_Target() public {
         ILedgerTypes.TaskParameters memory p = withLists();
-        ledger = new RoundLedger(p, committee());
+        ledger = ILedger(address(new RoundLedger(p, committee())));
         ledger.admit(signers(3));
         depositAll();
         listAs(0, TARGET - 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {LedgerTest} from "./LedgerTest.sol";
@@ -9,11 +10,11 @@ import {Vm, vm} from "./Vm.sol";
 contract RoundLedgerParticipantsTest is LedgerTest {
     address private constant NEWCOMER = address(0x5E3C0);
 
-    RoundLedger private fresh;
+    ILedger private fresh;
 
     function setUp() public override {
         super.setUp();
-        fresh = new RoundLedger(parameters(), committee());
+        fresh = ILedger(address(new RoundLedger(parameters(), committee())));
     }
 
     function test_Whom_The_Registry_Lists_Can_Be_Admitted() public {

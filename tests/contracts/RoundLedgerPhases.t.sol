@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
@@ -383,7 +384,7 @@ contract RoundLedgerPhasesTest is CommitTest {
         p.aggregateSeconds = _number(json, from, "aggregate_seconds");
         p.challengeSeconds = _number(json, from, "challenge_seconds");
         p.commitSeconds = _number(json, from, "commit_seconds");
-        RoundLedger task = new RoundLedger(p, _members(_number(json, from, "num_aggregators")));
+        ILedger task = ILedger(address(new RoundLedger(p, _members(_number(json, from, "num_aggregators")))));
 
         from = string.concat(path, ".current.");
         uint256 word = uint256(

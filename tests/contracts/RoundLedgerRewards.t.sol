@@ -33,15 +33,12 @@ contract RoundLedgerRewardsTest is DisputeTest {
         fund(REWARD);
         finish(count, share(count));
         eq(ledger.pot(), 0);
-        uint256 parts = (count + 31) / 32;
-        for (uint32 part = 0; part < parts; ++part) {
-            pay(1, count, part);
-            refuse(payment(1, count, part), abi.encodeWithSelector(ILedgerTypes.AlreadyPaid.selector, 1, part));
-        }
+        payAll(count);
         for (uint256 i = 0; i < count; ++i) {
             eq(ledger.payoutOf(participant(i)), REWARD / count);
         }
-        eq(ledger.payrollOf(1).left, REWARD - REWARD / count * count);
+        eq(ledger.payrollOf(1).left, 0);
+        eq(ledger.pot(), REWARD - REWARD / count * count);
         uint256 before = participant(0).balance;
         vm.prank(participant(0));
         ledger.claimPayout();
@@ -56,13 +53,14 @@ contract RoundLedgerRewardsTest is DisputeTest {
         uint256 total = uint256(first) + second;
         if (total <= REWARD) {
             pay(1, 2, 0);
-            eq(ledger.payrollOf(1).left, REWARD - total);
+            eq(ledger.pot(), 2 * uint256(REWARD) - total);
         } else {
             refuse(
                 payment(1, 2, 0), abi.encodeWithSelector(ILedgerTypes.RewardExceeded.selector, total, uint256(REWARD))
             );
+            eq(ledger.pot(), REWARD);
         }
-        eq(ledger.pot(), REWARD);
+        eq(ledger.payrollOf(1).left, total <= REWARD ? 0 : REWARD);
     }
 
     function test_A_Round_That_The_Pot_Cannot_Pay_Earns_Nothing(uint96 less) public {
@@ -126,6 +124,17 @@ contract RoundLedgerRewardsTest is DisputeTest {
         refuse(address(this), call, refusal(ILedgerTypes.NothingToPay.selector, address(this)));
     }
 
+    function test_What_A_Round_Did_Not_Pay_Goes_Back_Even_After_The_End() public {
+        fund(REWARD);
+        finish(40, new bytes(40 * ROW));
+        ledger.stop();
+        pay(1, 40, 1);
+        eq(ledger.pot(), 0);
+        pay(1, 40, 0);
+        ledger.reclaimPot();
+        eq(ledger.payoutOf(address(this)), REWARD);
+    }
+
     function test_A_Pot_Is_Funded_Only_Where_It_Can_Be_Paid_Out() public {
         bytes memory call = abi.encodeCall(IRoundLedger.fundPot, ());
         bytes memory none = abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("pot"), uint256(0));
@@ -160,6 +169,21 @@ contract RoundLedgerRewardsTest is DisputeTest {
         );
         ledger.proveOmission(1, 1, opening);
         eq(phase(), Phase.AGGREGATING);
+    }
+
+    /// Pays every part of round 1, and none of them twice.
+    function payAll(uint256 count) private {
+        uint256 parts = (count + 31) / 32;
+        for (uint32 part = 0; part < parts; ++part) {
+            eq(unpaid(), parts - part);
+            pay(1, count, part);
+            refuse(payment(1, count, part), abi.encodeWithSelector(ILedgerTypes.AlreadyPaid.selector, 1, part));
+        }
+        eq(unpaid(), 0);
+    }
+
+    function unpaid() private view returns (uint256) {
+        return ledger.payrollOf(1).numUnpaid;
     }
 
     function fund(uint256 amount) private {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ParticipantRegistry} from "../../contracts/ParticipantRegistry.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
@@ -108,7 +109,7 @@ contract RoundLedgerSuccessionTest is LedgerTest, Acceptances {
     }
 
     function test_Nobody_Succeeds_Who_Was_Not_Admitted_Or_Twice() public {
-        RoundLedger fresh = new RoundLedger(parameters(), committee());
+        ILedger fresh = ILedger(address(new RoundLedger(parameters(), committee())));
         _rotate(_first, SECOND_KEY);
         vm.expectRevert(refusal(ILedgerTypes.NotAdmitted.selector, _first));
         fresh.succeed(_first);
@@ -120,7 +121,7 @@ contract RoundLedgerSuccessionTest is LedgerTest, Acceptances {
     function test_A_Successor_That_Is_Admitted_Is_Refused() public {
         ILedgerTypes.TaskParameters memory p = parameters();
         p.registry = address(new LyingRegistry(participant(1)));
-        RoundLedger fooled = create(p);
+        ILedger fooled = create(p);
         vm.expectRevert(refusal(ILedgerTypes.SuccessorAdmitted.selector, _first, participant(1)));
         fooled.succeed(_first);
     }
@@ -138,7 +139,7 @@ contract RoundLedgerSuccessionTest is LedgerTest, Acceptances {
     }
 
     function test_A_Line_That_Enters_Late_Has_One_Admission_As_Well() public {
-        RoundLedger fresh = new RoundLedger(parameters(), committee());
+        ILedger fresh = ILedger(address(new RoundLedger(parameters(), committee())));
         _rotate(_first, SECOND_KEY);
         fresh.admit(one(_second));
         ok(fresh.participantOf(_second).isAdmitted, "a successor whose line is new here is admitted");
@@ -171,7 +172,7 @@ contract RoundLedgerSuccessionTest is LedgerTest, Acceptances {
     function test_In_An_Open_Task_Anybody_Admits_Whom_The_Registry_Lists() public {
         ILedgerTypes.TaskParameters memory p = parameters();
         p.isOpen = true;
-        RoundLedger open = new RoundLedger(p, committee());
+        ILedger open = ILedger(address(new RoundLedger(p, committee())));
         vm.prank(_first);
         open.admit(one(_first));
         ok(open.participantOf(_first).isAdmitted, "admitted");
@@ -183,7 +184,7 @@ contract RoundLedgerSuccessionTest is LedgerTest, Acceptances {
     function test_Other_Powers_Stay_The_Coordinators_In_An_Open_Task() public {
         ILedgerTypes.TaskParameters memory p = parameters();
         p.isOpen = true;
-        RoundLedger open = new RoundLedger(p, committee());
+        ILedger open = ILedger(address(new RoundLedger(p, committee())));
         vm.expectRevert(refusal(ILedgerTypes.NotCoordinator.selector, ANYBODY, address(this)));
         vm.prank(ANYBODY);
         open.stop();

@@ -639,7 +639,7 @@ class ContractAndModel(RuleBasedStateMachine):
     )
     def pay(self, actor: int, lag: int, part: int, lie: str) -> None:
         number = self.number(lag)
-        payroll = self.task.payrolls.get(number, Payroll(MODEL, 1, 0))
+        payroll = self.task.payrolls.get(number, Payroll(MODEL, 1, 0, 0))
         digest = OTHER if lie == "digest" else payroll.report_digest
         count = payroll.num_updates + (lie == "count")
         chunk = 1 if lie == "chunk" else 2 + part
@@ -918,8 +918,10 @@ class ContractAndModel(RuleBasedStateMachine):
         assert int.from_bytes(others.pop(0)) == task.pot
         for number in numbers:
             payroll = task.payrolls.get(number)
-            expected = (payroll.content, payroll.left) if payroll else (bytes(32), 0)
-            assert decode(["bytes32", "uint256"], others.pop(0)) == expected
+            expected = (bytes(32), 0, 0)
+            if payroll:
+                expected = (payroll.content, payroll.left, payroll.num_unpaid)
+            assert decode(["bytes32", "uint96", "uint32"], others.pop(0)) == expected
         for number in numbers:
             seed = task.seed_of(number, self.now) if number == task.current.round else None
             assert (seed or bytes(32)) == others.pop(0)

@@ -26,6 +26,7 @@ from fl_chain.protocol import dispute as dispute_module
 from fl_chain.protocol import disputing as disputing_module
 from fl_chain.protocol import listing as listing_module
 from fl_chain.protocol import registry as registry_module
+from fl_chain.protocol import rewarding as rewarding_module
 from fl_chain.protocol import round as round_module
 from fl_chain.protocol import seeding as seeding_module
 
@@ -135,6 +136,7 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         disputing_module,
         listing_module,
         admissions_module,
+        rewarding_module,
         seeding_module,
     )
     sources = "".join(map(inspect.getsource, modules))
@@ -154,7 +156,6 @@ def test_the_round_state_machine_refuses_in_the_words_of_the_contract() -> None:
         "NoSuccessor",
         "NotChallenger",
         "NothingSubmitted",
-        "NotCoordinator",
         "NotEnrolled",
         "NotProposer",
         "PayoutRefused",
