@@ -7,6 +7,7 @@ compared with itself.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 from collections.abc import Sequence
@@ -306,6 +307,31 @@ def cosine_scores(updates: Sequence[Sequence[int]], weights: Sequence[int]) -> l
         length = math.isqrt(sum(a * a for a in own) * sum(b * b for b in others))
         scores.append(max(0, product) * 2**32 // length if length else 0)
     return scores
+
+
+# ----------------------------------------------------------------------------- differences
+
+
+def difference(base: Sequence[int], model: Sequence[int]) -> bytes:
+    """Return what makes a model of its base model, bit by bit."""
+    folded = []
+    for before, after in zip(base, model, strict=True):
+        signed = (after - before + 2**31) % 2**32 - 2**31
+        folded.append(2 * signed if signed >= 0 else -2 * signed - 1)
+    data = bytearray()
+    for start in range(0, len(folded), 256):
+        run = folded[start : start + 256]
+        run += [0] * (256 - len(run))
+        width = max(run).bit_length()
+        word = sum(value << width * index for index, value in enumerate(run))
+        data += bytes([width]) + word.to_bytes(32 * width, "little")
+    return bytes(data)
+
+
+def raw_cid(content: bytes) -> str:
+    """Return the CID of content of one IPFS block."""
+    binary = b"\x01\x55\x12\x20" + hashlib.sha256(content).digest()
+    return "b" + base64.b32encode(binary).decode().lower().rstrip("=")
 
 
 # --------------------------------------------------------------- fixed point: exact rationals

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.difference import encode_difference
 from fl_chain.aggregation.earnings import divide_reward
 from fl_chain.aggregation.gathering import Gathering, begin_gathering
 from fl_chain.aggregation.norms import compute_squared_norm
@@ -31,6 +32,7 @@ from fl_chain.protocol.blob import (
     decode_blob,
     encode_blob,
 )
+from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import WEI_PER_GWEI, Manifest
 from fl_chain.protocol.measurement import Measurement, MeasurementSum
@@ -51,6 +53,8 @@ class DerivedRound:
     report: bytes
     """Canonical bytes of the round report."""
     report_digest: bytes
+    difference: bytes | None = None
+    """What the model differs by from its base model, in a task with differences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +220,17 @@ class RoundAggregation:
                 f"round {self.round_number} has {self.num_included} valid updates of {minimum}"
             )
         values = step_round(manifest, self.round_number, base, self._gathered)
-        model = encode_blob(model_header(manifest), values)
-        model_digest = compute_digest(model)
-        report = self.report_on(model_digest)
-        return DerivedRound(model, model_digest, report, compute_digest(report))
+        return self.report_on(base, values)
 
-    def report_on(self, model_digest: bytes) -> bytes:
-        """Return the canonical bytes of the report that goes with a model of this round."""
+    def report_on(self, base: NDArray[np.int32], values: NDArray[np.int32]) -> DerivedRound:
+        """Return what goes with a model of this round."""
+        model = encode_blob(model_header(self.manifest), values)
+        model_digest = compute_digest(model)
+        difference = encode_difference(base, values) if self.manifest.differences else None
+        report = self._report(model_digest, difference)
+        return DerivedRound(model, model_digest, report, compute_digest(report), difference)
+
+    def _report(self, model_digest: bytes, difference: bytes | None) -> bytes:
         totals = self._measured.compute_totals() if self.manifest.measurements else None
         return encode_report(
             RoundReport(
@@ -234,6 +242,7 @@ class RoundAggregation:
                 statuses=bytes(status for _, status in sorted(self._statuses.items())),
                 totals=totals,
                 rewards=self._divide_reward(),
+                difference=None if difference is None else str(compute_cid(difference)),
             )
         )
 

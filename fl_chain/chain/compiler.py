@@ -110,12 +110,13 @@ def compile_contracts(checkout: Path) -> dict[str, Artifact]:
 
 def _interface_of(name: str, built: dict[str, Any]) -> dict[str, Any]:
     """Return the interface of a contract, which has every function once and no other."""
-    interface: dict[str, Any] = built[f"contracts/interfaces/{INTERFACES[name]}.sol"][INTERFACES[name]]
+    title = INTERFACES[name]
+    interface: dict[str, Any] = built[f"contracts/interfaces/{title}.sol"][title]
     functions = list(_functions(built[f"contracts/{name}.sol"][name]))
     if name in FORWARDED:
         functions += _functions(built[f"contracts/ledger/{FORWARDED[name]}.sol"][FORWARDED[name]])
     if sorted(functions) != sorted(_functions(interface)):
-        raise ToolchainError(f"{INTERFACES[name]} is not the interface of {name}")
+        raise ToolchainError(f"{title} is not the interface of {name}")
     return interface
 
 

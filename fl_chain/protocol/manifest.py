@@ -119,6 +119,8 @@ class Manifest:
     """What updates earn, and by which formula, see fl_chain/protocol/rewards.py."""
     max_staleness: int = 0
     """An update may have begun from a model of so many rounds before; 0 to 64."""
+    differences: bool = False
+    """Whether every report names what its model differs by from its base model."""
     task_id: str = field(init=False, compare=False)
     """Digest of the manifest, 64 hexadecimal digits."""
 
@@ -345,6 +347,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "admission": manifest.admission,
             "chain_id": manifest.chain_id,
             "committee": committee,
+            "differences": manifest.differences,
             "encoding": _plain(manifest.encoding),
             "format": FORMAT,
             "keep_seconds": manifest.keep_seconds,
@@ -400,6 +403,7 @@ def decode_manifest(data: bytes) -> Manifest:
             measurements=_typed(value["measurements"], bool),
             keep_seconds=_typed(value["keep_seconds"], int),
             max_staleness=_typed(value["max_staleness"], int),
+            differences=_typed(value["differences"], bool),
         )
         canonical = encode_manifest(manifest)
     except (KeyError, TypeError, AttributeError, ValueError):

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.canonical_json import MAX_INTEGER, encode_json
+from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.constants import CHUNK_BYTES, FORMAT, MAX_UPDATES
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import frame_header, parse_decimal, unframe_header
@@ -96,6 +97,8 @@ class RoundReport:
     """What the included updates say of their work, exactly in a task with measurements."""
     rewards: tuple[Reward, ...] | None = None
     """What each update earned, in the order of the sequence numbers; None in a task without."""
+    difference: str | None = None
+    """CID of what the model differs by from its base model; None in a task without differences."""
 
     @property
     def included(self) -> tuple[int, ...]:
@@ -153,6 +156,7 @@ def encode_report(report: RoundReport) -> bytes:
         "task": report.task,
         "total_weight": str(report.total_weight),
         **(report.totals.to_metadata() if report.totals else {}),
+        **({"difference": report.difference} if report.difference else {}),
     }
     status = {"data_offsets": [0, count], "dtype": "U8", "shape": [count]}
     entries: dict[str, Any] = {"__metadata__": metadata, "status": status}
@@ -197,6 +201,7 @@ def decode_report(data: bytes) -> RoundReport:
             statuses=data[REPORT_HEADER_BYTES : REPORT_HEADER_BYTES + count],
             totals=parse_totals(metadata),
             rewards=rewards,
+            difference=str(Cid.parse(metadata["difference"])) if "difference" in metadata else None,
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("report lacks a field or has one of the wrong kind") from None

@@ -217,7 +217,10 @@ class AggregatorRole:
             self._gave_up_in = round_number
             return False
         with timed(values, "pin_seconds"):
-            model_cid, report_cid = self._pin(derived.model, derived.report)
+            blobs = [derived.model, derived.report]
+            if derived.difference is not None:
+                blobs.append(derived.difference)
+            model_cid, report_cid, *_ = self._pin(*blobs)
         action = Propose(
             round_number,
             derived.model_digest,
@@ -239,7 +242,7 @@ class AggregatorRole:
             {
                 **values,
                 "model": derived.model_digest.hex(),
-                "bytes": len(derived.model) + len(derived.report),
+                "bytes": sum(map(len, blobs)),
                 "gas": receipt.gas_used,
                 "included": aggregation.num_included,
                 "updates": task.current.num_updates,

@@ -13,7 +13,6 @@ from typing import Any
 from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
 from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.protocol.attestation import Attestation, compute_result
-from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.parts import Contribution, step_value
 from fl_chain.roles.aggregator import HEARTBEAT_SECONDS, AggregatorRole
@@ -67,9 +66,7 @@ class WrongAggregator(AggregatorRole):
         header = model_header(self.follower.manifest)
         values = decode_model_blob(derived.model, header).copy()
         values[len(values) // 2] += 1
-        model = encode_blob(header, values)
-        report = aggregation.report_on(compute_digest(model))
-        return DerivedRound(model, compute_digest(model), report, compute_digest(report))
+        return aggregation.report_on(self.follower.base_model(), values)
 
 
 class _LyingDefender(Defender):

@@ -164,6 +164,7 @@ def prepare_task(
         measurements=task_file.measurements,
         keep_seconds=task_file.keep_seconds,
         max_staleness=task_file.max_staleness,
+        differences=task_file.differences,
         reward=task_file.reward,
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)

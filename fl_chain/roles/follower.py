@@ -7,11 +7,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from fl_chain.aggregation.difference import apply_difference, compute_largest_difference
 from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.aggregation.submissions import Place
 from fl_chain.chain.ledger import Ledger
-from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError
-from fl_chain.protocol.blob import BlobHeader
+from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError, StoreError
+from fl_chain.protocol.blob import BlobHeader, encode_blob
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
@@ -19,6 +20,7 @@ from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters
+from fl_chain.protocol.report import compute_report_bytes, decode_report
 from fl_chain.protocol.round import Task
 from fl_chain.storage.store import ContentStore
 
@@ -139,13 +141,46 @@ class TaskFollower:
             The pinned blob is not the model on record.
         """
         digest = self.task.model_digest(round_number)
-        if self._model is None or self._model[0] != digest:
+        if self._model is not None and self._model[0] == digest:
+            return self._model[1]
+        if self.manifest.differences and (values := self._move_model(round_number)) is not None:
+            self._model = (digest, values)
+        else:
             header, cid = self.locate_model(round_number)
             data = self.store.get(cid, max_bytes=compute_blob_bytes(header))
             if compute_digest(data) != digest:
                 raise ProtocolError(f"the pinned model of round {round_number} is another one")
             self._model = (digest, decode_model_blob(data, header))
         return self._model[1]
+
+    def _move_model(self, round_number: int) -> NDArray[np.int32] | None:
+        """Return a round's model by what it differs by from the one at hand; None if that fails.
+
+        A report may name a difference that is not there, or a wrong one: the model is there too.
+        """
+        if round_number == 0 or self._model is None:
+            return None
+        history = self.task.rounds[round_number]
+        proposal = history.proposal
+        if proposal is None:
+            return None
+        base_digest, base = self._model
+        if self.task.model_digest(history.opened.base_round) != base_digest:
+            return None
+        size = compute_report_bytes(history.num_updates, self.manifest.has_rewards)
+        report_cid = cid_from_digest(proposal.report_cid_digest, size)
+        most = compute_largest_difference(len(base))
+        try:
+            report = self.store.get(report_cid, max_bytes=size)
+            named = decode_report(report).difference
+            if compute_digest(report) != proposal.report_digest or named is None:
+                return None
+            data = self.store.get(Cid.parse(named), max_bytes=most)
+            values = apply_difference(base, data)
+        except (StoreError, ProtocolError):
+            return None
+        model = encode_blob(model_header(self.manifest), values)
+        return values if compute_digest(model) == proposal.model_digest else None
 
     def remember_model(self, digest: bytes, values: NDArray[np.int32]) -> None:
         """Keep a model that was derived here, so that it need not be fetched."""

@@ -38,7 +38,7 @@ class EnrolmentTerms:
 
 _TOP = (
     *("name", "participants", "registry", "rule", "privacy", "admission", "measurements"),
-    *("keep_seconds", "num_malicious", "max_staleness"),
+    *("keep_seconds", "num_malicious", "max_staleness", "differences"),
 )
 _TABLES = {
     "committee": CommitteeParameters,
@@ -101,6 +101,7 @@ class TaskFile:
     measurements: bool
     keep_seconds: int
     max_staleness: int
+    differences: bool
     reward: RewardParameters
     enrolment: EnrolmentTerms
 
@@ -198,6 +199,7 @@ def parse_task(
         measurements=_take(contents, "measurements", True),
         keep_seconds=_take(contents, "keep_seconds", 0),
         max_staleness=_take(contents, "max_staleness", 0),
+        differences=_take(contents, "differences", False),
         reward=_build("reward", _table(contents, "reward")),
         enrolment=enrolment,
     )
@@ -215,6 +217,7 @@ def parse_task(
         measurements=task.measurements,
         keep_seconds=task.keep_seconds,
         max_staleness=task.max_staleness,
+        differences=task.differences,
         reward=task.reward,
     )
     return task

@@ -43,6 +43,7 @@ def check_task_rules(
     measurements: bool,
     keep_seconds: int,
     max_staleness: int,
+    differences: bool,
     reward: RewardParameters,
 ) -> None:
     """Refuse what no manifest may say, whatever the chain, the coordinator and the model.
@@ -70,6 +71,7 @@ def check_task_rules(
             measurements=measurements,
             keep_seconds=keep_seconds,
             max_staleness=max_staleness,
+            differences=differences,
             reward=reward,
         )
     except InvalidManifest as error:

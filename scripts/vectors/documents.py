@@ -29,6 +29,7 @@ def make_manifest() -> Any:
         ),
         ("an open task", _set("admission", value="open")),
         ("a task with measurements", _set("measurements", value=True)),
+        ("a task with differences", _set("differences", value=True)),
         ("equal rewards", _rewarded("equal", 1)),
         ("the largest rewards by cosines", _rewarded("cosine", 2**53 - 1)),
         ("late updates", lambda m: m.update(max_staleness=8)),
@@ -87,6 +88,7 @@ def manifest() -> dict[str, Any]:
         "admission": "coordinator",
         "chain_id": 31337,
         "committee": {"aggregators": [AGGREGATOR, SECOND, THIRD], "bond_gwei": 5, "quorum": 2},
+        "differences": False,
         "encoding": {
             "fraction_bits": 15,
             "lane_bits": 16,

@@ -16,6 +16,8 @@ TASK, BASE, MODEL = "ab" * 32, "cd" * 32, "ef" * 32
 STATUSES = [0, 1, 2, 0, 3, 4, 5, 6, 0, 7, 8, 9, 10, 11]
 
 
+_RAW = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4"
+_DAG = "bafybeib3aguc7zvmz7k4ktw7sozxgjjmzvnmtanrcxpumtpgujzplqlvmm"
 _REWARDS = [("0x" + "0a" * 20, 5), ("0x" + "00" * 20, 0), ("0x" + "0c" * 20, 2**40)]
 
 
@@ -36,6 +38,8 @@ def make_report() -> Any:
                 "the largest rewards", [0] * 1024, rewards=[("0x" + "ff" * 20, 2**96 - 1)] * 1024
             ),
             _case("rewards of a chunk of updates and one", [0] * 1025, rewards=_REWARDS[:1] * 1025),
+            _case("a difference of one block", [0], difference=_RAW),
+            _case("a difference of several blocks", [0] * 2500, totals=TOTALS, difference=_DAG),
             _case("totals of nothing included", [6, 1], total_weight=0, totals=_NOTHING),
             _case(
                 "the largest totals",
@@ -56,8 +60,10 @@ def _case(
     total_weight: int = 1001,
     totals: dict[str, int] | None = None,
     rewards: list[tuple[str, int]] | None = None,
+    difference: str | None = None,
 ) -> dict[str, Any]:
     metadata = ref.report_metadata(TASK, round_number, BASE, MODEL, total_weight, totals)
+    metadata |= {"difference": difference} if difference else {}
     header = rfc8785.dumps(ref.report_header(metadata, len(statuses), rewards is not None))
     data = ref.report_data(statuses, rewards)
     parts = ref.blob_parts(header, data, ref.REPORT_HEADER_BYTES)
@@ -71,6 +77,7 @@ def _case(
             "total_weight": total_weight,
             "statuses": statuses,
             **({"totals": totals} if totals else {}),
+            **({"difference": difference} if difference else {}),
             **({"rewards": [list(reward) for reward in rewards]} if rewards else {}),
         },
         "parts": parts_of(*parts),
@@ -200,6 +207,10 @@ _METADATA: list[tuple[str, str, str]] = [
     ("a task in upper case", "task", "AB" * 32),
     ("a base model with a prefix", "base_model", "0x" + "cd" * 31),
     ("a model of 63 digits", "model", "e" * 63),
+    ("a difference without a CID", "difference", ""),
+    ("a difference by a digest", "difference", "ab" * 32),
+    ("a difference by a CID in upper case", "difference", _RAW.upper()),
+    ("a difference by a CID of version 0", "difference", "Qm" + "a" * 44),
 ]
 _TENSORS: list[tuple[str, dict[str, Any]]] = [
     ("signed bytes", {"dtype": "I8"}),

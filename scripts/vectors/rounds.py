@@ -27,10 +27,13 @@ def make_robust_aggregate() -> Any:
     return make_aggregate(is_robust=True)
 
 
-def make_aggregate(is_measured: bool = False, is_robust: bool = False) -> Any:
+def make_aggregate(
+    is_measured: bool = False, is_robust: bool = False, has_differences: bool = False
+) -> Any:
     """Return round 3 of a task: nine updates, three of them valid, and what they yield."""
     document = manifest() | {"encoding": manifest()["encoding"] | {"max_abs": MAX_ABS}}
     document["measurements"] = is_measured
+    document["differences"] = has_differences
     if is_robust:
         document |= {"rule": "median", "num_malicious": 1}
         document["encoding"]["max_norm"] = MAX_NORM
@@ -51,11 +54,18 @@ def make_aggregate(is_measured: bool = False, is_robust: bool = False) -> Any:
     total_weight = sum(entry["weight"] for entry in valid)
     said = [measurement_of(entry["sequence"]) for entry in valid]
     totals = ref.totals(said) if is_measured else None
+    metadata = ref.report_metadata(
+        task, 3, base_digest, ref.digest(model).hex(), total_weight, totals
+    )
+    difference = ref.difference(base_values, values)
+    if has_differences:
+        metadata["difference"] = ref.raw_cid(difference)
     report = ref.report(
-        ref.report_metadata(task, 3, base_digest, ref.digest(model).hex(), total_weight, totals),
+        metadata,
         [ref.STATUS[entry["outcome"]] for entry in updates],
     )
-    return round_case(document, base, updates, (model, values), report)
+    case = round_case(document, base, updates, (model, values), report)
+    return case | ({"difference": difference.hex()} if has_differences else {})
 
 
 def round_case(

@@ -32,6 +32,7 @@ ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 COMPRESSED = golden.load("aggregate/compressed_round.json")
 LATE = golden.load("aggregate/late_round.json")
+DIFFERENCES = golden.load("aggregate/difference_round.json")
 REWARDED = golden.load("aggregate/rewarded_round.json")
 OPTIMIZED = golden.load("aggregate/optimized_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
@@ -113,8 +114,11 @@ def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -
 
 @pytest.mark.parametrize(
     "golden_round",
-    [MEASURED, COMPRESSED, OPTIMIZED, LATE, REWARDED],
-    ids=["measured", "compressed", "with an optimizer", "with late updates", "with rewards"],
+    [MEASURED, COMPRESSED, OPTIMIZED, LATE, REWARDED, DIFFERENCES],
+    ids=[
+        *("measured", "compressed", "with an optimizer", "with late updates", "with rewards"),
+        "with differences",
+    ],
 )
 def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
     golden_round: dict[str, Any],
@@ -125,6 +129,8 @@ def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(
         derived = derive_of(golden_round, [*others, *order])
         assert derived.report.hex() == golden_round["report"]
         assert derived.model.hex() == golden_round["model"]
+        difference = derived.difference.hex() if derived.difference else None
+        assert difference == golden_round.get("difference")
 
 
 def test_what_no_update_holds_stays_as_it_is() -> None:
