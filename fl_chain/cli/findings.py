@@ -17,8 +17,8 @@ from fl_chain.cli.output import (
     terminal_width,
 )
 
-OF_EVERY_ROUND = "model_blob"
-"""The check that has one finding for each round that was looked at."""
+RE_EXECUTION = "aggregate"
+"""The check that has one finding for each round that was executed again."""
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDABLE: "yellow"}
 
 
@@ -53,7 +53,7 @@ def print_verdict(findings: Sequence[Finding], as_json: bool) -> None:
     """Print the verdict of all findings, and how many findings and rounds there are."""
     verdict = compute_verdict(findings)
     counts = {v: sum(f.verdict == v for f in findings) for v in Verdict}
-    models = [finding for finding in findings if finding.check == OF_EVERY_ROUND]
+    models = [finding for finding in findings if finding.check == RE_EXECUTION]
     num_former = sum(finding.audited_at is not None for finding in models)
     num_rounds = len(models) - num_former
     if as_json:
