@@ -48,7 +48,7 @@ def encode_difference(base: NDArray[np.int32], model: NDArray[np.int32]) -> byte
     >>> encode_difference(base, base).hex()
     '00'
     >>> encode_difference(base, np.array([6, -6, -(2**31)], np.int32)).hex()[:6]
-    '02260000'
+    '022600'
     """
     difference = model.view(np.uint32) - base.view(np.uint32)
     # The sign goes into the last bit, so that small magnitudes have few bits.

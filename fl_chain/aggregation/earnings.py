@@ -53,8 +53,9 @@ def score_cosines(rows: LaneRows, weights: Mapping[str, int]) -> dict[str, int]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> rows = LaneRows(2)
-    >>> for who, lanes in (("0x01", [3, 0]), ("0x02", [5, 0]), ("0x03", [0, 9])):
+    >>> for who, lanes in (("0x01", [300, 0]), ("0x02", [500, 0]), ("0x03", [0, 900])):
     ...     rows.add(who, np.array(lanes, np.int16))
     >>> scores = score_cosines(rows, {"0x01": 1, "0x02": 1, "0x03": 1})
     >>> [round(score / 2**32, 3) for score in scores.values()]

@@ -118,10 +118,12 @@ def _find_reports(
     history: TaskHistory, rounds: dict[int, RoundSummary], counts: dict[int, int]
 ) -> dict[int, RoundReport]:
     """Return the reports that can be had, of rounds with a proposal."""
+    # The index is read here: a database belongs to its thread.
+    sizes = {number: history.compute_report_bytes(count) for number, count in counts.items()}
 
     def find(number: int) -> RoundReport | None:
         proposal = rounds[number].proposal
-        return history.find_report(proposal, counts[number]) if proposal else None
+        return history.shelf.find_report(proposal, sizes[number]) if proposal else None
 
     numbers: Sequence[int] = list(rounds)
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:

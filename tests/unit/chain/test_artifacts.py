@@ -14,6 +14,7 @@ import pytest
 from fl_chain.chain.compiler import (
     COMPILER_VERSION,
     CONTRACTS,
+    INTERFACES,
     SETTINGS,
     compile_contracts,
     compute_sources_digest,
@@ -101,7 +102,8 @@ def test_hardhat_compiles_the_same_bytecode(hardhat_artifacts: Path) -> None:
         shipped = load_artifact(name)
         assert built["bytecode"] == shipped["bytecode"]
         assert built["deployedBytecode"] == shipped["deployedBytecode"]
-        interface = hardhat_artifacts / "interfaces" / f"I{name}.sol" / f"I{name}.json"
+        title = INTERFACES[name]
+        interface = hardhat_artifacts / "interfaces" / f"{title}.sol" / f"{title}.json"
         constructor = [entry for entry in built["abi"] if entry["type"] == "constructor"]
         named = json.loads(interface.read_text(encoding="utf-8"))["abi"]
         assert shipped["abi"] == [*constructor, *named]
