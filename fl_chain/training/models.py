@@ -20,6 +20,7 @@ from torch import nn
 from fl_chain.errors import TrainingError
 from fl_chain.training.catalogue import find_dataset
 from fl_chain.training.names import unknown_name
+from fl_chain.training.reproducible import GENERATORS
 from fl_chain.training.seed import require_seed
 
 __all__ = ["MODELS", "ModelSpec", "build_model", "check_fit", "find_model"]
@@ -208,6 +209,6 @@ def build_model(name: str, seed: int) -> nn.Module:
     """
     spec = find_model(name)
     # devices=[]: the models are built on the CPU, so only its generator is seeded and restored.
-    with torch.random.fork_rng(devices=[]):
+    with GENERATORS, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(require_seed(seed))
         return spec.factory()
