@@ -17,6 +17,7 @@ from fl_chain.chain.devnet import start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.chain.keys import sign_hash
 from fl_chain.protocol.actions import Admit, DepositBond, Enrol, ListUpdates, SubmitBatch
+from fl_chain.protocol.agreement import compute_parameters
 from fl_chain.protocol.attestation import compute_signing_hash
 from fl_chain.protocol.blob import Layout, count_values, encode_blob
 from fl_chain.protocol.digest import compute_digest
@@ -24,7 +25,6 @@ from fl_chain.protocol.manifest import (
     CommitteeParameters,
     Manifest,
     RoundParameters,
-    compute_parameters,
     encode_manifest,
 )
 from fl_chain.protocol.recipe import Recipe

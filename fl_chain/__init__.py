@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fl_chain.audit.findings import Finding, Verdict
     from fl_chain.chain.ethereum import EthereumLedger
     from fl_chain.chain.ledger import Ledger
-    from fl_chain.chain.memory import MemoryLedger
+    from fl_chain.chain.memory_ledger import MemoryLedger
     from fl_chain.errors import FlChainError
     from fl_chain.protocol.blob import decode_blob, encode_blob
     from fl_chain.protocol.cid import Cid
@@ -71,7 +71,7 @@ _HOMES = {
     "Ledger": "chain.ledger",
     "LocalSgd": "training.local_sgd",
     "Manifest": "protocol.manifest",
-    "MemoryLedger": "chain.memory",
+    "MemoryLedger": "chain.memory_ledger",
     "MemoryStore": "storage.memory",
     "ParticipantRole": "roles.participant",
     "Phase": "protocol.phases",

@@ -11,12 +11,13 @@ from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_bl
 from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
 from fl_chain.errors import InvalidManifest, ProtocolError, StoreError
+from fl_chain.protocol.agreement import check_agreement
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.commitment import PENDING
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import WORD_BYTES, compute_record_hash, encode_words
-from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.manifest import Manifest, decode_manifest
 from fl_chain.protocol.promises import read_promise
 from fl_chain.protocol.records import (
     LISTING_PREFIX_BYTES,
@@ -28,8 +29,8 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
 )
 from fl_chain.protocol.registry_records import RegistryCreated
-from fl_chain.protocol.rewarding import Payroll
 from fl_chain.protocol.round import Task
+from fl_chain.protocol.state import Payroll
 
 
 def check_contract(
@@ -132,7 +133,7 @@ def _participant_words(
 def _payroll_words(payroll: Payroll | None) -> bytes:
     if payroll is None:
         return bytes(3 * WORD_BYTES)
-    return payroll.content + _word(payroll.left) + _word(payroll.num_unpaid)
+    return payroll.content + _word(payroll.left) + _word(len(payroll.unpaid))
 
 
 def _listing_words(listed: UpdatesListed | None) -> bytes:

@@ -5,7 +5,7 @@ What one move makes of a dispute is in :mod:`fl_chain.protocol.dispute`.
 
 from __future__ import annotations
 
-from fl_chain.protocol.committee import NOBODY, Committee, refuse
+from fl_chain.protocol.committee import NOBODY, refuse
 from fl_chain.protocol.constants import NO_VALUES
 from fl_chain.protocol.dispute import (
     Dispute,
@@ -19,46 +19,21 @@ from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
     ChallengeFailed,
     Fault,
-    LedgerRecord,
     PartSelected,
     PartSplit,
     ProposalChallenged,
     ProposalRejected,
     Question,
-    TaskParameters,
     ValueAnswered,
 )
-from fl_chain.protocol.state import CurrentRound, Proposal
+from fl_chain.protocol.timing import TimedTask
 
 ANYBODY = ""
 """In place of an address: that of whoever did it."""
 
 
-class DisputingTask:
+class DisputingTask(TimedTask):
     """What :class:`fl_chain.protocol.round.Task` knows about the dispute of its round."""
-
-    parameters: TaskParameters
-    committee: Committee
-    current: CurrentRound
-    proposal: Proposal
-    due: tuple[type[LedgerRecord], ...]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dispute = Dispute()
-        self.claimed_parts: tuple[int, ...] = ()
-        """What the proposer claimed last in a dispute."""
-
-    def check_round(self, round_number: int, action: Action, now: int) -> None:
-        """Check that an action on a round is allowed; see the task."""
-        raise NotImplementedError
-
-    @property
-    def window_until(self) -> int:
-        """First second at which the proposed model may become final without a quorum."""
-        until = self.proposal.proposed_at + self.parameters.challenge_seconds
-        # After a challenge that failed, the window began again.
-        return max(until, self.dispute.until if self.dispute.round == self.current.round else 0)
 
     def check_challenge(self, round_number: int, question: int, position: int, now: int) -> None:
         """Check that the proposed model may be challenged at block time ``now``.

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fl_chain.protocol.committee import Committee, refuse
+from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.phases import Action, Phase
-from fl_chain.protocol.records import TaskParameters, UpdatesListed
-from fl_chain.protocol.state import CurrentRound, RoundHistory
+from fl_chain.protocol.records import UpdatesListed
+from fl_chain.protocol.seeding import SeedingTask
 
 FROZEN_PHASES = (Phase.AGGREGATING, Phase.PROPOSED, Phase.CHALLENGED)
 """Phases in which a model depends on who is admitted, in tasks with lists."""
 
 
-class ListingTask:
+class ListingTask(SeedingTask):
     """What :class:`fl_chain.protocol.round.Task` knows about lists; nothing without them."""
-
-    parameters: TaskParameters
-    committee: Committee
-    current: CurrentRound
-    admitted: set[str]
-    rounds: dict[int, RoundHistory]
 
     @property
     def has_lists(self) -> bool:
@@ -45,22 +39,6 @@ class ListingTask:
     def members(self) -> frozenset[str]:
         """Who may submit in the current round: the admitted that are selected."""
         return frozenset(filter(self.is_selected, self.admitted))
-
-    def is_selected(self, participant: str) -> bool:
-        """Return whether a participant takes part in the current round; see the task."""
-        raise NotImplementedError
-
-    def check_revealed(self, aggregator: str, round_number: int) -> None:
-        """Check that an aggregator has not withheld its secret; see the task."""
-        raise NotImplementedError
-
-    def phase(self, now: int) -> Phase:
-        """Return the phase of the current round; see the task."""
-        raise NotImplementedError
-
-    def check_round(self, round_number: int, action: Action, now: int) -> None:
-        """Check that an action on a round is allowed; see the task."""
-        raise NotImplementedError
 
     def check_list(self, aggregator: str, round_number: int, count: int, now: int) -> None:
         """Check that an aggregator may list updates at block time ``now``.

@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from eth_hash.auto import keccak
-
-from fl_chain.protocol.committee import Committee, refuse
-from fl_chain.protocol.records import PotFunded, PotReclaimed, RewardsPaid, TaskParameters
-from fl_chain.protocol.rewards import ROWS_PER_PART, count_parts, read_row
+from fl_chain.protocol.committee import refuse
+from fl_chain.protocol.records import PotFunded, PotReclaimed, RewardsPaid
+from fl_chain.protocol.rewards import ROWS_PER_PART, read_row
+from fl_chain.protocol.state import Payroll
+from fl_chain.protocol.timing import TimedTask
 
 
-@dataclass(slots=True)
-class Payroll:
-    """What is left to pay for a round."""
-
-    report_digest: bytes
-    """Of the report that says who earned what."""
-    num_updates: int
-    left: int
-    """In wei."""
-    num_unpaid: int
-    """Parts that are not paid yet."""
-
-    @property
-    def content(self) -> bytes:
-        """The 32 bytes by which the ledger knows report and number of updates."""
-        return keccak(self.report_digest + self.num_updates.to_bytes(32))
-
-
-class RewardingTask:
+class RewardingTask(TimedTask):
     """The part of a task's state that is about rewards."""
-
-    parameters: TaskParameters
-    committee: Committee
-    coordinator: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pot = 0
-        """In wei."""
-        self.payrolls: dict[int, Payroll] = {}
-        """Of the rounds that have a reward."""
-        self.paid: set[tuple[int, int]] = set()
-        """Round and part."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there are no rounds to come; see the task."""
-        raise NotImplementedError
 
     def check_fund(self, wei: int) -> None:
         """Check that somebody may add so much to the pot.
@@ -87,11 +49,12 @@ class RewardingTask:
         InvalidTransition
             UnknownPayroll, AlreadyPaid or ParameterOutOfRange.
         """
-        if round_number not in self.payrolls:
+        payroll = self.payrolls.get(round_number)
+        if payroll is None:
             refuse("UnknownPayroll", f"round {round_number} has no rewards")
-        if (round_number, part) in self.paid:
+        if part in payroll.paid:
             refuse("AlreadyPaid", f"part {part} of round {round_number} was paid")
-        if part * ROWS_PER_PART >= self.payrolls[round_number].num_updates:
+        if part * ROWS_PER_PART >= payroll.num_updates:
             refuse("ParameterOutOfRange", f"round {round_number} has no part {part}")
 
     def check_reclaim(self, account: str) -> None:
@@ -126,9 +89,7 @@ class RewardingTask:
         reward = self.parameters.reward
         if reward and self.pot >= reward:
             self.pot -= reward
-            self.payrolls[round_number] = Payroll(
-                report_digest, num_updates, reward, count_parts(num_updates)
-            )
+            self.payrolls[round_number] = Payroll(report_digest, num_updates, reward)
 
     def _apply_funded(self, record: PotFunded) -> None:
         self.check_fund(record.amount)
@@ -138,9 +99,8 @@ class RewardingTask:
         self.check_unpaid(record.round, record.part)
         payroll = self.payrolls[record.round]
         payroll.left -= self.check_total(record.round, record.rows)
-        self.paid.add((record.round, record.part))
-        payroll.num_unpaid -= 1
-        if not payroll.num_unpaid:
+        payroll.paid.add(record.part)
+        if not payroll.unpaid:
             self.pot += payroll.left
             payroll.left = 0
         for reward in map(read_row, record.rows):

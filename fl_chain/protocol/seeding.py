@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from fl_chain.protocol.admissions import Admissions
-from fl_chain.protocol.committee import Committee, refuse
+from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -13,83 +12,20 @@ from fl_chain.protocol.records import (
     ParticipantSucceeded,
     SeedRevealed,
     SeedsCommitted,
-    TaskParameters,
 )
 from fl_chain.protocol.sampling import (
-    NO_MIX,
     add_to_mix,
     compute_contribution,
     compute_seed,
     compute_tip,
     is_drawn,
 )
-from fl_chain.protocol.state import CurrentRound
+from fl_chain.protocol.state import Lot, SeedChain, Seeding
+from fl_chain.protocol.timing import TimedTask
 
 
-@dataclass(frozen=True, slots=True)
-class Seeding:
-    """How far the secrets of the current round have come; the fields are those of the contract."""
-
-    former_seed: bytes = bytes(32)
-    """Seed of the round before; of the first round, the digest of the manifest."""
-    mix: bytes = NO_MIX
-    num_committed: int = 0
-    """Aggregators that have ever committed to secrets."""
-    num_revealed: int = 0
-    """Aggregators that have revealed the one of this round."""
-    reveals_from: int = 0
-    """From when nobody can choose a secret of this round any more, in block time."""
-    opens_from: int = 0
-    """When the round opens, in block time, if it is not paused beyond it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeedChain:
-    """The secrets of an aggregator; the fields are those of the contract."""
-
-    tip: bytes = bytes(32)
-    """The hash of the next secret; zero before the first commitment."""
-    due_from: int = 0
-    """The first round whose secret it has to reveal, 0 before the first commitment."""
-    revealed_in: int = 0
-    """The last round whose secret it revealed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """What a participant is drawn by; the fields are those of the contract."""
-
-    name: str
-    """The key under which it was admitted first."""
-    from_round: int
-    """The first round that it can be selected for."""
-
-
-class SeedingTask:
+class SeedingTask(TimedTask):
     """What :class:`fl_chain.protocol.round.Task` knows about seeds; nothing without sampling."""
-
-    parameters: TaskParameters
-    current: CurrentRound
-    committee: Committee
-    admissions: Admissions
-    admitted: set[str]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seeding = Seeding()
-        self.seed_chains: dict[str, SeedChain] = {}
-        """Aggregator to its secrets; those who never committed are not in it."""
-        self.num_chains: dict[str, int] = {}
-        """Aggregator to how often it has committed to secrets."""
-        self.lots: dict[str, Lot] = {}
-        """Participant to what it is drawn by, of everybody who is or was admitted."""
-        self.seeds: dict[int, bytes] = {}
-        """Round to its seed, of the rounds that are over."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the task is over; see the task."""
-        raise NotImplementedError
 
     @property
     def is_sampled(self) -> bool:
@@ -168,10 +104,6 @@ class SeedingTask:
         # Nobody can have committed before the first round, so it gives as much time for that.
         periods = 2 if round_number == 1 else 1
         return now + periods * self.parameters.seed_seconds
-
-    def check_round(self, round_number: int, action: Action, now: int) -> None:
-        """Check that an action on a round is allowed; see the task."""
-        raise NotImplementedError
 
     def _begin_seeding(self, now: int) -> None:
         """Begin the secrets of the round that comes now; the current one is still the last."""

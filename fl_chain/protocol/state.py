@@ -1,20 +1,30 @@
-"""What a ledger remembers of its rounds: the current one, the last proposal, and the history."""
+"""What a ledger remembers: its current round, the last proposal, the history, and all the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fl_chain.protocol.committee import NOBODY
+from eth_hash.auto import keccak
+
+from fl_chain.protocol.admissions import Admissions
+from fl_chain.protocol.committee import NOBODY, Committee
+from fl_chain.protocol.dispute import Dispute
 from fl_chain.protocol.records import (
+    AggregatorAppointed,
+    Fault,
+    LedgerRecord,
     ModelAttested,
     ModelProposed,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
+    TaskCreated,
     UpdateCommitted,
     UpdatesListed,
     UpdateSubmitted,
 )
+from fl_chain.protocol.rewards import count_parts
+from fl_chain.protocol.sampling import NO_MIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +95,113 @@ class RoundHistory:
     def num_updates(self) -> int:
         """Updates on record, those in lists included."""
         return len(self.updates) + sum(listed.count for listed in self.lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """How far the secrets of the current round have come; the fields are those of the contract."""
+
+    former_seed: bytes = bytes(32)
+    """Seed of the round before; of the first round, the digest of the manifest."""
+    mix: bytes = NO_MIX
+    num_committed: int = 0
+    """Aggregators that have ever committed to secrets."""
+    num_revealed: int = 0
+    """Aggregators that have revealed the one of this round."""
+    reveals_from: int = 0
+    """From when nobody can choose a secret of this round any more, in block time."""
+    opens_from: int = 0
+    """When the round opens, in block time, if it is not paused beyond it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedChain:
+    """The secrets of an aggregator; the fields are those of the contract."""
+
+    tip: bytes = bytes(32)
+    """The hash of the next secret; zero before the first commitment."""
+    due_from: int = 0
+    """The first round whose secret it has to reveal, 0 before the first commitment."""
+    revealed_in: int = 0
+    """The last round whose secret it revealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What a participant is drawn by; the fields are those of the contract."""
+
+    name: str
+    """The key under which it was admitted first."""
+    from_round: int
+    """The first round that it can be selected for."""
+
+
+@dataclass(slots=True)
+class Payroll:
+    """What is left to pay for a round."""
+
+    report_digest: bytes
+    """Of the report that says who earned what."""
+    num_updates: int
+    left: int
+    """In wei."""
+    paid: set[int] = field(default_factory=set)
+    """The parts that were paid."""
+
+    @property
+    def unpaid(self) -> list[int]:
+        """The parts that are not paid yet, in order."""
+        return [n for n in range(count_parts(self.num_updates)) if n not in self.paid]
+
+    @property
+    def content(self) -> bytes:
+        """The 32 bytes by which the ledger knows report and number of updates."""
+        return keccak(self.report_digest + self.num_updates.to_bytes(32))
+
+
+class TaskState:
+    """The state of one task after some records; mutable, and a function of them alone.
+
+    Parameters
+    ----------
+    created
+        The first record of every ledger.
+    """
+
+    def __init__(self, created: TaskCreated) -> None:
+        self.coordinator = created.coordinator
+        self.created_at = created.timestamp
+        self.parameters = created.parameters
+        self.committee = Committee(created.parameters.bond)
+        self.admissions = Admissions()
+        self.admitted = self.admissions.admitted
+        self.last_round_of = self.admissions.last_round_of
+        self.rounds: dict[int, RoundHistory] = {}
+        self.current = CurrentRound(0, 0, 0, 0, 0)
+        self.proposal = Proposal()
+        self.last_timestamp = created.timestamp
+        self.due: tuple[type[LedgerRecord], ...] = (AggregatorAppointed,)
+        """Records of which one must come next, since one transaction emits both."""
+        self._next_base = 0
+        """Base round of the round that opens next."""
+        self._expected_slash: tuple[str, str, int] = (NOBODY, NOBODY, Fault.NONE)
+        """Whose bond is to be taken, for whom and why."""
+        self.committing = Committing()
+        self.pending: dict[str, UpdateCommitted] = {}
+        """Participant to its last commitment, until it is revealed."""
+        self.seeding = Seeding()
+        self.seed_chains: dict[str, SeedChain] = {}
+        """Aggregator to its secrets; those who never committed are not in it."""
+        self.num_chains: dict[str, int] = {}
+        """Aggregator to how often it has committed to secrets."""
+        self.lots: dict[str, Lot] = {}
+        """Participant to what it is drawn by, of everybody who is or was admitted."""
+        self.seeds: dict[int, bytes] = {}
+        """Round to its seed, of the rounds that are over."""
+        self.dispute = Dispute()
+        self.claimed_parts: tuple[int, ...] = ()
+        """What the proposer claimed last in a dispute."""
+        self.pot = 0
+        """In wei."""
+        self.payrolls: dict[int, Payroll] = {}
+        """Of the rounds that have a reward."""

@@ -13,6 +13,7 @@ from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
 from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import Admit, Enrol
+from fl_chain.protocol.agreement import compute_parameters
 from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
@@ -20,7 +21,6 @@ from fl_chain.protocol.layout import flatten, layout_of
 from fl_chain.protocol.manifest import (
     WEI_PER_GWEI,
     Manifest,
-    compute_parameters,
     encode_manifest,
 )
 from fl_chain.roles.progress import Progress, ignore_progress

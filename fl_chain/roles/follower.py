@@ -12,12 +12,13 @@ from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_bl
 from fl_chain.aggregation.submissions import Place
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import LedgerError, MalformedBlob, ProtocolError, StoreError
+from fl_chain.protocol.agreement import check_agreement
 from fl_chain.protocol.blob import BlobHeader, encode_blob
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import decode_log
-from fl_chain.protocol.manifest import Manifest, check_agreement, decode_manifest
+from fl_chain.protocol.manifest import Manifest, decode_manifest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import LedgerRecord, TaskCreated, TaskParameters
 from fl_chain.protocol.report import compute_report_bytes, decode_report

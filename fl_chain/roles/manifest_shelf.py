@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fl_chain.errors import MalformedBlob, ProtocolError, StoreError, StoreUnreachable
+from fl_chain.protocol.agreement import check_agreement
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.digest import compute_digest
-from fl_chain.protocol.manifest import Manifest, check_agreement
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import ModelProposed, TaskParameters, UpdatesListed
 from fl_chain.protocol.report import RoundReport, decode_report
 from fl_chain.protocol.update_list import locate_list

@@ -18,7 +18,7 @@ from fl_chain.protocol.report import (
     compute_reward_offset,
     decode_report,
 )
-from fl_chain.protocol.rewards import ROWS_PER_PART, count_parts
+from fl_chain.protocol.rewards import ROWS_PER_PART
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
 from fl_chain.roles.task_history import Row
@@ -69,7 +69,7 @@ def list_rewards(follower: TaskFollower, store: ContentStore) -> Iterator[Row]:
     task = follower.task
     if not task.parameters.reward:
         raise UsageError("this task rewards nothing", "a task.toml with a table [reward] does")
-    for number in sorted(task.payrolls):
+    for number, payroll in sorted(task.payrolls.items()):
         report, _ = _fetch_report(follower, store, number)
         for sequence, reward in enumerate(report.rewards or ()):
             if reward.amount:
@@ -79,7 +79,7 @@ def list_rewards(follower: TaskFollower, store: ContentStore) -> Iterator[Row]:
                     "participant": reward.participant,
                     "wei": reward.amount,
                     "ether": format_ether(reward.amount),
-                    "is_paid": (number, sequence // ROWS_PER_PART) in task.paid,
+                    "is_paid": sequence // ROWS_PER_PART in payroll.paid,
                 }
 
 
@@ -91,9 +91,9 @@ def pay_rewards(follower: TaskFollower, store: ContentStore, progress: Progress)
     StoreError
         A report cannot be had.
     """
-    task, count = follower.task, 0
-    for number, payroll in sorted(task.payrolls.items()):
-        parts = [n for n in range(count_parts(payroll.num_updates)) if (number, n) not in task.paid]
+    count = 0
+    for number, payroll in sorted(follower.task.payrolls.items()):
+        parts = payroll.unpaid
         if not parts:
             continue
         _, data = _fetch_report(follower, store, number)

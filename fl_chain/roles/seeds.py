@@ -13,7 +13,7 @@ from fl_chain.errors import TransactionRejected
 from fl_chain.protocol.actions import CommitSeeds, RevealSeed
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.sampling import compute_chain
-from fl_chain.protocol.seeding import SeedChain
+from fl_chain.protocol.state import SeedChain
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import LOST_RACES
 from fl_chain.roles.progress import Progress

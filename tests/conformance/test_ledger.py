@@ -17,7 +17,8 @@ from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.ledger import Ledger, Receipt
-from fl_chain.chain.memory import CHAIN_ID, MemoryChain, MemoryLedger
+from fl_chain.chain.memory import CHAIN_ID, MemoryChain
+from fl_chain.chain.memory_ledger import MemoryLedger
 from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import TransactionRejected, UsageError

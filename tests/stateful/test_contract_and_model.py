@@ -113,8 +113,8 @@ from fl_chain.protocol.records import (
 from fl_chain.protocol.rewarding import Payroll
 from fl_chain.protocol.rewards import NO_REWARD, Reward
 from fl_chain.protocol.sampling import NO_MIX, compute_chain
-from fl_chain.protocol.seeding import Lot, SeedChain
 from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
+from fl_chain.protocol.state import Lot, SeedChain
 from fl_chain.protocol.update_list import ListEntry, UpdateList, encode_update_list
 from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
@@ -920,7 +920,7 @@ class ContractAndModel(RuleBasedStateMachine):
             payroll = task.payrolls.get(number)
             expected = (bytes(32), 0, 0)
             if payroll:
-                expected = (payroll.content, payroll.left, payroll.num_unpaid)
+                expected = (payroll.content, payroll.left, len(payroll.unpaid))
             assert decode(["bytes32", "uint96", "uint32"], others.pop(0)) == expected
         for number in numbers:
             seed = task.seed_of(number, self.now) if number == task.current.round else None

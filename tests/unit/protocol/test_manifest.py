@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
+from fl_chain.protocol.agreement import check_agreement
 from fl_chain.protocol.committee import NOBODY
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import (
     Manifest,
-    check_agreement,
     decode_manifest,
     encode_manifest,
 )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fl_chain.chain.keys import sign_hash
-from fl_chain.chain.memory import MemoryChain, MemoryLedger
+from fl_chain.chain.memory import MemoryChain
+from fl_chain.chain.memory_ledger import MemoryLedger
 from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import Admit, Enrol, Rotate, SubmitUpdate, Succeed

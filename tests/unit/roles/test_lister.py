@@ -9,7 +9,8 @@ import pytest
 import rfc8785
 from eth_account import Account
 
-from fl_chain.chain.memory import MemoryChain, MemoryLedger
+from fl_chain.chain.memory import MemoryChain
+from fl_chain.chain.memory_ledger import MemoryLedger
 from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import RelayRefused
 from fl_chain.protocol.actions import Admit, Enrol, SubmitUpdate
