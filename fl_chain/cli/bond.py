@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl_chain.cli.output import print_progress
-from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option, task_option
+from fl_chain.cli.settings import acts_on_task, json_option
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_chain.roles.services import Services
 
 
 @click.group()
@@ -16,19 +21,9 @@ def bond() -> None:
 
 
 @bond.command("withdraw")
-@task_option
-@key_options
-@rpc_option
+@acts_on_task
 @json_option
-@click.pass_obj
-def withdraw(
-    settings: Settings,
-    task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
-    as_json: bool,
-) -> None:
+def withdraw(services: Services, task: str, account: LocalAccount, as_json: bool) -> None:
     """Take an aggregator's bond out, once the task has been over for the challenge window.
 
     \b
@@ -36,25 +31,13 @@ def withdraw(
     """
     from fl_chain.roles.bonds import withdraw_bond
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     withdraw_bond(services.open_ledger(task, account), print_progress(as_json))
 
 
 @bond.command("claim")
-@task_option
-@key_options
-@rpc_option
+@acts_on_task
 @json_option
-@click.pass_obj
-def claim(
-    settings: Settings,
-    task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
-    as_json: bool,
-) -> None:
+def claim(services: Services, task: str, account: LocalAccount, as_json: bool) -> None:
     """Have paid out what a task owes to a key: won in disputes, or got back.
 
     \b
@@ -62,6 +45,4 @@ def claim(
     """
     from fl_chain.roles.bonds import claim_payout
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     claim_payout(services.open_ledger(task, account), print_progress(as_json))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl_chain.cli.output import print_progress
 from fl_chain.cli.settings import (
     Settings,
+    acts_on_task,
     ipfs_option,
     json_option,
     key_options,
@@ -16,6 +18,11 @@ from fl_chain.cli.settings import (
     rpc_option,
     task_option,
 )
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_chain.roles.services import Services
 
 
 @click.group()
@@ -68,18 +75,13 @@ def run(
 
 @challenge.command("equivocation")
 @click.argument("attestation", type=click.Path(path_type=Path, dir_okay=False), nargs=-1)
-@task_option
-@key_options
-@rpc_option
+@acts_on_task
 @json_option
-@click.pass_obj
 def equivocation(
-    settings: Settings,
-    attestation: tuple[Path, ...],
+    services: Services,
     task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
+    account: LocalAccount,
+    attestation: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Show that an aggregator signed two results for one round: half of its bond is yours.
@@ -92,7 +94,5 @@ def equivocation(
     """
     from fl_chain.roles.bonds import show_equivocation
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     ledger = services.open_ledger(task, account)
     show_equivocation(ledger, attestation, print_progress(as_json))

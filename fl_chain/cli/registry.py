@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,29 +30,58 @@ def registry_options(command: Command) -> Command:
 
 
 class Place:
-    """Where a command finds its registry; what every verb of the noun has in common."""
+    """Where a command finds its registry, and with which key; what every verb has in common."""
 
     def __init__(
-        self, settings: Settings, rpc: str | None, registry: str | None, task: str | None
+        self,
+        settings: Settings,
+        rpc: str | None,
+        registry: str | None,
+        task: str | None,
+        key: str = "",
+        password_file: Path | None = None,
     ) -> None:
         self.settings = settings
         self.services = settings.services(rpc)
+        self.key = key
+        self.password_file = password_file
         self._registry = registry
         self._task = task
 
-    def open(self, key: str | None = None, password_file: Path | None = None) -> Any:
-        """Open the registry, to read from or to send to with a key."""
+    def open(self) -> Any:
+        """Open the registry, to send to with the key if there is one."""
         if (self._registry is None) == (self._task is None):
             raise UsageError("name the registry", "with --registry, or with --task")
         address = self._registry or self._registry_of(str(self._task))
-        account = key and self.settings.open_key(self.services, key, password_file)
-        return self.services.open_registry(self.services.resolve_address(address), account or None)
+        account = None
+        if self.key:
+            account = self.settings.open_key(self.services, self.key, self.password_file)
+        return self.services.open_registry(self.services.resolve_address(address), account)
 
     def _registry_of(self, task: str) -> str:
         from fl_chain.roles.replay import replay
 
         ledger = self.services.open_ledger(self.services.resolve_address(task))
         return replay(ledger)[0].parameters.registry
+
+
+def acts_on_registry(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of what a key does in a registry: its place is handed over."""
+
+    def run(
+        settings: Settings,
+        /,
+        registry: str | None,
+        task: str | None,
+        key: str,
+        password_file: Path | None,
+        rpc: str | None,
+        **options: Any,
+    ) -> None:
+        command(Place(settings, rpc, registry, task, key, password_file), **options)
+
+    update_wrapper(run, command)
+    return registry_options(key_options(rpc_option(json_option(click.pass_obj(run)))))
 
 
 @click.group()
@@ -124,20 +154,11 @@ def show(
 @registry.command("enrol")
 @click.argument("participants", nargs=-1)
 @click.option("--with-bond", is_flag=True, help="Enrol the key's own holder, with the bond.")
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
+@acts_on_registry
 def enrol(
-    settings: Settings,
+    place: Place,
     participants: tuple[str, ...],
     with_bond: bool,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
     as_json: bool,
 ) -> None:
     """Enrol PARTICIPANTS as the registrar, or oneself with a bond.
@@ -152,8 +173,7 @@ def enrol(
 
     if with_bond == bool(participants):
         raise UsageError("nobody to enrol", "name participants, or say --with-bond")
-    place = Place(settings, rpc, registry, task)
-    opened, progress = place.open(key, password_file), print_progress(as_json)
+    opened, progress = place.open(), print_progress(as_json)
     if with_bond:
         roles.enrol_with_bond(opened, progress)
     else:
@@ -163,19 +183,10 @@ def enrol(
 
 @registry.command("revoke")
 @click.argument("participants", nargs=-1, required=True)
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
+@acts_on_registry
 def revoke(
-    settings: Settings,
+    place: Place,
     participants: tuple[str, ...],
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
     as_json: bool,
 ) -> None:
     """Revoke PARTICIPANTS for good; their bonds are lost, and nobody gets them. Registrar only.
@@ -185,26 +196,13 @@ def revoke(
     """
     from fl_chain.roles import registry as roles
 
-    place = Place(settings, rpc, registry, task)
     addresses = tuple(map(place.services.resolve_address, participants))
-    roles.revoke(place.open(key, password_file), addresses, print_progress(as_json))
+    roles.revoke(place.open(), addresses, print_progress(as_json))
 
 
 @registry.command("leave")
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
-def leave(
-    settings: Settings,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
-    as_json: bool,
-) -> None:
+@acts_on_registry
+def leave(place: Place, as_json: bool) -> None:
     """End the key's own enrolment for good. The bond can be claimed a while later.
 
     \b
@@ -212,25 +210,13 @@ def leave(
     """
     from fl_chain.roles import registry as roles
 
-    opened = Place(settings, rpc, registry, task).open(key, password_file)
+    opened = place.open()
     roles.leave(opened, print_progress(as_json))
 
 
 @registry.command("claim-bond")
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
-def claim_bond(
-    settings: Settings,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
-    as_json: bool,
-) -> None:
+@acts_on_registry
+def claim_bond(place: Place, as_json: bool) -> None:
     """Have the enrolment bond paid back, once the wait after leaving is over.
 
     \b
@@ -238,7 +224,7 @@ def claim_bond(
     """
     from fl_chain.roles import registry as roles
 
-    opened = Place(settings, rpc, registry, task).open(key, password_file)
+    opened = place.open()
     roles.claim_bond(opened, print_progress(as_json))
 
 
@@ -251,20 +237,11 @@ def claim_bond(
     show_default=True,
     help="File for whoever rotates the key.",
 )
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
+@acts_on_registry
 def accept(
-    settings: Settings,
+    place: Place,
     participant: str,
     output: Path,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
     as_json: bool,
 ) -> None:
     """Sign, with the new key, that it takes the place of PARTICIPANT's. Costs nothing.
@@ -276,26 +253,16 @@ def accept(
     """
     from fl_chain.roles.registry import accept_succession
 
-    place = Place(settings, rpc, registry, task)
     address = place.services.resolve_address(participant)
-    accept_succession(place.open(key, password_file), address, output, print_progress(as_json))
+    accept_succession(place.open(), address, output, print_progress(as_json))
 
 
 @registry.command("rotate")
 @click.argument("acceptance", type=click.Path(path_type=Path, dir_okay=False))
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
+@acts_on_registry
 def rotate(
-    settings: Settings,
+    place: Place,
     acceptance: Path,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
     as_json: bool,
 ) -> None:
     """Put the key that signed ACCEPTANCE in the old key's place, for good.
@@ -308,25 +275,16 @@ def rotate(
     """
     from fl_chain.roles.registry import rotate_key
 
-    opened = Place(settings, rpc, registry, task).open(key, password_file)
+    opened = place.open()
     rotate_key(opened, acceptance, print_progress(as_json))
 
 
 @registry.command("set-encryption-key")
 @click.option("--public-key", metavar="HEX", help="An X25519 public key that was made elsewhere.")
-@registry_options
-@key_options
-@rpc_option
-@json_option
-@click.pass_obj
+@acts_on_registry
 def set_encryption_key(
-    settings: Settings,
+    place: Place,
     public_key: str | None,
-    registry: str | None,
-    task: str | None,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
     as_json: bool,
 ) -> None:
     """Name the key with which others encrypt to this participant.
@@ -339,11 +297,10 @@ def set_encryption_key(
     """
     from fl_chain.roles import registry as roles
 
-    place = Place(settings, rpc, registry, task)
-    opened = place.open(key, password_file)
+    opened = place.open()
     if public_key is None:
-        path = place.services.locate_encryption_key(key)
-        made = roles.make_encryption_key(path, settings.password(password_file))
+        path = place.services.locate_encryption_key(place.key)
+        made = roles.make_encryption_key(path, place.settings.password(place.password_file))
     else:
         made = _read_public_key(public_key)
     roles.set_encryption_key(opened, made, print_progress(as_json))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl_chain.cli.output import print_progress, print_rows
 from fl_chain.cli.settings import (
     Settings,
+    acts_on_task,
     ipfs_option,
     json_option,
     key_options,
@@ -17,7 +19,22 @@ from fl_chain.cli.settings import (
     task_option,
 )
 
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_chain.roles.services import Services
+
 WEI_PER_ETHER = 10**18
+
+
+def _read_wei(context: click.Context, parameter: click.Parameter, ether: str) -> int:
+    try:
+        wei = Decimal(ether) * WEI_PER_ETHER
+    except InvalidOperation:
+        raise click.BadParameter(f"{ether!r} is no number") from None
+    if not wei.is_finite() or wei <= 0 or wei != int(wei):
+        raise click.BadParameter("an amount is above 0, with at most 18 decimals")
+    return int(wei)
 
 
 @click.group()
@@ -26,19 +43,14 @@ def reward() -> None:
 
 
 @reward.command("fund")
-@click.argument("ether")
-@task_option
-@key_options
-@rpc_option
+@click.argument("ether", callback=_read_wei)
+@acts_on_task
 @json_option
-@click.pass_obj
 def fund(
-    settings: Settings,
-    ether: str,
+    services: Services,
     task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
+    account: LocalAccount,
+    ether: int,
     as_json: bool,
 ) -> None:
     """Add ETHER to what the updates of rounds to come earn. Anybody.
@@ -50,17 +62,7 @@ def fund(
     """
     from fl_chain.roles.rewards import fund_pot
 
-    try:
-        wei = Decimal(ether) * WEI_PER_ETHER
-    except InvalidOperation:
-        raise click.BadParameter(f"{ether!r} is no number", param_hint="ETHER") from None
-    if not wei.is_finite() or wei <= 0 or wei != int(wei):
-        raise click.BadParameter(
-            "an amount is above 0, with at most 18 decimals", param_hint="ETHER"
-        )
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
-    fund_pot(services.open_ledger(task, account), int(wei), print_progress(as_json))
+    fund_pot(services.open_ledger(task, account), ether, print_progress(as_json))
 
 
 @reward.command("list")
@@ -121,19 +123,9 @@ def pay(
 
 
 @reward.command("reclaim")
-@task_option
-@key_options
-@rpc_option
+@acts_on_task
 @json_option
-@click.pass_obj
-def reclaim(
-    settings: Settings,
-    task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
-    as_json: bool,
-) -> None:
+def reclaim(services: Services, task: str, account: LocalAccount, as_json: bool) -> None:
     """Take back what is left in the pot of a task that is over. Its coordinator.
 
     It can be claimed then: fl-chain bond claim.
@@ -143,6 +135,4 @@ def reclaim(
     """
     from fl_chain.roles.rewards import reclaim_pot
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     reclaim_pot(services.open_ledger(task, account), print_progress(as_json))

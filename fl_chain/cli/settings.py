@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -186,3 +187,23 @@ def patience_option(command: Command) -> Command:
 def json_option(command: Command) -> Command:
     """Add --json."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")(command)
+
+
+def acts_on_task(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of what a key does in a task: services, task and account are handed over."""
+
+    def run(
+        settings: Settings,
+        /,
+        task: str,
+        key: str,
+        password_file: Path | None,
+        rpc: str | None,
+        **options: Any,
+    ) -> None:
+        services = settings.services(rpc)
+        account = settings.open_key(services, key, password_file)
+        command(services, task, account, **options)
+
+    update_wrapper(run, command)
+    return task_option(key_options(rpc_option(click.pass_obj(run))))

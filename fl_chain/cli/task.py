@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl_chain.cli.output import print_line, print_progress
 from fl_chain.cli.settings import (
     Settings,
+    acts_on_task,
     ipfs_option,
     json_option,
     key_options,
     rpc_option,
     task_option,
 )
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+    from fl_chain.roles.services import Services
 
 
 @click.group()
@@ -98,18 +105,13 @@ def project(settings: Settings, file: Path, task: str, rpc: str | None, ipfs: st
 
 @task.command("admit")
 @click.argument("participants", nargs=-1, required=True)
-@task_option
-@key_options
-@rpc_option
+@acts_on_task
 @json_option
-@click.pass_obj
 def admit(
-    settings: Settings,
-    participants: tuple[str, ...],
+    services: Services,
     task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
+    account: LocalAccount,
+    participants: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Enrol PARTICIPANTS in the task's registry and admit them.
@@ -124,27 +126,22 @@ def admit(
     from fl_chain.roles.coordinator import admit_participants
     from fl_chain.roles.replay import replay
 
-    services = settings.services(rpc)
     addresses = tuple(map(services.resolve_address, participants))
     state, _ = replay(services.open_ledger(task))
-    deployer = services.open_deployer(settings.open_key(services, key, password_file))
-    registry = state.parameters.registry
-    admit_participants(deployer, task, registry, addresses, print_progress(as_json))
+    deployer = services.open_deployer(account)
+    admit_participants(
+        deployer, task, state.parameters.registry, addresses, print_progress(as_json)
+    )
 
 
 @task.command("succeed")
 @click.argument("participant")
-@task_option
-@key_options
-@rpc_option
-@click.pass_obj
+@acts_on_task
 def succeed(
-    settings: Settings,
-    participant: str,
+    services: Services,
     task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
+    account: LocalAccount,
+    participant: str,
 ) -> None:
     """Move PARTICIPANT's admission to the key that the registry names as its successor. Anybody.
 
@@ -155,8 +152,6 @@ def succeed(
     """
     from fl_chain.protocol.actions import Succeed
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     address = services.resolve_address(participant)
     services.open_ledger(task, account).send(Succeed(address))
     click.echo("succeeded")
@@ -164,17 +159,12 @@ def succeed(
 
 @task.command("pause")
 @click.argument("seconds", type=click.IntRange(0, 2**32 - 1))
-@task_option
-@key_options
-@rpc_option
-@click.pass_obj
+@acts_on_task
 def pause(
-    settings: Settings,
-    seconds: int,
+    services: Services,
     task: str,
-    key: str,
-    password_file: Path | None,
-    rpc: str | None,
+    account: LocalAccount,
+    seconds: int,
 ) -> None:
     """Open no further round for so many SECONDS; 0 ends a pause. Coordinator only.
 
@@ -185,23 +175,15 @@ def pause(
     """
     from fl_chain.protocol.actions import Pause
 
-    services = settings.services(rpc)
-    account = settings.open_key(services, key, password_file)
     services.open_ledger(task, account).send(Pause(seconds))
     click.echo(f"paused for {seconds} s" if seconds else "no longer paused")
 
 
 @task.command("stop")
-@task_option
-@key_options
-@rpc_option
-@click.pass_obj
-def stop(
-    settings: Settings, task: str, key: str, password_file: Path | None, rpc: str | None
-) -> None:
+@acts_on_task
+def stop(services: Services, task: str, account: LocalAccount) -> None:
     """End the task for good; the round in progress is aborted. Coordinator only."""
     from fl_chain.protocol.actions import Stop
 
-    services = settings.services(rpc)
-    services.open_ledger(task, settings.open_key(services, key, password_file)).send(Stop())
+    services.open_ledger(task, account).send(Stop())
     click.echo("stopped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,20 @@ class Watched:
         return self._store.get(cid, max_bytes=max_bytes)
 
 
-def follow(federation: Federation, store: Watched) -> TaskFollower:
+def finish(world: World, num_rounds: int, **options: Any) -> Federation:
+    federation = world.federation(2, num_rounds=num_rounds, **options)
+    for _ in range(num_rounds):
+        federation.run_round()
+    return federation
+
+
+def follow(federation: Federation, store: Watched, *known: int) -> TaskFollower:
+    """Return a follower that has the models of these rounds."""
     follower = TaskFollower(federation.ledger(), store)  # type: ignore[arg-type]
     follower.refresh()
     assert follower.manifest
+    for number in known:
+        follower.model(number)
     store.fetched.clear()
     return follower
 
@@ -55,13 +66,9 @@ def difference_cid(federation: Federation, number: int) -> Cid:
 def test_who_has_the_base_model_fetches_report_and_difference_alone(
     world: World, optimizer: dict[str, object]
 ) -> None:
-    federation = world.federation(2, num_rounds=3, differences=True, optimizer=optimizer)
-    for _ in range(3):
-        federation.run_round()
+    federation = finish(world, 3, differences=True, optimizer=optimizer)
     store = Watched(federation)
-    follower = follow(federation, store)
-    follower.model(0)
-    store.fetched.clear()
+    follower = follow(federation, store, 0)
     moved = [follower.model(number) for number in (1, 2, 3)]
     assert store.fetched == [
         cid
@@ -75,9 +82,7 @@ def test_who_has_the_base_model_fetches_report_and_difference_alone(
 
 
 def test_who_has_another_model_or_none_fetches_the_model(world: World) -> None:
-    federation = world.federation(2, num_rounds=3, differences=True)
-    for _ in range(3):
-        federation.run_round()
+    federation = finish(world, 3, differences=True)
     store = Watched(federation)
     follower = follow(federation, store)
     follower.model(1)
@@ -89,19 +94,16 @@ def test_who_has_another_model_or_none_fetches_the_model(world: World) -> None:
 def test_a_difference_that_nobody_provides_costs_no_more_than_the_model(
     world: World, find: Callable[[Federation, int], Cid]
 ) -> None:
-    federation = world.federation(2, num_rounds=1, differences=True)
-    federation.run_round()
+    federation = finish(world, 1, differences=True)
     store = Watched(federation, find(federation, 1))
-    follower = follow(federation, store)
-    follower.model(0)
+    follower = follow(federation, store, 0)
     follower.model(1)
     assert store.fetched[-1] == follower.locate_model(1)[1]
     assert_passes(federation.audit(), 1)
 
 
 def test_no_report_names_a_difference_where_the_task_has_none(world: World) -> None:
-    federation = world.federation(2, num_rounds=1)
-    federation.run_round()
+    federation = finish(world, 1)
     store = Watched(federation)
     follower = follow(federation, store)
     follower.model(0)
