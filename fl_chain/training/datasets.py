@@ -35,7 +35,8 @@ class Dataset:
     """float32 ``[n, ...]``, one row per example; may be a read-only view of a mapped file."""
 
     labels: npt.NDArray[np.int64] | npt.NDArray[np.float32]
-    """int64 ``[n]``, in [0, num_classes); where there are no classes, float32 ``[n]``, finite."""
+    """int64 ``[n]``, or of sequences ``[n, k]``, in [0, num_classes); where there are no classes,
+    float32 ``[n]``, finite."""
 
     num_classes: int
     """Number of classes, whether or not each occurs; 0 if a number is to be predicted."""
@@ -53,7 +54,8 @@ class Dataset:
                 f"dataset {self.name!r} has {self.features.dtype} features and "
                 f"{self.labels.dtype} labels instead of float32 and {np.dtype(expected)}"
             )
-        if self.features.ndim < 2 or self.labels.shape != self.features.shape[:1]:
+        has_rows = self.features.ndim >= 2 and self.labels.shape[:1] == self.features.shape[:1]
+        if not has_rows or self.labels.ndim > (2 if self.num_classes else 1):
             raise TrainingError(
                 f"dataset {self.name!r} has features {self.features.shape} and "
                 f"labels {self.labels.shape} instead of [n, ...] and [n]"
@@ -65,7 +67,7 @@ class Dataset:
             raise TrainingError(f"dataset {self.name!r} has labels outside [0, {self.num_classes})")
         if self.silos is not None:
             num_silos = len(self.silo_names)
-            is_integer = self.silos.dtype == np.int64 and self.silos.shape == self.labels.shape
+            is_integer = self.silos.dtype == np.int64 and self.silos.shape == (len(self),)
             if not is_integer or ((self.silos < 0) | (self.silos >= num_silos)).any():
                 raise TrainingError(f"dataset {self.name!r} has silos outside [0, {num_silos})")
 

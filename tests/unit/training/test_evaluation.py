@@ -26,6 +26,20 @@ def test_every_example_counts_once_whatever_the_batches(num_examples: int) -> No
     assert math.isclose(evaluation.loss, math.log(math.e + 3) - 1, rel_tol=1e-5)
 
 
+def test_of_a_sequence_every_place_counts_as_one() -> None:
+    labels = np.array([[0, 1, 1], [1, 0, 0]])
+    scores = np.zeros((2, 2, 3), np.float32)
+    scores[:, 1] = [[-1, 1, 1], [1, -1, 1]]
+    data = Dataset("sequences", scores, labels, 2, np.array([0, 1]), ("a", "b"))
+    whole, first, second = evaluate_by_silo(nn.Identity(), data)
+    assert whole.evaluation == evaluate(nn.Identity(), data)
+    each = [part.evaluation for part in (whole, first, second)]
+    assert [(part.num_examples, part.num_correct) for part in each] == [(6, 5), (3, 3), (3, 2)]
+    assert whole.roc_auc == 7.5 / 9
+    right, wrong = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))
+    assert math.isclose(whole.evaluation.loss, (5 * right + wrong) / 6, rel_tol=1e-6)
+
+
 def test_accuracy_is_the_share_of_correct_examples() -> None:
     assert Evaluation(num_examples=8, num_correct=2, loss=1.0).accuracy == 0.25
 

@@ -108,6 +108,19 @@ def test_what_comes_from_several_silos_is_divided_as_it_comes(dataset: Dataset) 
         divider.load_partition(dataset, 0)
 
 
+def test_sequences_are_divided_by_chance_or_as_they_come_but_not_by_label() -> None:
+    features, labels = np.zeros((6, 2), np.float32), np.zeros((6, 2), np.int64)
+    data = Dataset("lines", features, labels, 2, np.arange(6) % 2, ("a", "b"))
+    for name in ("iid", "natural"):
+        assert len(build_partitioner(name, 2, 0).load_partition(data, 1)) == 3
+    for divider in (
+        build_partitioner("dirichlet", 2, 0, alpha=1.0),
+        build_partitioner("shard", 2, 0),
+    ):
+        with pytest.raises(TrainingError, match="has many labels, and none to divide by"):
+            divider.load_partition(data, 1)
+
+
 @pytest.mark.parametrize("partition_id", [-1, 2])
 def test_a_partition_that_does_not_exist_is_refused(dataset: Dataset, partition_id: int) -> None:
     with pytest.raises(TrainingError, match="numbered 0 to 1"):

@@ -64,6 +64,44 @@ def test_lists_arrays_and_tensors_are_all_data(tmp_path: Path, data: str) -> Non
     assert (loaded.labels.tolist(), loaded.num_classes) == ([0, 2], 3)
 
 
+SEQUENCES = """
+import torch
+def model():
+    return torch.nn.Sequential(torch.nn.Linear(4, 12), torch.nn.Unflatten(1, (3, 4)))
+def load_data(partition):
+    return torch.eye(4), {labels}
+"""
+
+
+def test_a_sequence_has_a_label_at_every_place(tmp_path: Path) -> None:
+    made = project(tmp_path, SEQUENCES.format(labels="[[0, 1, 2, 0]] * 4"))
+    module = made.build_model(0)
+    data = made.load_dataset(HERE, module)
+    assert (data.labels.shape, data.num_classes) == ((4, 4), 3)
+    sgd = LocalSgd(module, data, num_epochs=50, batch_size=2, learning_rate=1)
+    start = get_parameters(module)
+    trained = sgd.train(start, seed=0).parameter_delta
+    end = sgd.evaluate({name: start[name] + trained[name] for name in start})
+    assert (end.num_correct, end.num_examples) == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("[0] * 4", r"labels have shape \(4,\), not \(n, 4\)"),
+        ("[[0, 1]] * 4", r"labels have shape \(4, 2\), not \(n, 4\)"),
+        ("[[0, 1, 2, 3]] * 4", "label 3, but the model has 3 classes"),
+        ("[[0, 1, 2, 0.5]] * 4", "label 0.5 in row 0 is no class"),
+    ],
+)
+def test_labels_of_sequences_that_do_not_fit_are_refused(
+    tmp_path: Path, labels: str, message: str
+) -> None:
+    made = project(tmp_path, SEQUENCES.format(labels=labels))
+    with pytest.raises(TrainingError, match=message):
+        made.load_dataset(HERE, made.build_model(0))
+
+
 def test_load_data_is_told_whose_data_to_load(tmp_path: Path) -> None:
     body = "return np.full((1, 2), partition.id), [partition.count - 5 + len(partition.path.name)]"
     made = project(tmp_path, MODEL + f"def load_data(partition):\n    {body}\n")
@@ -113,7 +151,10 @@ def test_what_is_no_model_is_refused(tmp_path: Path, model: str, message: str) -
     ("model", "message"),
     [
         ("torch.nn.Linear(5, 3)", r"does not take features of shape \(2,\)"),
-        ("torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Unflatten(1, (1, 2)))", "gives"),
+        (
+            "torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Unflatten(1, (1, 2)))",
+            r"gives \(1, 1, 2\)",
+        ),
         ("torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Flatten(0))", r"gives \(3,\) for"),
         ("torch.nn.LSTM(2, 3)", "gives tuple for one example"),
         ("torch.nn.Linear(2, 2)", r"label 2, but the model has 2 classes: 0 to 1"),
@@ -138,8 +179,8 @@ def test_a_model_that_does_not_fit_the_data_is_refused(
         ("np.eye(2), ['yes', 'no']", "labels are <U3, not numbers"),
         ("np.zeros(2), [0, 1]", r"features have shape \(2,\), not \(n, ...\)"),
         ("np.eye(2), [[0], [1]]", r"labels have shape \(2, 1\), not \(n,\)"),
-        ("np.eye(2), [0, 1, 2]", "2 features, but 3 labels"),
-        ("np.zeros((0, 2)), []", "no example in partition 0"),
+        ("np.eye(2), [0, 1, 2]", "2 examples, but 3 labels"),
+        ("np.zeros((0, 2)), []", r"load_data\(\) of .*: no example in "),
         ("[[1, np.nan], [np.inf, 2]], [0, 1]", r"2 of 4 features are NaN.*\(0, 1\), \(1, 0\)"),
         ("[[1e39, 0.0]], [0]", "1 of 2 features are NaN, or no float32"),
         ("np.full((9, 2), np.nan), [0] * 9", r"18 of 18 .* \(0, 0\), \(0, 1\), \(1, 0\)"),
