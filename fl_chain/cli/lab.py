@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 RULES = ("mean", "median", "trimmed_mean", "multi_krum", "nnm_trimmed_mean")
 """What is tried if nothing else is asked for; the others are slower or worse."""
+OTHER_RULES = ("krum", "bulyan", "geometric_median", "centered_clipping")
+ATTACKS = (
+    *("label_flip", "sign_flip", "gaussian", "alie", "ipm"),
+    *("min_max", "mimic", "backdoor", "free_rider"),
+)
 SPLITS = ("iid", "dirichlet:0.5")
 
 
@@ -34,8 +39,18 @@ def lab() -> None:
 @click.option("--epochs", type=click.IntRange(1), default=2, show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--learning-rate", type=float, default=0.1, show_default=True)
-@click.option("--rule", "rules", multiple=True, help=f"Repeatable.  [default: {', '.join(RULES)}]")
-@click.option("--attack", "attacks", multiple=True, help="Repeatable.  [default: all]")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    help=f"Repeatable; also: {', '.join(OTHER_RULES)}.  [default: {', '.join(RULES)}]",
+)
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    help=f"Repeatable.  [default: {', '.join(ATTACKS)}]",
+)
 @click.option(
     "--split", "splits", multiple=True, help=f"Repeatable.  [default: {', '.join(SPLITS)}]"
 )

@@ -65,6 +65,10 @@ _SENTENCES = {
         "{data}: {examples} {examples:example} to train on, {held_out} held out;"
         " from {source}, licence: {licence}"
     ),
+    "only_audits": (
+        "the contract cannot check the rule {rule}, and there is no committee: only audits find a"
+        " wrong model"
+    ),
     "few_participants": (
         "target_updates is {target}, and {participants} {participants:participant} admitted so far:"
         " until there are more, every round waits for all of its {seconds} s"
@@ -123,7 +127,8 @@ _SENTENCES = {
     "training": "round {round}: training",
     "training_late": (
         "round {round}: still training; the round closes without this update: it takes more"
-        " collect_seconds, in another task, or less training"
+        " collect_seconds, in another task, or less training; if it hangs, end it with Ctrl-C, and"
+        " start it again"
     ),
     "undisputable": (
         "round {round}: the model of {proposer} does not follow by the rule {rule}, and in this"

@@ -23,6 +23,7 @@ from fl_chain.protocol.manifest import (
     Manifest,
     encode_manifest,
 )
+from fl_chain.protocol.rules import MEAN
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_code import Beginning
 from fl_chain.roles.task_file import TaskFile
@@ -87,6 +88,8 @@ def create_task(
     ledger = deployer.deploy_ledger(parameters, manifest.committee.aggregators)
     progress("deployed", {"ledger": ledger, "registry": registry})
     admit_participants(deployer, ledger, registry, task_file.participants, progress)
+    if manifest.rule != MEAN and not manifest.committee.quorum:
+        progress("only_audits", {"rule": manifest.rule})
     rounds, count = manifest.rounds, len(task_file.participants)
     if manifest.admission == "coordinator" and count < rounds.target_updates:
         seconds = rounds.collect_seconds

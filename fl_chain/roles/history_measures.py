@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fl_chain.aggregation.round_blobs import compute_update_bytes
 from fl_chain.index.selection import EVERYTHING, Selection
-from fl_chain.protocol.measurement import MILLIONTHS, MeasuredTotals
+from fl_chain.protocol.measurement import MEASURED_LIMIT, MILLIONTHS, MeasuredTotals
 from fl_chain.protocol.records import UpdateCommitted, UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.report import RoundReport
 from fl_chain.roles.history import RoundSummary, summarize_rounds
@@ -63,13 +63,18 @@ def _describe_totals(totals: MeasuredTotals | None) -> Row:
     accuracy = totals.accuracy
     return {
         "examples": totals.train_examples,
-        "train_loss": totals.train_loss_millionths / MILLIONTHS,
+        "train_loss": _read_loss(totals.train_loss_millionths),
         "slowest_s": totals.train_milliseconds_max / 1000,
         "base_accuracy": None if accuracy is None else round(accuracy, 4),
-        "base_loss": totals.base_loss_millionths / MILLIONTHS if has_base else None,
+        "base_loss": _read_loss(totals.base_loss_millionths) if has_base else None,
         "energy_kwh": float(f"{totals.kilowatt_hours:.3g}") if totals.energy_updates else None,
         "energy": _name_energy(totals),
     }
+
+
+def _read_loss(millionths: int) -> float | None:
+    """Return a loss, None if it is no number."""
+    return millionths / MILLIONTHS if millionths < MEASURED_LIMIT - 1 else None
 
 
 def _name_energy(totals: MeasuredTotals) -> str | None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import InvalidManifest, TrainingError, UsageError
+from fl_chain.protocol.blob import Layout
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import report_promise
@@ -145,15 +146,31 @@ def _partition(local: LocalData) -> dict[str, int]:
     return {"partition": local.partition_id, "partitions": local.num_partitions}
 
 
+def _name_difference(here: Layout, there: Layout) -> str:
+    """Return the first tensor in which two layouts differ."""
+    for name in sorted(dict(here).keys() | dict(there).keys()):
+        shapes = [
+            "no such tensor" if shape is None else str(shape)
+            for shape in (dict(here).get(name), dict(there).get(name))
+        ]
+        if shapes[0] != shapes[1]:
+            return f"of {name!r} it has {shapes[0]}, and the task {shapes[1]}"
+    return "the tensors stand in another order"
+
+
 def build_trainer(
     manifest: Manifest, dataset: Dataset, module: nn.Module, project: Project | None = None
 ) -> LocalSgd:
     """Return the trainer of a recipe on a data set."""
     recipe = manifest.recipe
-    if parameter_layout(module, recipe.shared) != manifest.layout:
+    layout = parameter_layout(module, recipe.shared)
+    if layout != manifest.layout:
         raise InvalidManifest(
-            f"the model {recipe.model} has another layout here than in the task",
-            "install the version of fl_chain that the manifest names",
+            f"the model {recipe.model} has another layout here than in the task: "
+            f"{_name_difference(layout, manifest.layout)}",
+            "install the version of fl_chain that the manifest names"
+            if project is None
+            else "model() has to build the same layers everywhere, whatever the data",
         )
     try:
         learning_rate, proximal = float(recipe.learning_rate), float(recipe.proximal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -174,7 +175,8 @@ class UpdateMaker:
                     result = train()
         if result.is_cut_short:
             self._progress("cut_short", {"round": round_number, "steps": result.num_steps})
-        values["loss"] = round(result.loss, 6)
+        if math.isfinite(result.loss):
+            values["loss"] = round(result.loss, 6)
         return _Trained(place, result, measurement, memory)
 
     def _encode(self, trained: _Trained, round_number: int, values: dict[str, Any]) -> JournalEntry:

@@ -197,7 +197,7 @@ class FlowerTrainer:
                     "the learning rate of the app is probably too high for its model",
                 )
         loss = _first_number(metrics, _TRAIN_LOSSES)
-        return TrainingResult(delta, num_examples, 0.0 if loss is None else loss, seconds)
+        return TrainingResult(delta, num_examples, math.nan if loss is None else loss, seconds)
 
     def evaluate(
         self, parameters: Mapping[str, npt.NDArray[np.float32]], *, round_number: int = 1

@@ -18,6 +18,7 @@ Files end with ``.csv``, ``.npz`` (one array for each column) or ``.parquet`` (w
 from __future__ import annotations
 
 import csv
+import logging
 import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ __all__ = ["Category", "Number", "Refusal", "Table", "TableData"]
 Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 """What stands for a missing value in a file, whatever its case."""
+_LOG: Final = logging.getLogger(__name__)
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _SURPLUS: Final = "\0"
 """Name of the fields beyond the heading, which no file has."""
@@ -168,6 +170,9 @@ class TableData:
     """int64 ``[n]``, or float32 where a number is to be predicted."""
     refusals: tuple[Refusal, ...]
     """Why each of the other rows does not fit, by its first column that does not."""
+    missing: tuple[tuple[str, int], ...] = ()
+    """Columns in which the schema says what stands for a missing value, and in how many rows it
+    does; those with none are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,8 @@ class Table:
     def load(self, path: Path) -> tuple[npt.NDArray[np.float32], Labels]:
         """Return features and labels of a file in which every row fits.
 
+        How many values are missing is logged, by column.
+
         Raises
         ------
         TrainingError
@@ -212,6 +219,9 @@ class Table:
         """
         data = self.read(path)
         require_all(path, data.refusals, len(data.labels), "rows")
+        if data.missing:
+            counts = ", ".join(f"{name} {count}" for name, count in data.missing)
+            _LOG.warning("%s: %d rows; missing values: %s", path, len(data.labels), counts)
         return data.features, data.labels
 
     def read(self, path: Path) -> TableData:
@@ -240,6 +250,7 @@ class Table:
         features: list[list[float]] = []
         labels: list[float] = []
         refusals: list[Refusal] = []
+        missing = dict.fromkeys((column.name for column in self.columns), 0)
         for number, row in enumerate(rows, 1):
             try:
                 encoded, label = self._encode_row(row)
@@ -248,11 +259,14 @@ class Table:
             else:
                 features.append(encoded)
                 labels.append(label)
+                for name in missing:
+                    missing[name] += _is_missing(row[name])
         shape = (len(features), len(self.features))
         array = np.array(features, np.float32).reshape(shape)
         is_number = isinstance(self.label, Number)
         known: Labels = np.array(labels, np.float32) if is_number else np.array(labels, np.int64)
-        return TableData(array, known, tuple(refusals))
+        counts = tuple((name, count) for name, count in missing.items() if count)
+        return TableData(array, known, tuple(refusals), counts)
 
     def _encode_row(self, row: Mapping[str, Any]) -> tuple[list[float], float]:
         encoded: list[float] = []

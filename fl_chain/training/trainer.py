@@ -29,7 +29,7 @@ class TrainingResult:
 
     loss: float
     """Mean cross entropy per example over the last epoch, before each step, in nats; where a
-    number is predicted, the mean squared error."""
+    number is predicted, the mean squared error. NaN if nobody says."""
 
     seconds: float
     """Wall-clock time of the training."""

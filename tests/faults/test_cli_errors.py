@@ -192,6 +192,26 @@ def test_whoever_waits_for_more_participants_than_there_are_is_told(
     assert told.get("few_participants") == expected
 
 
+@pytest.mark.parametrize("quorum", [0, 2])
+def test_whoever_lets_a_rule_that_the_contract_cannot_check_to_one_aggregator_is_told(
+    world: World, quorum: int
+) -> None:
+    accounts = [str(world.account(number).address).lower() for number in range(3)]
+    description: dict[str, Any] = {
+        "participants": accounts,
+        "rule": "median",
+        "num_malicious": 1,
+        "rounds": {"min_updates": 3, "target_updates": 3},
+        "recipe": {"model": "digits_mlp", "data": "digits"},
+    }
+    if quorum:
+        description["committee"] = {"aggregators": accounts, "quorum": quorum}
+    told: dict[str, Any] = {}
+    deployer = Deployer(world.connection, world.account(0))
+    create_task(parse_task(description), deployer, world.store, told.__setitem__)
+    assert told.get("only_audits") == (None if quorum else {"rule": "median"})
+
+
 def test_who_cannot_pay_is_told_before_the_work(
     cli: Cli, world: World, endpoints: list[str], keys: list[str]
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from jsonschema import Draft202012Validator
 
 from fl_chain.cli.main import run
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.measurement import MEASURED_LIMIT
 from tests.gallery import make_whole
-from tests.world import Federation, World
+from tests.world import SAID, Federation, World
 
 Lines = list[dict[str, Any]]
 Ask = Callable[..., Lines]
@@ -101,6 +103,19 @@ def test_measures_add_up_what_the_participants_of_a_round_say(ask: Ask) -> None:
     assert (aborted["included"], aborted["examples"], aborted["decide_s"]) == (None, None, None)
     assert (third["updates"], third["included"], third["examples"]) == (3, 2, 2 * 100)
     assert first["bytes"] * 2 == third["bytes"] * 3
+
+
+def test_a_loss_that_nobody_says_is_left_empty(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = replace(SAID, train_loss_millionths=MEASURED_LIMIT - 1)
+    monkeypatch.setattr("tests.world.SAID", silent)
+    federation = world.federation(2, num_rounds=1)
+    federation.run_round()
+    flags = ("--rpc", world.connection.rpc_url, "--ipfs", world.ipfs_address, "--json")
+    assert run(["history", "measures", "--task", federation.address, *flags]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["train_loss"], row["base_loss"]) == (None, 2.302585)
 
 
 def test_without_ipfs_measures_are_what_chain_and_receipts_say(ask: Ask) -> None:

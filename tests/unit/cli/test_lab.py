@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from fl_chain.cli import lab
 from fl_chain.cli.main import run
+from fl_chain.lab import attacks
+from fl_chain.protocol import rules
 
 QUICK = ["lab", "attack", "--participants", "6", "--malicious", "1", "--rounds", "1"]
 QUICK += ["--epochs", "1", "--rule", "mean", "--rule", "median", "--attack", "sign_flip"]
+
+
+def test_the_help_names_every_rule_and_attack() -> None:
+    assert {*lab.RULES, *lab.OTHER_RULES} == set(rules.RULES)
+    assert {"none", *lab.ATTACKS} == set(attacks.ATTACKS)
 
 
 def test_machines_get_a_line_for_each_experiment_and_people_a_report(

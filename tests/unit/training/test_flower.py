@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -189,7 +190,8 @@ def test_a_client_object_trains_arrays_in_the_order_of_the_app(tmp_path: Path) -
     )
     trainer, start = make(tmp_path, client(fit), "task:listed", lr=0.1)
     result = trainer.train(start, seed=0, round_number=2)
-    assert (result.num_examples, result.loss) == (4, 0)
+    assert result.num_examples == 4
+    assert math.isnan(result.loss)  # nobody says
     assert all((delta == len(delta)).all() for delta in result.parameter_delta.values())
     assert trainer.evaluate(start) is None  # has no evaluate
 

@@ -68,6 +68,17 @@ def test_a_missing_value_is_what_the_schema_says(missing: Any) -> None:
         assert str(refusal) == f"row 1, {name}: is missing"
 
 
+def test_how_many_values_are_missing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**FIT, "chol": "", "sex": "?"}, {**FIT, "chol": ""}, FIT]
+    path = write(tmp_path / "table.csv", rows)
+    assert TABLE.read(path).missing == (("chol", 2), ("sex", 1))
+    TABLE.load(path)
+    TABLE.load(write(tmp_path / "whole.csv", [FIT]))
+    assert caplog.messages == [f"{path}: 3 rows; missing values: chol 2, sex 1"]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
