@@ -37,6 +37,7 @@ from fl_chain.training.trainer import TrainingResult
 
 ENCODINGS = {
     "16 bits": Encoding(),
+    "12 bits": Encoding(fraction_bits=12, max_abs=2047, lane_bits=12),
     "8 bits": Encoding(fraction_bits=8, max_abs=127, lane_bits=8),
     "16 bits, 1 in 4": Encoding(one_block_in=4),
     "8 bits, 1 in 4": Encoding(fraction_bits=8, max_abs=127, lane_bits=8, one_block_in=4),

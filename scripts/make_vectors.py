@@ -55,6 +55,7 @@ MAKERS = {
     "aggregate/measured_round.json": rounds.make_measured_aggregate,
     "aggregate/robust_round.json": rounds.make_robust_aggregate,
     "aggregate/compressed_round.json": compression.make_compressed_aggregate,
+    "aggregate/packed_round.json": compression.make_packed_aggregate,
     "aggregate/optimized_round.json": compression.make_optimized_aggregate,
     "aggregate/late_round.json": staleness.make_late_aggregate,
     "aggregate/discounts.json": staleness.make_discounts,

@@ -21,7 +21,8 @@ CHUNK_BYTES = 1024
 FORMAT = "fl_chain/1"
 NO_DIGEST = "0" * 64
 
-INTEGERS = {8: "I8", 16: "I16", 32: "I32"}
+INTEGERS = {8: "I8", 12: "U8", 16: "I16", 32: "I32"}
+PACKED_LANE_BITS = 12
 BLOCK_VALUES = 16
 
 
@@ -189,10 +190,25 @@ def blob(
     lane_bits: int = 16,
 ) -> bytes:
     """Return the bytes of a blob."""
-    width = bits_of(metadata, lane_bits) // 8
     header = rfc8785.dumps(blob_header(metadata, tensors, lane_bits))
-    data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
+    data = entries(values, bits_of(metadata, lane_bits))
     return join_parts(*blob_parts(header, data, header_bytes(tensors, says_measured(metadata))))
+
+
+def entries(values: Sequence[int], bits: int) -> bytes:
+    """Return the bytes of a blob's entries: integers, or the bytes of packed lanes."""
+    return b"".join(
+        value.to_bytes(bits // 8, "little", signed=bits != PACKED_LANE_BITS) for value in values
+    )
+
+
+def packed(lanes: Sequence[int]) -> list[int]:
+    """Return the bytes that hold lanes of 12 bits, two by two."""
+    found: list[int] = []
+    for place in range(0, len(lanes), 2):
+        one, other = [lane % 2**12 for lane in [*lanes[place : place + 2], 0][:2]]
+        found += (one + 2**12 * other).to_bytes(3, "little")
+    return found
 
 
 def says_measured(metadata: dict[str, str]) -> bool:

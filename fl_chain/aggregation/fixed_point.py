@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.blocks import iterate_blocks
 from fl_chain.errors import ValueOutOfRange
-from fl_chain.protocol.blob import DTYPES
-from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS
+from fl_chain.protocol.constants import LANE_BITS, MODEL_BITS, SHORT_LANE_BITS
 
 _WORD_BITS = 32
 
@@ -101,7 +100,7 @@ def encode_update(
     if max_abs > 2 ** (lane_bits - 1) - 1:
         raise ValueOutOfRange(f"max_abs {max_abs} does not fit a lane of {lane_bits} bits")
     encoded = encode_fixed_point(delta, fraction_bits, max_abs, words)
-    return encoded.astype(DTYPES[lane_bits][1])
+    return encoded.astype(np.int8 if lane_bits == SHORT_LANE_BITS else np.int16)
 
 
 def encode_model(parameters: NDArray[np.float32], model_fraction_bits: int) -> NDArray[np.int32]:

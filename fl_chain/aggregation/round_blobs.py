@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,12 @@ from fl_chain.protocol.blob import (
     count_values,
     decode_blob,
 )
-from fl_chain.protocol.constants import LEAF_CHUNK_BYTES
+from fl_chain.protocol.constants import LEAF_CHUNK_BYTES, PACKED_LANE_BITS
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.optimizer import FIRST, SECOND
-from fl_chain.protocol.selection import select_values
+from fl_chain.protocol.packing import pack_lanes, unpack_lanes
+from fl_chain.protocol.selection import count_lanes, select_values
 
 
 def model_header(manifest: Manifest) -> BlobHeader:
@@ -87,12 +90,24 @@ def select_round(manifest: Manifest, round_number: int) -> slice | NDArray[np.in
 
 def read_lanes(manifest: Manifest, round_number: int, data: bytes) -> NDArray[np.int16]:
     """Return the lanes of an update that stand for values, whatever its header says."""
-    _, dtype = DTYPES[manifest.encoding.lane_bits]
+    lane_bits = manifest.encoding.lane_bits
+    _, dtype = DTYPES[lane_bits]
     header_bytes = compute_header_bytes(manifest.update_layout, manifest.measurements)
     lanes = np.frombuffer(data, dtype, offset=header_bytes)
+    if lane_bits == PACKED_LANE_BITS:
+        lanes = unpack_lanes(lanes)
     selected = select_round(manifest, round_number)
-    held = lanes if isinstance(selected, slice) else lanes[: selected.size]
+    whole = count_values(manifest.layout)
+    held = lanes[: whole if isinstance(selected, slice) else selected.size]
     return held.astype(np.int16, copy=False)
+
+
+def hold_lanes(manifest: Manifest, lanes: NDArray[Any]) -> NDArray[Any]:
+    """Return the entries of an update's blob whose lanes that stand for values are these."""
+    encoding = manifest.encoding
+    num_lanes = count_lanes(count_values(manifest.layout), encoding.one_block_in)
+    padded = np.pad(lanes, (0, num_lanes - lanes.size)) if lanes.size < num_lanes else lanes
+    return pack_lanes(padded) if encoding.lane_bits == PACKED_LANE_BITS else padded
 
 
 def take_parameters(manifest: Manifest, model: NDArray[np.int32]) -> NDArray[np.int32]:

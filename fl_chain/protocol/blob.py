@@ -35,6 +35,7 @@ from fl_chain.protocol.constants import (
     MAX_HEADER_BYTES,
     MAX_TENSORS,
     MODEL_BITS,
+    PACKED_LANE_BITS,
     SHORT_LANE_BITS,
 )
 from fl_chain.protocol.digest import parse_digest
@@ -58,11 +59,13 @@ CLAIMED: Final = "claimed"
 
 DTYPES: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
     SHORT_LANE_BITS: ("I8", np.dtype("<i1")),
+    PACKED_LANE_BITS: ("U8", np.dtype("<u1")),
     LANE_BITS: ("I16", np.dtype("<i2")),
     MODEL_BITS: ("I32", np.dtype("<i4")),
 }
-"""Bits of integers to their names in safetensors and numpy."""
-_UPDATE_BITS = {DTYPES[bits][0]: bits for bits in (SHORT_LANE_BITS, LANE_BITS)}
+"""Bits of lanes, or of a model's integers, to what tensors hold, as safetensors and numpy name it:
+the integers themselves, or the bytes into which they are packed."""
+_UPDATE_BITS = {DTYPES[bits][0]: bits for bits in (SHORT_LANE_BITS, PACKED_LANE_BITS, LANE_BITS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,16 @@ class BlobHeader:
     measurement: Measurement | None = None
     """What the sender says of its work, exactly in an update of a task with measurements."""
     lane_bits: int = LANE_BITS
-    """Bits of an integer of an update, 8 or 16; of no meaning in a model."""
+    """Bits of a lane of an update, 8, 12 or 16; of no meaning in a model."""
 
     @property
     def bits(self) -> int:
-        """Bits of one integer of the blob."""
+        """Bits of a lane or of a model's integer."""
         return self.lane_bits if self.kind == UPDATE else MODEL_BITS
 
 
 def count_values(layout: Layout) -> int:
-    """Return the number of integers that a blob of this layout holds."""
+    """Return the number of entries that all tensors of a layout have."""
     return sum(math.prod(shape) for _, shape in layout)
 
 
@@ -106,7 +109,7 @@ def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
     It is that of the longest header that any of them needs, whatever its round: the size in bytes,
     length prefix and padding included, a multiple of 1,024. Value i of a blob therefore begins at
     byte ``header_bytes + width * i``, with a width of 4 in models, and in updates of 2, or 1 if
-    lanes are short.
+    lanes are short or packed.
 
     Parameters
     ----------
@@ -153,7 +156,7 @@ def encode_blob(header: BlobHeader, values: NDArray[Any]) -> bytes:
     header
         Identity and layout.
     values
-        All integers of all tensors in the order of the layout, one dimension.
+        All entries of all tensors in the order of the layout, one dimension.
 
     Raises
     ------

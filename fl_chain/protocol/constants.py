@@ -40,6 +40,9 @@ LANE_BITS: Final = 16
 SHORT_LANE_BITS: Final = 8
 """Bits of one lane of an update in a task with short ones."""
 
+PACKED_LANE_BITS: Final = 12
+"""Bits of one lane of an update in a task where two lanes are packed into three bytes."""
+
 BLOCK_VALUES: Final = 16
 """Values of a model that an update holds together or leaves out together."""
 

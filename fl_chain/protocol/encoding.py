@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from fl_chain.protocol.constants import LANE_BITS, MAX_BLOCKS, SHORT_LANE_BITS
+from fl_chain.protocol.constants import LANE_BITS, MAX_BLOCKS, PACKED_LANE_BITS, SHORT_LANE_BITS
 
 __all__ = ["Encoding", "encoding_rules"]
 
 ROUNDINGS: Final = ("nearest", "stochastic")
-_LANE_BITS: Final = (SHORT_LANE_BITS, LANE_BITS)
+_LANE_BITS: Final = (SHORT_LANE_BITS, PACKED_LANE_BITS, LANE_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Encoding:
     fraction_bits: int = 15
     """F: an update holds delta * 2^F; 0 to 30."""
     max_abs: int = 2 ** (LANE_BITS - 1) - 1
-    """Largest magnitude of a lane of an update; 1 to 32767, or 127 if lanes have 8 bits."""
+    """Largest magnitude of a lane of an update; 1 to 2^(lane_bits - 1) - 1."""
     lane_bits: int = LANE_BITS
-    """Bits of a lane of an update: 8 or 16."""
+    """Bits of a lane of an update: 8, 12 or 16."""
     max_norm: int = 0
     """Largest Euclidean norm of an update, in units of its lanes; a longer one is left out whole.
     1 to 2^31 - 1; 0 if there is no such bound."""
@@ -52,7 +52,7 @@ def encoding_rules(encoding: Encoding) -> Iterator[tuple[bool, str]]:
     yield 0 <= bits <= 30, "fraction_bits is 0 to 30"
     yield bits <= model_bits <= 30, "model_fraction_bits is fraction_bits to 30"
     lane_bits = encoding.lane_bits
-    yield lane_bits in _LANE_BITS, f"lane_bits is {SHORT_LANE_BITS} or {LANE_BITS}"
+    yield lane_bits in _LANE_BITS, f"lane_bits is one of {', '.join(map(str, _LANE_BITS))}"
     largest = 2 ** (lane_bits - 1) - 1
     is_lane = 1 <= encoding.max_abs <= largest
     yield is_lane, f"max_abs is 1 to {largest} with lane_bits {lane_bits}"

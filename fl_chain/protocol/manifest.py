@@ -13,11 +13,12 @@ from fl_chain.errors import InvalidManifest, MalformedBlob
 from fl_chain.protocol.address import parse_address
 from fl_chain.protocol.blob import Layout, check_layout, count_values
 from fl_chain.protocol.canonical_json import decode_json, encode_json
-from fl_chain.protocol.constants import FORMAT, MAX_DOCUMENT_BYTES
+from fl_chain.protocol.constants import FORMAT, MAX_DOCUMENT_BYTES, PACKED_LANE_BITS
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest_rules import manifest_rules
 from fl_chain.protocol.optimizer import NONE, Optimizer, extend_layout
+from fl_chain.protocol.packing import count_packed_bytes
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.rewards import NONE as NO_REWARDS
 from fl_chain.protocol.rewards import RewardParameters
@@ -27,6 +28,8 @@ from fl_chain.protocol.selection import count_lanes
 MANIFEST: Final = "manifest"
 BLOCKS: Final = "blocks"
 """Tensor of an update that holds a part of the values."""
+PACKED: Final = "packed"
+"""Tensor of an update with packed lanes."""
 WEI_PER_GWEI: Final = 10**9
 
 
@@ -107,11 +110,12 @@ class Manifest:
 
     @property
     def update_layout(self) -> Layout:
-        """Tensors of an update: those of the model, or one if updates hold a part of it."""
+        """Tensors of an update: those of the model, or one if it is packed or holds a part."""
         one_block_in = self.encoding.one_block_in
-        if one_block_in == 1:
-            return self.layout
-        return ((BLOCKS, (count_lanes(count_values(self.layout), one_block_in),)),)
+        num_lanes = count_lanes(count_values(self.layout), one_block_in)
+        if self.encoding.lane_bits == PACKED_LANE_BITS:
+            return ((PACKED, (count_packed_bytes(num_lanes),)),)
+        return self.layout if one_block_in == 1 else ((BLOCKS, (num_lanes,)),)
 
     @property
     def has_rewards(self) -> bool:
@@ -133,7 +137,8 @@ class Manifest:
             for holds, rule in manifest_rules(self):
                 if not holds:
                     raise InvalidManifest(f"manifest: {rule}")
-            check_layout(self.model_layout, self.measurements)
+            for layout in (self.model_layout, self.update_layout):
+                check_layout(layout, self.measurements)
         except MalformedBlob as error:
             raise InvalidManifest(f"manifest: {error.message}") from None
         object.__setattr__(self, "task_id", compute_digest(encode_manifest(self)).hex())

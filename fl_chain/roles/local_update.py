@@ -19,8 +19,13 @@ from fl_chain.aggregation.fixed_point import (
     encode_update,
     expand_words,
 )
-from fl_chain.aggregation.round_blobs import select_round, take_parameters, update_header
-from fl_chain.protocol.blob import count_values, encode_blob
+from fl_chain.aggregation.round_blobs import (
+    hold_lanes,
+    select_round,
+    take_parameters,
+    update_header,
+)
+from fl_chain.protocol.blob import encode_blob
 from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
@@ -57,7 +62,7 @@ class UpdatePlace:
         return unflatten(values, self.manifest.layout)
 
     def encode(self, result: TrainingResult, unsent: Unsent = None) -> tuple[NDArray[Any], Unsent]:
-        """Return the lanes of what was trained, and what they leave for the next update.
+        """Return lanes that stand for what was trained, and what they leave for the next update.
 
         Where an update holds a part of the values, what it does not hold is not lost: it is added
         to what is trained next (error feedback, Stich et al. 2018, arXiv:1809.07599, algorithm 1).
@@ -84,13 +89,13 @@ class UpdatePlace:
         if not isinstance(selected, slice):
             rest = delta.copy()
             rest[selected] = held - decode_update(lanes, encoding.fraction_bits)
-            lanes = np.pad(lanes, (0, count_values(self.manifest.update_layout) - lanes.size))
         return lanes, rest
 
     def to_blob(self, lanes: NDArray[Any], measurement: Measurement | None) -> bytes:
         """Return the canonical blob of an update with these lanes, and what it says of its work."""
         place = self.round_number, self.base_model, self.participant
-        return encode_blob(update_header(self.manifest, *place, measurement), lanes)
+        header = update_header(self.manifest, *place, measurement)
+        return encode_blob(header, hold_lanes(self.manifest, lanes))
 
     def _label(self, purpose: str, round_number: int) -> bytes:
         parts = (

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes, read_lanes
 from fl_chain.errors import MalformedBlob, StoreError, UsageError
 from fl_chain.protocol.blob import BlobHeader, decode_blob
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.staleness import list_bases
 from fl_chain.roles.follower import TaskFollower
@@ -113,7 +114,7 @@ def replay_training(
             **row,
             "replayed": digest.hex(),
             "is_same": digest == update.digest,
-            "differing": _count_differing(blob, recorded),
+            "differing": _count_differing(manifest, update.round, blob, recorded),
         }
 
 
@@ -133,12 +134,10 @@ def _read_header(data: bytes | None) -> BlobHeader | None:
         return None
 
 
-def _count_differing(blob: bytes, recorded: bytes | None) -> int | None:
-    try:
-        theirs = decode_blob(recorded)[1] if recorded is not None else None
-    except MalformedBlob:
+def _count_differing(
+    manifest: Manifest, round_number: int, blob: bytes, recorded: bytes | None
+) -> int | None:
+    if recorded is None or _read_header(recorded) is None or len(recorded) != len(blob):
         return None
-    ours = decode_blob(blob)[1]
-    if theirs is None or theirs.shape != ours.shape:
-        return None
+    ours, theirs = (read_lanes(manifest, round_number, data) for data in (blob, recorded))
     return int(np.count_nonzero(ours != theirs))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fl_chain.errors import InvalidManifest, UsageError
-from fl_chain.protocol.constants import SHORT_LANE_BITS
+from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
@@ -58,8 +58,8 @@ _ROUND_DEFAULTS = {
     "collect_seconds": 600,
     "aggregate_seconds": 600,
 }
-_SHORT_FRACTION_BITS = 8
-"""Default of fraction_bits with short lanes: deltas up to 0.5, in steps of 0.004."""
+_FRACTION_BITS = {SHORT_LANE_BITS: 8, PACKED_LANE_BITS: 12}
+"""Defaults of fraction_bits with shorter lanes: deltas up to 0.5, in steps of 0.004 or 0.0002."""
 _ADAPTIVE: dict[str, Any] = {
     "learning_rate": Decimal("0.01"),
     "beta_1": Decimal("0.9"),
@@ -256,8 +256,10 @@ def _is_number(value: Any) -> bool:
 
 def _encoding(contents: dict[str, Any]) -> dict[str, Any]:
     table = dict(_table(contents, "encoding"))
-    if table.get("lane_bits") == SHORT_LANE_BITS:
-        return {"fraction_bits": _SHORT_FRACTION_BITS, "max_abs": 2**7 - 1, **table}
+    lane_bits = table.get("lane_bits")
+    if type(lane_bits) is int and lane_bits in _FRACTION_BITS:
+        usual = {"fraction_bits": _FRACTION_BITS[lane_bits], "max_abs": 2 ** (lane_bits - 1) - 1}
+        return {**usual, **table}
     return table
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fl_chain.aggregation.round_blobs import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_update_bytes, read_lanes
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
 from fl_chain.protocol.blob import UPDATE, decode_blob
 from fl_chain.protocol.cid import Cid
@@ -52,14 +52,16 @@ def measure_norms(history: TaskHistory, store: ContentStore) -> Iterator[Row]:
             data = store.get(Cid.parse(row["cid"]), max_bytes=size)
             if compute_digest(data).hex() != row["digest"]:
                 continue
-            header, values = decode_blob(data)
+            header, _ = decode_blob(data)
         except StoreUnreachable:
             return
         except (StoreError, ProtocolError):
             continue
-        if header.kind != UPDATE:
+        form = header.kind, header.layout, header.lane_bits
+        if form != (UPDATE, manifest.update_layout, manifest.encoding.lane_bits):
             continue
-        length = float(np.linalg.norm(values.astype(np.float64)))
+        lanes = read_lanes(manifest, row["round"], data)
+        length = float(np.linalg.norm(lanes.astype(np.float64)))
         norm = length / 2**manifest.encoding.fraction_bits
         place = {name: row[name] for name in ("round", "sequence", "participant")}
         yield {**place, "norm": norm}

@@ -17,6 +17,7 @@ ALICE = "0x" + "0a" * 20
 TENSORS = {"bias": [2], "weight": [2, 3]}
 LANES = [1, -1, 0, 32767, -32767, 256, -256, 2]
 _SHORT_LANES = [1, -1, 0, 127, -127, -128, 64, 2]
+_PACKED = [0, 1, 127, 128, 254, 255]
 PARAMETERS = [0, 1, -1, 2**31 - 1, -(2**31), 65536, -65536, 7]
 
 
@@ -34,8 +35,7 @@ def blob_case(
 ) -> dict[str, Any]:
     """Describe a canonical blob by its fields and its parts."""
     header = canonical(ref.blob_header(metadata, tensors, lane_bits)).encode()
-    width = ref.bits_of(metadata, lane_bits) // 8
-    data = b"".join(value.to_bytes(width, "little", signed=True) for value in values)
+    data = ref.entries(values, ref.bits_of(metadata, lane_bits))
     is_measured = ref.says_measured(metadata)
     parts = ref.blob_parts(header, data, ref.header_bytes(tensors, is_measured))
     place = {"base_model", "participant", "round"} & set(metadata)
@@ -82,6 +82,7 @@ def make_blob() -> Any:
             blob_case("an update of the last round", last, TENSORS, LANES),
             blob_case("a model", model, TENSORS, PARAMETERS),
             blob_case("an update with short lanes", update, TENSORS, _SHORT_LANES, 8),
+            blob_case("an update with packed lanes", update, {"packed": [6]}, _PACKED, 12),
             blob_case("a header as long as with longer lanes", last, exact, [9, 8, -7], 8),
             blob_case("a scalar and a tensor of eight dimensions", update, _SHAPES, [5] * 3),
             blob_case("a header of several chunks", update, wide, list(range(80))),

@@ -13,7 +13,7 @@ from tests import reference as ref
 TENSORS = {name * 60: [5, 5] for name in ("bias", "core", "head", "tail")}
 """With names so long that the header of a model has a chunk more than that of an update."""
 NUM_VALUES, ONE_BLOCK_IN, ROUND = 100, 4, 3
-MAX_ABS, LANE_BITS, FRACTION_BITS = 100, 8, 8
+MAX_ABS, FRACTION_BITS = {8: 100, 12: 2000}, 8
 PADDING = [-128, 127]
 """Lanes that stand for nothing may be anything."""
 
@@ -47,13 +47,19 @@ def make_compressed_aggregate() -> Any:
     return _make_aggregate(manifest()["optimizer"])
 
 
+def make_packed_aggregate() -> Any:
+    """Return the same round of a task with packed lanes."""
+    return _make_aggregate(manifest()["optimizer"], 12)
+
+
 def make_optimized_aggregate() -> Any:
     """Return the same round of a task with an optimizer."""
     return _make_aggregate(ADAM)
 
 
-def _make_aggregate(optimizer: dict[str, Any]) -> Any:
-    document, task, positions = _draw_task(optimizer)
+def _make_aggregate(optimizer: dict[str, Any], lane_bits: int = 8) -> Any:
+    document, task, positions = _draw_task(optimizer, lane_bits)
+    most = MAX_ABS[lane_bits]
     parameters = [1000 * position for position in range(NUM_VALUES)]
     parameters[positions[0]] = 2**31 - 1
     parts = {"parameter": parameters}
@@ -67,9 +73,9 @@ def _make_aggregate(optimizer: dict[str, Any]) -> Any:
     held = len(positions)
     lanes = {
         0: [position % 7 - 3 for position in range(held)],
-        1: [MAX_ABS] * held,
+        1: [most] * held,
         2: [position % 5 - 2 for position in range(held)],
-        3: [0] * (held - 1) + [-MAX_ABS - 1],
+        3: [0] * (held - 1) + [-most - 1],
         4: [1] * held,
         5: [1] * held,
     }
@@ -81,12 +87,15 @@ def _make_aggregate(optimizer: dict[str, Any]) -> Any:
         match sequence:
             case 4:  # every value, as in a task without this
                 whole = (padded * NUM_VALUES)[:NUM_VALUES]
-                data, outcome = ref.blob(metadata, TENSORS, whole, LANE_BITS), "oversized"
+                data, outcome = ref.blob(metadata, TENSORS, whole, 8), "oversized"
             case 5:  # lanes of the usual length, of as many bytes in all
-                half = {"blocks": [num_lanes // 2]}
-                data, outcome = ref.blob(metadata, half, padded[: num_lanes // 2]), "misbound"
+                count = num_lanes * lane_bits // 16
+                data = ref.blob(metadata, {"blocks": [count]}, padded[:count])
+                outcome = "misbound"
             case _:
-                data = ref.blob(metadata, {"blocks": [num_lanes]}, padded, LANE_BITS)
+                entries = padded if lane_bits == 8 else ref.packed(padded)
+                tensor = {"blocks" if lane_bits == 8 else "packed": [len(entries)]}
+                data = ref.blob(metadata, tensor, entries, lane_bits)
                 outcome = "out_of_range" if sequence == 3 else "included"
         updates.append(
             {
@@ -117,7 +126,7 @@ def _make_aggregate(optimizer: dict[str, Any]) -> Any:
     return round_case(document, base, updates, (model, values), report)
 
 
-def _draw_task(optimizer: dict[str, Any]) -> tuple[dict[str, Any], str, list[int]]:
+def _draw_task(optimizer: dict[str, Any], lane_bits: int) -> tuple[dict[str, Any], str, list[int]]:
     """Return the first task of which an update holds the last block, which is not full."""
     for number in range(64):
         document = manifest()
@@ -126,8 +135,8 @@ def _draw_task(optimizer: dict[str, Any]) -> tuple[dict[str, Any], str, list[int
         document["layout"] = [{"name": name, "shape": shape} for name, shape in TENSORS.items()]
         document["encoding"] |= {
             "fraction_bits": FRACTION_BITS,
-            "lane_bits": LANE_BITS,
-            "max_abs": MAX_ABS,
+            "lane_bits": lane_bits,
+            "max_abs": MAX_ABS[lane_bits],
             "one_block_in": ONE_BLOCK_IN,
         }
         task = ref.digest(rfc8785.dumps(document)).hex()

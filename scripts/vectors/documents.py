@@ -49,6 +49,7 @@ def make_manifest() -> Any:
         ("another adaptive optimizer", _optimized(ADAM, name="yogi", beta_1=0, beta_2=2**14 - 1)),
         ("the largest divisor", _optimized(ADAM, tau=2**31 - 1, learning_rate=2**18)),
         ("short lanes", lambda m: m["encoding"].update(lane_bits=8, max_abs=127)),
+        ("packed lanes", _packed(2**11 - 1)),
         ("one block of every two", _set("encoding", "one_block_in", value=2)),
         ("one block of as many as there may be", _set("encoding", "one_block_in", value=1024)),
         ("a proximal term", _set("recipe", "proximal", value="0.01")),
@@ -186,6 +187,10 @@ _FULL_HEADROOM: dict[str, Any] = {
         "target_updates": 2**16,
     },
 }
+
+
+def _packed(max_abs: int) -> Callable[[dict[str, Any]], object]:
+    return lambda document: document["encoding"].update(lane_bits=12, max_abs=max_abs)
 
 
 def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], object]:
@@ -465,8 +470,9 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a model too coarse for an optimizer", _with_coarse_models(ADAM)),
     ("control variates with an optimizer", _optimized_scaffold),
     ("a name that sorts behind all", _with_last_name(MOMENTUM)),
-    ("lanes of 12 bits", _set("encoding", "lane_bits", value=12)),
+    ("lanes of 10 bits", _set("encoding", "lane_bits", value=10)),
     ("lanes of 32 bits", _set("encoding", "lane_bits", value=32)),
+    ("packed lanes of 12 bits and a sign", _packed(2**11)),
     ("short lanes of 8 bits and a sign", lambda m: m["encoding"].update(lane_bits=8, max_abs=128)),
     ("one block of none", _set("encoding", "one_block_in", value=0)),
     ("one block of 1,025", _set("encoding", "one_block_in", value=1025)),

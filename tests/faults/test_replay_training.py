@@ -121,8 +121,9 @@ class Restarted:
         {"recipe": {"algorithm": "scaffold", "reference_steps": 6}},
         {"recipe": {"shared": ["output.*"]}},
         {"encoding": {"lane_bits": 8, "one_block_in": 3}, "optimizer": {"name": "yogi"}},
+        {"encoding": {"lane_bits": 12, "one_block_in": 3}},
     ],
-    ids=["control variates", "layers of its own", "values not sent yet"],
+    ids=["control variates", "layers of its own", "values not sent yet", "packed lanes"],
 )
 def test_what_depends_on_the_rounds_before_is_trained_again_with_them(
     world: World, tmp_path: Path, terms: dict[str, dict[str, Any]]

@@ -60,16 +60,16 @@ def headers(draw: st.DrawFn, layouts: st.SearchStrategy[Layout]) -> BlobHeader:
     if kind == MODEL:
         return header
     place = {"round": draw(ROUNDS), "base_model": draw(DIGESTS), "participant": draw(ADDRESSES)}
-    return replace(header, **place, lane_bits=draw(st.sampled_from([8, 16])))
+    return replace(header, **place, lane_bits=draw(st.sampled_from([8, 12, 16])))
 
 
 @st.composite
 def blobs(draw: st.DrawFn) -> tuple[BlobHeader, list[int]]:
     header = draw(headers(LAYOUTS))
-    bits = header.bits - 1
+    entry = np.iinfo(DTYPES[header.bits][1])
     count = sum(math.prod(shape) for _, shape in header.layout)
-    lanes = st.integers(-(2**bits), 2**bits - 1)
-    return header, draw(st.lists(lanes, min_size=count, max_size=count))
+    entries = st.integers(int(entry.min), int(entry.max))
+    return header, draw(st.lists(entries, min_size=count, max_size=count))
 
 
 @st.composite

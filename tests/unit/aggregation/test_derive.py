@@ -31,6 +31,7 @@ ROUND = golden.load("aggregate/round.json")
 ROBUST = golden.load("aggregate/robust_round.json")
 MEASURED = golden.load("aggregate/measured_round.json")
 COMPRESSED = golden.load("aggregate/compressed_round.json")
+PACKED = golden.load("aggregate/packed_round.json")
 LATE = golden.load("aggregate/late_round.json")
 DIFFERENCES = golden.load("aggregate/difference_round.json")
 REWARDED = golden.load("aggregate/rewarded_round.json")
@@ -114,10 +115,10 @@ def derive_of(golden_round: dict[str, Any], updates: Iterable[dict[str, Any]]) -
 
 @pytest.mark.parametrize(
     "golden_round",
-    [MEASURED, COMPRESSED, OPTIMIZED, LATE, REWARDED, DIFFERENCES],
+    [MEASURED, COMPRESSED, PACKED, OPTIMIZED, LATE, REWARDED, DIFFERENCES],
     ids=[
-        *("measured", "compressed", "with an optimizer", "with late updates", "with rewards"),
-        "with differences",
+        *("measured", "compressed", "packed", "with an optimizer", "with late updates"),
+        *("with rewards", "with differences"),
     ],
 )
 def test_rounds_of_other_tasks_yield_the_golden_bytes_in_any_order(

@@ -34,21 +34,25 @@ def result(delta: np.ndarray) -> TrainingResult:
     return TrainingResult(unflatten(delta.astype(np.float32), LAYOUT), 10, 1.0, 0.0)
 
 
-@pytest.mark.parametrize("lane_bits", [8, 16])
+@pytest.mark.parametrize("lane_bits", [8, 12, 16])
 @pytest.mark.parametrize("one_block_in", [1, 4, 1024])
 def test_an_update_has_the_size_that_is_known_before(lane_bits: int, one_block_in: int) -> None:
     encoding = Encoding(
         fraction_bits=8, max_abs=127, lane_bits=lane_bits, one_block_in=one_block_in
     )
     there = place(encoding, 3)
-    lanes, _ = there.encode(result(np.full(NUM_VALUES, 0.1)))
+    delta = np.linspace(-0.4, 0.4, NUM_VALUES)
+    lanes, _ = there.encode(result(delta))
     blob = there.to_blob(lanes, None)
     assert len(blob) == compute_update_bytes(there.manifest)
     header, values = decode_blob(blob)
     assert header.layout == there.manifest.update_layout
     assert values.dtype.itemsize == lane_bits // 8
-    held = np.zeros(NUM_VALUES)[select_round(there.manifest, 3)]
-    assert read_lanes(there.manifest, 3, blob).size == held.size
+    held = delta[select_round(there.manifest, 3)]
+    read = read_lanes(there.manifest, 3, blob)
+    assert read.dtype == np.int16
+    assert np.array_equal(read, lanes)
+    np.testing.assert_allclose(read / 2**8, held, rtol=0, atol=2**-8)
 
 
 def test_what_is_not_sent_is_sent_later() -> None:

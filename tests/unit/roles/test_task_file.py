@@ -330,5 +330,8 @@ def test_with_short_lanes_the_range_of_an_update_is_theirs() -> None:
     assert encoding_of({}) == (15, 32767)
     assert encoding_of({"lane_bits": 8}) == (8, 127)
     assert encoding_of({"lane_bits": 8, "fraction_bits": 10, "max_abs": 100}) == (10, 100)
+    assert encoding_of({"lane_bits": 12}) == (12, 2047)
+    with pytest.raises(InvalidManifest, match=r"encoding\.lane_bits is one of 8, 12, 16"):
+        encoding_of({"lane_bits": 10})
     with pytest.raises(InvalidManifest, match=r"encoding\.max_abs is 1 to 127"):
         encoding_of({"lane_bits": 8, "max_abs": 128})
