@@ -32,15 +32,17 @@ def with_patience(
     Raises
     ------
     FlChainError
-        The last error, once ``patience_seconds`` have passed; any other error at once.
+        The last error, ``patience_seconds`` after the first one; any other error at once.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = None
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
             return action()
         except transient as error:
-            if time.monotonic() + pause > deadline:
+            now = time.monotonic()
+            deadline = deadline or now + patience_seconds  # what takes long is no failure yet
+            if now + pause > deadline:
                 raise
             progress("waiting", {"reason": error.message})
         # The pause doubles, so that a service that comes back is not met by a stampede.
