@@ -24,7 +24,7 @@ EDGES = ("training", "storage", "chain", "relay", "index")
 LABORATORY = "lab"
 """Experiments: training and aggregation without chain and IPFS; only faces use it."""
 FACES = ("cli", "web")
-HELPERS = ("cache", "interrupts", "npm", "process", "pypi")
+HELPERS = ("cache", "interrupts", "npm", "process", "pypi", "whole_file")
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {
@@ -112,8 +112,9 @@ def test_roles_import_no_face(path: Path) -> None:
 @pytest.mark.parametrize("path", modules_in(*FACES), ids=relative)
 def test_a_face_imports_roles_and_what_they_speak_of(path: Path) -> None:
     layer = layer_of(name_of(path))
-    # The command line starts the pages, and never the other way round; Ctrl-C ends it.
-    others = {"web", "interrupts"} if layer == "cli" else set()
+    # The command line starts the pages, and never the other way round; Ctrl-C ends it; it puts
+    # what they show into files.
+    others = {"web", "interrupts", "whole_file"} if layer == "cli" else set()
     spoken_of = {"roles", LABORATORY, "protocol", "audit", "errors"}
     assert own_imports(path) <= {layer, *others, *spoken_of}
 

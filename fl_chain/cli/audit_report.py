@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from fl_chain import __version__
 from fl_chain.audit.findings import Finding
-from fl_chain.cli.web import missing_extra
-from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.cli.web import page_libraries
 from fl_chain.protocol.audit_statement import SignedAudit
+from fl_chain.whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from fl_chain.roles.services import Services
@@ -89,12 +89,7 @@ class ReportWriter:
         ):
             norms = list(measure_norms(opened.history, store))
             text = make_report(opened, audited, norms)
-        unfinished = self._path.with_name(self._path.name + ".part")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(self._path)
-        except OSError as error:
-            raise LocalStateError(f"cannot write {self._path}: {error.strerror}") from None
+        write_whole(self._path, text.encode())
 
 
 def prepare_report(
@@ -107,14 +102,11 @@ def prepare_report(
     UsageError
         The libraries for pages are not installed, or there is no such folder.
     """
-    try:
+    with page_libraries():
         import fl_chain.web.report  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
     from fl_chain.roles.explorer import Explorer
 
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}", "make it first")
+    check_place(path)
     if ipfs:
         services = replace(services, ipfs=ipfs[0])
     with Explorer(services, [task]).open(task) as opened:

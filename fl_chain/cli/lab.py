@@ -10,6 +10,8 @@ import click
 
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
+from fl_chain.cli.web import page_libraries
+from fl_chain.whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from fl_chain.lab.experiment import Outcome
@@ -98,6 +100,10 @@ def attack(
     chosen_attacks = pick_attacks(attacks, data)
     scenarios = list_scenarios(base, chosen_rules, chosen_attacks, splits or SPLITS, seeds)
     check_scenarios(scenarios)
+    if html is not None:
+        check_place(html)
+        with page_libraries():
+            from fl_chain.web.lab_report import make_lab_report
     outcomes: list[Outcome] = []
     for outcome in _shown(run_scenarios(scenarios, jobs or count_cores()), len(scenarios)):
         outcomes.append(outcome)
@@ -114,9 +120,8 @@ def attack(
                     f" {best.worst_attack} with {best.worst:.1%}"
                 )
     if html is not None:
-        from fl_chain.web.lab_report import make_lab_report
-
-        html.write_text(make_lab_report(base, summaries, chosen_attacks, seeds), encoding="utf-8")
+        report = make_lab_report(base, summaries, chosen_attacks, seeds)
+        write_whole(html, report.encode())
         click.echo(f"report: {html}", err=as_json)
 
 

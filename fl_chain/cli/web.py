@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from fl_chain.cli.settings import Settings, check_address, ipfs_option, rpc_option
@@ -47,10 +50,8 @@ def web(
     fl-chain web
     fl-chain web --task 0x... --port 9000 --open
     """
-    try:
+    with page_libraries():
         from fl_chain.web.server import open_explorer
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from None
     services = settings.services(rpc, ipfs)
     services.connect()  # a chain node that is away is said here, and not on every page only
     with open_explorer(services, host, port, task) as explorer:
@@ -65,9 +66,19 @@ def web(
             click.echo("stopped")
 
 
-def missing_extra(error: ModuleNotFoundError) -> UsageError:
-    """Return what to say where the libraries for pages are not installed."""
-    return UsageError(
-        f"the pages need {error.name}, which is not installed",
-        "install them with: pip install 'fl_chain[web]'",
-    )
+@contextmanager
+def page_libraries() -> Iterator[None]:
+    """Say what to install where the pages cannot be imported for want of a library.
+
+    Raises
+    ------
+    UsageError
+        A library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the pages need {error.name}, which is not installed",
+            "install them with: pip install 'fl_chain[web]'",
+        ) from None

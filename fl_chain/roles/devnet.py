@@ -7,7 +7,6 @@ brings the same ports, identities and history back.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from fl_chain.chain.ethereum import transfer
 from fl_chain.errors import DevnetError, FlChainError, LocalStateError
 from fl_chain.process import ProcessIdentity, identify
 from fl_chain.storage.embedded_node import start_node
+from fl_chain.whole_file import write_whole
 
 __all__ = [
     "KINDS",
@@ -235,10 +235,5 @@ def _record_path(state: Path) -> Path:
 
 
 def _write_record(state: Path, devnet: Devnet) -> None:
-    path = _record_path(state)
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(json.dumps(asdict(devnet), indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+    record = json.dumps(asdict(devnet), indent=1) + "\n"
+    write_whole(_record_path(state), record.encode())

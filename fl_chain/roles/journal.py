@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -22,12 +21,14 @@ import numpy as np
 
 from fl_chain.errors import LocalStateError
 from fl_chain.roles.journal_lock import JournalLock
+from fl_chain.whole_file import write_whole
 
 if TYPE_CHECKING:  # aggregators have a journal as well, and no use for torch
     from fl_chain.training.trainer import Memory
 
 _MEMORY: Final = "memory-"
 _TASK: Final = "of task"
+_HINT: Final = "free disk space or choose another --state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Journal:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = JournalLock(directory)
         except OSError as error:
-            raise _unusable(directory, error) from None
+            raise LocalStateError(f"cannot write {directory}: {error.strerror}", _HINT) from None
 
     def close(self) -> None:
         """Let another process open it."""
@@ -104,8 +105,8 @@ class Journal:
         self._facts.unlink(missing_ok=True)
         # Without the salt, or with another update, nothing is left to reveal.
         is_durable = bool(entry.salt)
-        _replace(self._update, entry.blob, is_durable=is_durable)
-        _replace(self._facts, json.dumps(facts).encode(), is_durable=is_durable)
+        write_whole(self._update, entry.blob, _HINT, is_durable=is_durable)
+        write_whole(self._facts, json.dumps(facts).encode(), _HINT, is_durable=is_durable)
 
     def read_update(
         self, task: str, round_number: int, bases: Collection[str]
@@ -132,7 +133,8 @@ class Journal:
             return
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **{_TASK: np.array(task)}, **memory)
-        _replace(self._directory / f"{_MEMORY}{round_number}.npz", content.getvalue())
+        path = self._directory / f"{_MEMORY}{round_number}.npz"
+        write_whole(path, content.getvalue(), _HINT)
         for number in self._list_memories():
             if number not in (round_number, self._memory_in_use):
                 (self._directory / f"{_MEMORY}{number}.npz").unlink(missing_ok=True)
@@ -171,7 +173,7 @@ class Journal:
     def write_result(self, round_number: int, result: bytes) -> None:
         """Remember what an aggregator attests to, before it signs it."""
         facts = {"result": result.hex(), "round": round_number}
-        _replace(self._result, json.dumps(facts).encode())
+        write_whole(self._result, json.dumps(facts).encode(), _HINT)
 
     def read_result(self, round_number: int) -> bytes | None:
         """Return what was attested to in a round, if that is the last one remembered."""
@@ -183,7 +185,7 @@ class Journal:
 
     def write_transaction(self, raw: bytes) -> None:
         """Remember a signed transaction before it leaves."""
-        _replace(self._transaction, raw.hex().encode())
+        write_whole(self._transaction, raw.hex().encode(), _HINT)
 
     def read_transaction(self) -> bytes | None:
         """Return the signed transaction that may not be mined yet."""
@@ -195,37 +197,3 @@ class Journal:
     def forget_transaction(self) -> None:
         """Forget the transaction: the chain has it."""
         self._transaction.unlink(missing_ok=True)
-
-
-def _replace(path: Path, data: bytes, *, is_durable: bool = False) -> None:
-    """Write a file so that a crash leaves the old content or the new, never a mixture.
-
-    What is durable is on the disk afterwards, and not only on its way there.
-    """
-    partial = path.with_suffix(path.suffix + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            if is_durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-        if is_durable:
-            _flush_directory(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise _unusable(path, error) from None
-
-
-def _flush_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unusable(path: Path, error: OSError) -> LocalStateError:
-    return LocalStateError(
-        f"cannot write {path}: {error.strerror}", "free disk space or choose another --state"
-    )

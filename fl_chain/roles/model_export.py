@@ -7,7 +7,6 @@ view that training starts from.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.fixed_point import decode_model
 from fl_chain.aggregation.round_blobs import take_parameters
-from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.errors import UsageError
 from fl_chain.protocol.blob import Layout, count_values
 from fl_chain.protocol.phases import Phase
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.whole_file import check_place, write_whole
 
 
 def find_final_round(follower: TaskFollower, round_number: int | None) -> int:
@@ -45,10 +45,13 @@ def export_model(follower: TaskFollower, round_number: int | None, path: Path) -
     Raises
     ------
     UsageError
-        The round has no final model.
+        The round has no final model, or ``path`` is no place for a file.
     ProtocolError
         The pinned model is not the one on record.
+    LocalStateError
+        The file cannot be written.
     """
+    check_place(path)
     task, number = follower.task, find_final_round(follower, round_number)
     manifest = follower.manifest
     parameters = take_parameters(manifest, follower.model(number))
@@ -62,13 +65,7 @@ def export_model(follower: TaskFollower, round_number: int | None, path: Path) -
             "task": manifest.task_id,
         },
     )
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+    write_whole(path, data)
     return number
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.whole_file import write_whole
 
 MAX_BYTES = 4096
 
@@ -29,19 +30,8 @@ def read_facts(path: Path, refusal: UsageError) -> Any:
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Write a JSON object, all or nothing.
-
-    Raises
-    ------
-    LocalStateError
-        The file cannot be written.
-    """
-    unfinished = path.with_suffix(".part")
-    try:
-        unfinished.write_text(json.dumps(facts, indent=1) + "\n", encoding="ascii")
-        unfinished.replace(path)
-    except OSError as error:
-        raise LocalStateError(f"cannot write {path}: {error.strerror}") from None
+    """Write a JSON object, as :func:`~fl_chain.whole_file.write_whole` does."""
+    write_whole(path, f"{json.dumps(facts, indent=1)}\n".encode("ascii"))
 
 
 def write_new(path: Path, data: bytes) -> None:

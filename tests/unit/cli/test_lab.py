@@ -56,6 +56,8 @@ def test_people_get_a_table_for_each_split_and_the_rule_to_choose(
         (["--data", "letters"], 14, "letters"),
         (["--model", "mcmahan_2nn"], 14, "takes 784 features"),
         (["--participants", "4000"], 14, "cannot fill 4000 partitions"),
+        (["--html", "/no/such/folder/a.html"], 10, "there is no folder /no/such/folder"),
+        (["--html", "/dev/null"], 10, "it is there, and no file"),
     ],
 )
 def test_what_cannot_be_tried_is_refused_in_a_line(
