@@ -27,18 +27,18 @@ def write_whole(path: Path, data: bytes, hint: str = "", *, is_durable: bool = F
     LocalStateError
         It cannot be written.
     """
-    path = path.resolve()
-    partial = path.with_name(path.name + ".partial")
     _check_kind(path)
+    target = path.resolve()
+    partial = target.with_name(target.name + ".partial")
     try:
         with partial.open("wb") as file:
             file.write(data)
             if is_durable:
                 file.flush()
                 os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(target)
         if is_durable:
-            _flush_directory(path.parent)
+            _flush_directory(target.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise LocalStateError(f"cannot write {path}: {error.strerror}", hint) from None

@@ -200,6 +200,10 @@ class Deployer:
         self._sender = TransactionSender(connection, account)
         self.address = self._sender.address
 
+    def check_funds(self) -> None:
+        """Raise InsufficientFunds if the account has nothing at all."""
+        self._sender.check_funds()
+
     def deploy_registry(self, enrolment_bond: int = 0, leave_seconds: int = 0) -> str:
         """Deploy a ParticipantRegistry and return its address.
 

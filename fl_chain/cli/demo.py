@@ -232,7 +232,14 @@ def _audit(job: Demo) -> int:
     click.echo(f"$ fl-chain {' '.join(arguments)}")
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]
-    return subprocess.run(command, check=False).returncode
+    # Ctrl-C reaches this process alone, which says so once, whatever the audit was about to say.
+    with subprocess.Popen(command, start_new_session=True) as audit:
+        try:
+            return audit.wait()
+        except KeyboardInterrupt:
+            audit.terminate()
+            console().show_cursor(True)  # which its bar had hidden
+            raise
 
 
 def _show_losses(job: Demo) -> int:

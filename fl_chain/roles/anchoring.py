@@ -90,14 +90,16 @@ def check_anchor(connection: ChainConnection, anchor: Anchor, history: AnchoredH
         return failed(check, detail, root.hex(), anchor.root.hex())
     name = "0x" + anchor.transaction.hex()
     entry = connection.call("eth_getTransactionByHash", name)
-    if entry is None or read_field(entry, "blockNumber") is None:
+    # A node may call a transaction pending for a moment after it has its receipt.
+    receipt = connection.call("eth_getTransactionReceipt", name)
+    if entry is None or receipt is None:
         detail = f"chain {anchor.chain_id} has no transaction {name}"
         return Finding(check, Verdict.UNDECIDABLE, detail=detail)
     data = read_bytes(read_field(entry, "input"))
     if data != encode_anchor_data(root):
         detail = "the transaction that the anchor names says something else"
         return failed(check, detail, encode_anchor_data(root).hex(), data[:100].hex())
-    number = read_quantity(read_field(entry, "blockNumber"))
+    number = read_quantity(read_field(receipt, "blockNumber"))
     block = connection.call("eth_getBlockByNumber", hex(number), False)
     when = read_quantity(read_field(block, "timestamp"))
     detail = f"this history was on chain {anchor.chain_id} in block {number}, at {when} s"

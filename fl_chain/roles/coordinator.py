@@ -60,7 +60,10 @@ def create_task(
         The task could not be carried out exactly.
     TrainingError
         The recipe names an unknown model or data set, or a project that does not work.
+    InsufficientFunds
+        The coordinator cannot pay; nothing is pinned if it has nothing at all.
     """
+    deployer.check_funds()
     code = task_file.code
     own = code.begin(task_file.recipe) if code else None
     manifest, genesis = prepare_task(task_file, deployer, own)

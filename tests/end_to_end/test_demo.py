@@ -53,6 +53,8 @@ def test_a_demo_with_commitments_shows_no_update_before_all_have_committed(tmp_p
         ("test accuracy", signal.SIGINT),
         (" 2/3 ", signal.SIGINT),
         ("audit run", signal.SIGINT),
+        ("audit run", signal.SIGTERM),
+        ("PASS", signal.SIGINT),
     ],
 )
 def test_an_interrupted_demo_leaves_nothing_running(
