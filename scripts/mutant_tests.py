@@ -38,17 +38,17 @@ CREATIONS_SOURCE = f"""\
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity {COMPILER_VERSION};
 library Creations {{
-    function create(address code, bytes memory arguments) internal returns (address created) {{
+    function create(address code, bytes memory arguments) internal returns (address payable made) {{
         uint256 free;
         assembly {{
             free := mload(0x40)
         }}
         bytes memory all = bytes.concat(code.code, arguments);
         assembly {{
-            created := create(0, add(all, 0x20), mload(all))
+            made := create(0, add(all, 0x20), mload(all))
             // A test that creates hundreds would run out of gas for memory.
             mstore(0x40, free)
-            if iszero(created) {{
+            if iszero(made) {{
                 returndatacopy(0, 0, returndatasize())
                 revert(0, returndatasize())
             }}
@@ -88,13 +88,9 @@ def find_mutants() -> list[Mutant]:
 
 def build() -> Build:
     """Compile the tests, and the contracts with all mutants that the compiler takes."""
-    contracts = read_sources(ROOT)
-    tests = {
-        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-        for path in sorted(TESTS.rglob("*.sol"))
-    }
+    contracts, tests = read_sources(ROOT), read_tests()
     trees = parse({**contracts, **tests})
-    created = _created_contracts(trees, tests)
+    created = created_contracts(trees, tests)
     left_out: set[int] = set()
     while True:
         schema = make_schema(contracts, {name: trees[name] for name in contracts}, left_out)
@@ -105,9 +101,8 @@ def build() -> Build:
             raise CompilerRefused(outputs["errors"][0]["formattedMessage"])
         left_out |= blamed
     addresses = {name: 0xC0DE0000 + i for i, name in enumerate(sorted(created))}
-    rewritten = {name: _rewrite_test(text, trees[name], addresses) for name, text in tests.items()}
-    sources = {**schema.sources, **rewritten, CREATIONS: CREATIONS_SOURCE}
-    compiled, blamed = compile_sources(sources, LEGACY, sorted(rewritten))
+    sources = {**schema.sources, **rewrite_tests(tests, trees, addresses)}
+    compiled, blamed = compile_sources(sources, LEGACY, sorted(tests))
     if blamed:
         raise CompilerRefused(compiled["errors"][0]["formattedMessage"])
     artifacts = [
@@ -137,7 +132,23 @@ def build() -> Build:
     return Build(schema.left_out, suites, inputs)
 
 
-def _created_contracts(trees: dict[str, Any], tests: dict[str, str]) -> dict[str, str]:
+def read_tests() -> dict[str, str]:
+    """Return the sources of the contract tests."""
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(TESTS.rglob("*.sol"))
+    }
+
+
+def rewrite_tests(
+    tests: dict[str, str], trees: dict[str, Any], addresses: dict[str, int]
+) -> dict[str, str]:
+    """Return tests that create contracts from code at addresses, and what that takes."""
+    rewritten = {name: _rewrite_test(text, trees[name], addresses) for name, text in tests.items()}
+    return {**rewritten, CREATIONS: CREATIONS_SOURCE}
+
+
+def created_contracts(trees: dict[str, Any], tests: dict[str, str]) -> dict[str, str]:
     """Return the contracts below contracts/ that tests create, by name, with their sources."""
     sources = {}
     for name, tree in trees.items():

@@ -3,9 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from scripts.measure_conditions import parse
+from fl_chain.chain.compiler import read_sources
+from scripts.measure_conditions import ROOT, parse
 from scripts.mutant_sources import LIBRARY, Mutant
-from scripts.mutant_tests import FAST_IR, compile_sources
+from scripts.mutant_tests import (
+    FAST_IR,
+    LEGACY,
+    compile_sources,
+    created_contracts,
+    read_tests,
+    rewrite_tests,
+)
 from scripts.mutants import make_schema
 from scripts.mutate_contracts import ACCEPTED, main, read_accepted
 
@@ -146,6 +154,16 @@ def test_equal_changes_in_one_function_have_different_names() -> None:
     assert "Tiny.take: [without: total = 3]" in keys
     assert "Tiny.take: [without: total = 3] #2" in keys
     assert len(set(keys)) == len(keys)
+
+
+def test_the_contract_tests_compile_as_they_are_rewritten() -> None:
+    contracts, tests = read_sources(ROOT), read_tests()
+    trees = parse({**contracts, **tests})
+    created = created_contracts(trees, tests)
+    assert "RoundLedger" in created
+    rewritten = rewrite_tests(tests, trees, dict.fromkeys(created, 0xC0DE0000))
+    output, _ = compile_sources({**contracts, **rewritten}, LEGACY, [])
+    assert output["errors"] == []
 
 
 def test_accepted_mutants_exist_and_say_why(
