@@ -2,7 +2,7 @@
 
 import sys
 
-from fl_chain.cli.main import run
+from fl_chain.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run(["audit", "run", *sys.argv[1:]]))
+    main(["audit", "run", *sys.argv[1:]])

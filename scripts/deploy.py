@@ -2,7 +2,7 @@
 
 import sys
 
-from fl_chain.cli.main import run
+from fl_chain.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(run(["task", "create", *sys.argv[1:]]))
+    main(["task", "create", *sys.argv[1:]])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -98,10 +100,13 @@ def fl_chain(context: click.Context, state: Path, config: Path | None) -> None:
     context.obj = Settings.load(state, config)
 
 
-def main() -> None:
-    """Run the command line and exit."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line, that of this process for None, and exit."""
+    # The products of robust rules are small: threads that wait for a busy core made them ten times
+    # as slow. Whoever has cores to spare may say otherwise.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     insist_on_interrupts()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: list[str]) -> int:
