@@ -24,7 +24,8 @@ import numpy.typing as npt
 import torch
 
 from fl_chain.cli.main import run as run_command
-from fl_chain.roles.demo import Demo, DemoOptions, fork_context, stop_demo
+from fl_chain.roles.demo import Demo, fork_context, stop_demo
+from fl_chain.roles.demo_options import DemoOptions
 from fl_chain.roles.join import MAX_EVALUATED
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.local_sgd import LocalSgd

@@ -18,6 +18,7 @@ from fl_chain.cli.demo_rounds import BARS, RoundBoard
 from fl_chain.cli.output import console, count, speak
 from fl_chain.cli.settings import Settings
 from fl_chain.errors import UsageError
+from fl_chain.interrupts import signals_held
 from fl_chain.protocol.committee import MAX_AGGREGATORS
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def run(
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
-    from fl_chain.roles.demo import Demo, DemoOptions, count_participants, stop_demo
+    from fl_chain.roles.demo import Demo, stop_demo
+    from fl_chain.roles.demo_options import DemoOptions, count_participants
 
     state = (settings.state / "demo").resolve()
     if stop:
@@ -232,14 +234,18 @@ def _audit(job: Demo) -> int:
     click.echo(f"$ fl-chain {' '.join(arguments)}")
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]
-    # Ctrl-C reaches this process alone, which says so once, whatever the audit was about to say.
-    with subprocess.Popen(command, start_new_session=True) as audit:
-        try:
-            return audit.wait()
-        except KeyboardInterrupt:
+    audit = None
+    try:
+        with signals_held():
+            # Ctrl-C reaches this process alone, which says so once, whatever the audit had to say.
+            audit = subprocess.Popen(command, start_new_session=True)
+        return audit.wait()
+    except KeyboardInterrupt:
+        if audit is not None:
             audit.terminate()
+            audit.wait()
             console().show_cursor(True)  # which its bar had hidden
-            raise
+        raise
 
 
 def _show_losses(job: Demo) -> int:

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.chain.ether import format_ether
-from fl_chain.errors import DevnetError, UsageError
+from fl_chain.errors import DevnetError
 from fl_chain.interrupts import signals_held
 from fl_chain.process import choose_port
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.coordinator import CreatedTask, create_task
+from fl_chain.roles.demo_options import COORDINATOR, RELAY, WATCHER, DemoOptions
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
 from fl_chain.roles.services import Services, generate_password
 from fl_chain.roles.task_file import parse_task
@@ -38,86 +38,11 @@ from fl_chain.training.catalogue import find_dataset, load_dataset
 RunCommand = Callable[[list[str]], int]
 """Runs one fl-chain command line; importable by name, so that another process can."""
 
-DEFAULT_PARTICIPANTS = 10
 NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over
 bitswap."""
-BOND_GWEI = 10**9
-"""One ether; every key of a devnet is given a hundred."""
-CHEAT_SECONDS = 5
-"""Time for a turn and for a move where an aggregator cheats: people are watching."""
-RELAY = "relay"
-"""Key of the relay, and the name of its process."""
-COMMIT_SECONDS = 600
-"""As much as they have to reveal; both end as soon as all have done it."""
-LIST_SECONDS = 9
-"""Time to train and hand in, the start of the processes included; only time ends a collection.
-Whoever is later than that on a busy machine sends its update itself."""
-SAMPLED_COLLECT_SECONDS = 30
-"""Time to submit where fewer may be selected than close a round: people are watching."""
-WATCHER = "watcher"
-"""Key of the challenger that watches an aggregator that cheats."""
 STOP_SECONDS = 10.0
 _PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
-
-
-def count_participants(data: str) -> int:
-    """Return how many participants a data set is usually divided among."""
-    return find_dataset(data).num_silos or DEFAULT_PARTICIPANTS
-
-
-@dataclass(frozen=True, slots=True)
-class DemoOptions:
-    """What to run."""
-
-    state: Path
-    """State directory of the demo alone; emptied at the start."""
-    num_participants: int = DEFAULT_PARTICIPANTS
-    """Where the data come in so many silos, each has one of them."""
-    num_rounds: int = 5
-    data: str = "mnist"
-    model: str = ""
-    """Empty for the data set's usual one."""
-    devnet: str = "anvil"
-    num_aggregators: int = 3
-    is_relayed: bool = False
-    """Whether a relay sends the updates, and pays for all of them."""
-    cheat: str = ""
-    """What the first aggregator does wrong, see cheats.py; empty for nothing."""
-    commits: bool = False
-    """Whether participants commit to their updates before anybody shows one."""
-    lists: bool = False
-    """Whether the first aggregator lists the updates, and pays for all that come in time."""
-    sample_rate: str = ""
-    """Share of the participants that a round selects on average; empty if all take part."""
-
-    @property
-    def quorum(self) -> int:
-        """More than half of the aggregators; none of a single one, whom nobody checks.
-
-        None either where a dispute is to decide, which a committee would be faster than.
-        """
-        is_alone = self.num_aggregators == 1 or self.cheat in ("wrong-model", "omit")
-        return 0 if is_alone else self.num_aggregators // 2 + 1
-
-    @property
-    def windows(self) -> dict[str, int]:
-        """Times of a round that are not the usual ones, in seconds."""
-        windows = {"commit_seconds": COMMIT_SECONDS} if self.commits else {}
-        if self.lists:
-            windows |= {"list_seconds": LIST_SECONDS, "collect_seconds": LIST_SECONDS + 4}
-        if self.cheat:
-            windows |= {"aggregate_seconds": CHEAT_SECONDS, "challenge_seconds": CHEAT_SECONDS}
-        if self.sample_rate:
-            windows |= {"collect_seconds": SAMPLED_COLLECT_SECONDS}
-        return windows
-
-    @property
-    def sampling(self) -> dict[str, Any]:
-        """How participants are selected, if they are."""
-        if not self.sample_rate:
-            return {}
-        return {"sample_rate": Decimal(self.sample_rate), "min_updates": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +126,7 @@ class Demo:
     def prepare(self) -> None:
         """Start the devnet, make and fund the keys, fetch the data, create the task."""
         options = self.options
-        model = options.model or find_dataset(options.data).usual_model
-        if not model:
-            raise UsageError(f"name a model for {options.data} with --model")
+        options.find_model()  # a mistake is told before anything starts
         fork_context()
         # The server imports torch while the devnet starts.
         _start_server()
@@ -217,32 +140,16 @@ class Demo:
         )
         self.on_step(f"loading {options.data} (downloaded the first time)")
         load_dataset(options.data)
-        others = [WATCHER] * bool(options.cheat) + [RELAY] * options.is_relayed
-        names = ["coordinator", *self._aggregators, *self._participants, *others]
+        names = options.keys
         self.on_step(f"making {len(names)} keys")
         addresses = self._make_keys(names)
-        unfunded = set(self._participants) if options.is_relayed else set()
+        unfunded = set(options.participants) if options.is_relayed else set()
         payers = [address for name, address in addresses.items() if name not in unfunded]
         fund(self.services.connect(), payers)
         self.on_step("deploying the contracts")
-        description = {
-            "name": f"demo: {model} on {options.data}",
-            "participants": [addresses[name] for name in self._participants],
-            "committee": {
-                "aggregators": [addresses[name] for name in self._aggregators],
-                "quorum": options.quorum,
-                "bond_gwei": BOND_GWEI,
-            },
-            "recipe": {"model": model, "data": options.data},
-            "rounds": {
-                "num_rounds": options.num_rounds,
-                "min_updates": options.num_participants,
-                **options.windows,
-                **options.sampling,
-            },
-        }
+        description = options.describe_task(addresses)
         services = self.services
-        account = services.open_key(services.locate_key("coordinator"), self._password())
+        account = services.open_key(services.locate_key(COORDINATOR), self._password())
         with services.open_store() as store:
             task = create_task(parse_task(description), services.open_deployer(account), store)
         self._stage = Stage(devnet, task)
@@ -252,7 +159,7 @@ class Demo:
         nodes = [service.address for service in self.stage.devnet.ipfs]
         self.started_at = time.monotonic()
         handing_in: list[str] = []
-        for index, name in enumerate(self._aggregators):
+        for index, name in enumerate(self.options.aggregators):
             node = nodes[-1 - index % len(nodes)]
             arguments = ["aggregator", "run", "--key", name, "--ipfs", node]
             if index == 0 and self.options.lists:
@@ -270,7 +177,7 @@ class Demo:
             self._start(RELAY, ["relay", "run", "--key", RELAY, "--port", str(port)])
             handing_in = ["--relay", f"http://127.0.0.1:{port}"]
         count = self.options.num_participants
-        for index, name in enumerate(self._participants):
+        for index, name in enumerate(self.options.participants):
             node = nodes[index % len(nodes)]
             arguments = ["participant", "run", "--key", name, "--ipfs", node]
             arguments += ["--partition-id", str(index), "--num-partitions", str(count)]
@@ -347,14 +254,6 @@ class Demo:
             writer.close()
             self._processes[name] = process
             self._outputs[reader] = name
-
-    @property
-    def _aggregators(self) -> list[str]:
-        return [f"aggregator-{number + 1}" for number in range(self.options.num_aggregators)]
-
-    @property
-    def _participants(self) -> list[str]:
-        return [f"participant-{index}" for index in range(self.options.num_participants)]
 
     def _make_keys(self, names: Sequence[str]) -> dict[str, str]:
         for path in self.services.keys.glob("*.json"):
