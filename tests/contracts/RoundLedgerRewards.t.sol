@@ -109,6 +109,47 @@ contract RoundLedgerRewardsTest is DisputeTest {
         );
     }
 
+    function test_There_Is_No_Part_After_One_That_Is_Full() public {
+        fund(REWARD);
+        finish(32, share(32));
+        Opening memory opening = open(report, 2);
+        refuse(
+            abi.encodeCall(IDisputes.payRewards, (1, digest(report), 32, 1, opening)),
+            abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("part"), uint256(1))
+        );
+    }
+
+    function test_Each_Round_Has_Its_Own_Parts() public {
+        fund(REWARD);
+        fund(REWARD);
+        finish(2, bytes.concat(row(participant(0), 1), row(participant(1), REWARD - 1)));
+        bytes memory first = payment(1, 2, 0);
+        finish(2, share(2));
+        pay(2, 2, 0);
+        eq(ledger.payoutOf(participant(0)), REWARD / 2);
+        (bool isDone,) = address(ledger).call(first);
+        ok(isDone, "round 1 is paid after round 2");
+        eq(ledger.payoutOf(participant(0)), REWARD / 2 + 1);
+        eq(ledger.payoutOf(participant(1)), REWARD / 2 + REWARD - 1);
+    }
+
+    function test_A_Payment_Is_On_Record_With_Everybody_It_Paid() public {
+        fund(REWARD);
+        finish(3, share(3));
+        uint256[32] memory rows;
+        for (uint256 i = 0; i < 3; ++i) {
+            rows[i] = uint256(uint160(participant(i))) << 96 | REWARD / 3;
+        }
+        uint40 timestamp = uint40(vm.getBlockTimestamp());
+        bytes32 before = ledger.historyHash();
+        vm.expectEmit(address(ledger));
+        emit ILedgerTypes.RewardsPaid(1, 0, rows, timestamp);
+        pay(1, 3, 0);
+        bytes memory record =
+            abi.encode(ILedgerTypes.RewardsPaid.selector, uint32(1), uint32(0), rows, timestamp);
+        eq(ledger.historyHash(), keccak256(abi.encode(before, keccak256(record))));
+    }
+
     function test_What_Is_Left_Goes_Back_Once_The_Task_Is_Over() public {
         fund(REWARD);
         fund(5);
@@ -191,7 +232,7 @@ contract RoundLedgerRewardsTest is DisputeTest {
         ledger.fundPot{value: amount}();
     }
 
-    /// Brings round 1 to its end, with a report that ends with these rows.
+    /// Brings the current round to its end, with a report that ends with these rows.
     function finish(uint256 count, bytes memory rows) private {
         submitBlobs(count);
         vm.warp(collectUntil() + 1);
