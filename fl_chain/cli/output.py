@@ -65,6 +65,9 @@ _SENTENCES = {
         "{data}: {examples} {examples:example} to train on, {held_out} held out;"
         " from {source}, licence: {licence}"
     ),
+    "one_class": (
+        "all {examples} {examples:example} have label {label}, of {classes} classes: is that so?"
+    ),
     "only_audits": (
         "the contract cannot check the rule {rule}, and there is no committee: only audits find a"
         " wrong model"

@@ -121,6 +121,7 @@ def _join_by_project(
     partition = Partition(local.partition_id, local.num_partitions, local.data)
     dataset = own.load_dataset(partition, module)
     progress("joined_own", {"examples": len(dataset), "project": own.path.name})
+    report_labels(dataset, progress)
     return build_trainer(manifest, dataset, module, own)
 
 
@@ -139,7 +140,16 @@ def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> L
     progress("joined", {**_partition(local), "examples": len(dataset)})
     if isinstance(divider, NaturalPartitioner):
         progress("silo", {"silo": dataset.silo_names[local.partition_id]})
+    report_labels(dataset, progress)
     return build_trainer(manifest, dataset, build_model(recipe.model, recipe.seed))
+
+
+def report_labels(dataset: Dataset, progress: Progress) -> None:
+    """Tell whoever has examples of one class alone: it may be so, or half a file is missing."""
+    labels, classes = dataset.labels, dataset.num_classes
+    if classes and labels.min() == labels.max():
+        told = {"examples": len(dataset), "label": int(labels.min()), "classes": classes}
+        progress("one_class", told)
 
 
 def _partition(local: LocalData) -> dict[str, int]:

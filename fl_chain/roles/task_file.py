@@ -321,7 +321,7 @@ def _build(name: str, values: dict[str, Any]) -> Any:
             value = str(value)  # numbers with fractions travel as text
         expected = int if types[key] == "int" else str
         if type(value) is not expected:
-            raise UsageError(f"{name}.{key} is {value!r}, expected {_SPOKEN[expected]}")
+            raise UsageError(f"{name}.{key} is {_show(value)}, expected {_SPOKEN[expected]}")
         checked[key] = value
     try:
         return kind(**checked)
@@ -332,6 +332,11 @@ def _build(name: str, values: dict[str, Any]) -> Any:
 
 
 _SPOKEN: dict[type, str] = {int: "a whole number", str: "text", bool: "true or false"}
+
+
+def _show(value: object) -> str:
+    """Return a value as it stands in the file, or nearly so."""
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
@@ -345,7 +350,7 @@ def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
 def _take(contents: dict[str, Any], name: str, default: T) -> T:
     value = contents.get(name, default)
     if type(value) is not type(default):
-        raise UsageError(f"{name} is {value!r}, expected {_SPOKEN[type(default)]}")
+        raise UsageError(f"{name} is {_show(value)}, expected {_SPOKEN[type(default)]}")
     return value
 
 

@@ -186,7 +186,11 @@ class FlowerTrainer:
         metrics = _read_metrics(content)
         num_examples = _read_count(metrics)
         if num_examples is None:
-            raise self._complain("does not say", "on how many examples it trained")
+            raise self._complain(
+                "does not say",
+                "on how many examples it trained",
+                'its metrics have to have "num-examples", 1 or more',
+            )
         trained = self._read_arrays(content)
         with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
             delta = {name: trained[name] - parameters[name] for name in sorted(parameters)}
@@ -305,7 +309,11 @@ class FlowerTrainer:
         for each in expected:
             array = returned[each.name].numpy()
             if array.shape != each.shape:
-                raise self._complain("returns", f"{each.name!r} with shape {array.shape}")
+                raise self._complain(
+                    "returns",
+                    f"{each.name!r} with shape {array.shape}, and was given {each.shape}",
+                    "an app changes the values of arrays, and never their shapes",
+                )
             if each.is_trained:
                 with np.errstate(over="ignore"):  # which the caller finds
                     trained[each.name] = array.astype(np.float32)
@@ -313,8 +321,8 @@ class FlowerTrainer:
                 self._kept[each.name] = array.astype(each.dtype)
         return trained
 
-    def _complain(self, verb: str, what: str) -> TrainingError:
-        return TrainingError(f"{self._app.client} in {self._app.directory} {verb}: {what}")
+    def _complain(self, verb: str, what: str, hint: str = "") -> TrainingError:
+        return TrainingError(f"{self._app.client} in {self._app.directory} {verb}: {what}", hint)
 
 
 class _NotOffered(TrainingError):

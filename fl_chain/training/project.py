@@ -144,6 +144,11 @@ class Project:
                 f"evaluate() of {self.path} returns {said!r:.80}, not the loss, or the loss and the"
                 " accuracy"
             ) from None
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"evaluate() of {self.path} returns a loss of {loss}",
+                "the model may have diverged, or a mean is taken of nothing",
+            )
         if accuracy is not None and not 0 <= accuracy <= 1:
             raise TrainingError(
                 f"evaluate() of {self.path} returns an accuracy of {accuracy}", "it is 0 to 1"
@@ -193,7 +198,7 @@ class Project:
         except TrainingError as error:
             if partition.path:
                 raise
-            hint = error.hint or "--data names what it is to load"
+            hint = "name with --data what it is to load"
             raise TrainingError(f"without --data, {error.message}", hint) from error
         if not isinstance(loaded, tuple) or len(loaded) != 2:
             raise TrainingError(

@@ -246,7 +246,8 @@ class Table:
         wanted = [column.name for column in (*self.columns, self.label)]
         if rows and (absent := [name for name in wanted if name not in rows[0]]):
             there = ", ".join(map(str, rows[0]))
-            raise TrainingError(f"{place} has no column {absent[0]!r}", f"it has: {there}")
+            hint = "commas divide its columns" if len(rows[0]) == 1 else f"it has: {there}"
+            raise TrainingError(f"{place} has no column {absent[0]!r}", hint)
         features: list[list[float]] = []
         labels: list[float] = []
         refusals: list[Refusal] = []

@@ -112,6 +112,7 @@ contract RoundLedgerRewardsTest is DisputeTest {
     function test_There_Is_No_Part_After_One_That_Is_Full() public {
         fund(REWARD);
         finish(32, share(32));
+        eq(unpaid(), 1);
         Opening memory opening = open(report, 2);
         refuse(
             abi.encodeCall(IDisputes.payRewards, (1, digest(report), 32, 1, opening)),
@@ -145,9 +146,35 @@ contract RoundLedgerRewardsTest is DisputeTest {
         vm.expectEmit(address(ledger));
         emit ILedgerTypes.RewardsPaid(1, 0, rows, timestamp);
         pay(1, 3, 0);
-        bytes memory record =
-            abi.encode(ILedgerTypes.RewardsPaid.selector, uint32(1), uint32(0), rows, timestamp);
-        eq(ledger.historyHash(), keccak256(abi.encode(before, keccak256(record))));
+        recorded(before, abi.encode(ILedgerTypes.RewardsPaid.selector, uint32(1), uint32(0), rows, timestamp));
+    }
+
+    function test_What_Comes_Into_A_Pot_Is_On_Record() public {
+        uint40 timestamp = uint40(vm.getBlockTimestamp());
+        bytes32 before = ledger.historyHash();
+        vm.expectEmit(address(ledger));
+        emit ILedgerTypes.PotFunded(SPONSOR, 7, timestamp);
+        fund(7);
+        recorded(before, abi.encode(ILedgerTypes.PotFunded.selector, SPONSOR, uint256(7), timestamp));
+    }
+
+    function test_A_Pot_Holds_What_Ninety_Six_Bits_Can_Say_And_No_More() public {
+        vm.deal(SPONSOR, 2 ** 97);
+        fund(1);
+        vm.prank(SPONSOR);
+        (bool isDone, bytes memory reason) = address(ledger).call{value: type(uint96).max}(
+            abi.encodeCall(IRoundLedger.fundPot, ())
+        );
+        ok(!isDone, "one wei too much");
+        eq(reason, abi.encodeWithSelector(ILedgerTypes.ParameterOutOfRange.selector, bytes32("pot"), uint256(2 ** 96)));
+        fund(type(uint96).max - 1);
+        eq(ledger.pot(), type(uint96).max);
+    }
+
+    function test_Without_A_Reward_No_Round_Has_A_Payroll() public {
+        ledger = createDisputable(disputable());
+        finish(2, "");
+        eq(ledger.payrollOf(1).content, bytes32(0));
     }
 
     function test_What_Is_Left_Goes_Back_Once_The_Task_Is_Over() public {
@@ -155,11 +182,16 @@ contract RoundLedgerRewardsTest is DisputeTest {
         fund(5);
         bytes memory call = abi.encodeCall(IRoundLedger.reclaimPot, ());
         refuse(address(this), call, unexpectedPhase(Phase.COLLECTING, Phase.FINALIZED));
-        vm.prank(SPONSOR);
-        (bool isDone,) = address(ledger).call(call);
-        ok(!isDone, "only the coordinator");
         ledger.stop();
+        refuse(SPONSOR, call, refusal(ILedgerTypes.NotCoordinator.selector, SPONSOR, address(this)));
+        uint40 timestamp = uint40(vm.getBlockTimestamp());
+        bytes32 before = ledger.historyHash();
+        vm.expectEmit(address(ledger));
+        emit ILedgerTypes.PotReclaimed(address(this), REWARD + 5, timestamp);
         ledger.reclaimPot();
+        recorded(
+            before, abi.encode(ILedgerTypes.PotReclaimed.selector, address(this), uint256(REWARD) + 5, timestamp)
+        );
         eq(ledger.pot(), 0);
         eq(ledger.payoutOf(address(this)), uint256(REWARD) + 5);
         refuse(address(this), call, refusal(ILedgerTypes.NothingToPay.selector, address(this)));
@@ -221,6 +253,11 @@ contract RoundLedgerRewardsTest is DisputeTest {
             refuse(payment(1, count, part), abi.encodeWithSelector(ILedgerTypes.AlreadyPaid.selector, 1, part));
         }
         eq(unpaid(), 0);
+    }
+
+    /// Checks that the history has gone on by one record.
+    function recorded(bytes32 before, bytes memory record) private view {
+        eq(ledger.historyHash(), keccak256(abi.encode(before, keccak256(record))));
     }
 
     function unpaid() private view returns (uint256) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from fl_chain.errors import InvalidManifest
 from fl_chain.protocol.blob import Layout
 from fl_chain.protocol.manifest import decode_manifest
-from fl_chain.roles.join import build_trainer
+from fl_chain.roles.join import build_trainer, report_labels
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
@@ -37,3 +38,20 @@ def test_the_first_tensor_that_differs_is_named(
     with pytest.raises(InvalidManifest, match=message) as caught:
         build_trainer(replace(manifest, layout=layout), DATA, module)
     assert "install the version" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("labels", "num_classes", "told"),
+    [
+        (np.array([2, 2]), 3, {"one_class": {"examples": 2, "label": 2, "classes": 3}}),
+        (np.array([2, 0]), 3, {}),
+        (np.array([2, 2], np.float32), 0, {}),
+    ],
+)
+def test_whoever_has_examples_of_one_class_alone_is_told(
+    labels: np.ndarray[Any, Any], num_classes: int, told: dict[str, object]
+) -> None:
+    seen: dict[str, object] = {}
+    dataset = Dataset("few", np.zeros((2, 4), np.float32), labels, num_classes)
+    report_labels(dataset, seen.__setitem__)
+    assert seen == told

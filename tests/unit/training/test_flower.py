@@ -264,7 +264,10 @@ RECORDS = '    records = {"w": message.content["arrays"], "m": MetricRecord({"nu
         ('    records = {"m": MetricRecord({"num-examples": 1})}\n', "0 array records"),
         (RECORDS + '    records["x"] = records["w"].copy()\n', "2 array records"),
         (RECORDS + '    records["w"].pop("a")\n', "other arrays than it was given"),
-        (RECORDS + '    records["w"]["a"] = Array(np.ones(2))\n', r"'a' with shape \(2,\)"),
+        (
+            RECORDS + '    records["w"]["a"] = Array(np.ones(2))\n',
+            r"\(2,\), and was given \(",
+        ),
         (RECORDS + '    records["w"]["a"] = Array(np.ones((1, 2)) * np.inf)\n', "diverged"),
         (RECORDS + '    records["w"]["b"] = Array(np.ones(2) * 1e300)\n', "diverged"),
     ],

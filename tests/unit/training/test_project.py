@@ -230,7 +230,7 @@ def test_who_names_no_data_is_told_how(tmp_path: Path) -> None:
     with pytest.raises(TrainingError) as caught:
         made.load_dataset(Partition(0, 1, None), made.build_model(0))
     assert caught.value.message.startswith("without --data, ")
-    assert caught.value.hint == "--data names what it is to load"
+    assert caught.value.hint == "name with --data what it is to load"
 
 
 def test_one_example_and_one_class_can_be_trained_on(tmp_path: Path) -> None:
@@ -331,6 +331,8 @@ def test_own_evaluation_says_how_good_a_model_is(
         ("return 1.0, 2.0, 3.0", r"returns \(1\.0, 2\.0, 3\.0\), not the loss"),
         ("return 'good'", "returns 'good', not the loss"),
         ("return 1.0, 1.5", "returns an accuracy of 1.5"),
+        ("return float('nan')", "returns a loss of nan"),
+        ("return float('inf'), 0.5", "returns a loss of inf"),
         ("return 1.0, float('nan')", "returns an accuracy of nan"),
     ],
 )

@@ -125,6 +125,7 @@ def test_a_file_with_rows_that_do_not_fit_is_refused_with_the_first_of_them(tmp_
         ("long.csv", b"a,b\n1,2\n1,2,3\n", "row 2 has more or fewer fields"),
         ("twice.csv", b"a,a\n1,2\n", "two columns of one name"),
         ("other.csv", b"age,chol\n1,2\n", "has no column 'sex'"),
+        ("halves.csv", b"age;sex\n1;2\n", "commas divide its columns"),
         ("bad.npz", b"no archive", "is no NPZ file"),
         ("missing.npz", None, "is no NPZ file"),
         ("bad.parquet", b"no parquet", "is no Parquet file|needs pyarrow"),
