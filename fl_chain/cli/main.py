@@ -22,7 +22,7 @@ COMMANDS = {
     "bond": "Take out bonds, and claim what is due.",
     "challenge": "Watch aggregators, and let the contract decide.",
     "contribution": "Measure what each participant contributed.",
-    "data": "List and fetch the data sets that a task can name.",
+    "data": "List and fetch data sets, and check your own.",
     "demo": "Run the main job on this machine, and audit it.",
     "devnet": "Start and stop a local chain and IPFS nodes.",
     "evidence": "Keep what an audit needs, and audit it without any server.",

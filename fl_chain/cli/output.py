@@ -91,6 +91,7 @@ _SENTENCES = {
         "the Flower app {app} trains on partition {partition} of {partitions} (counted from 0)"
     ),
     "joined_own": "training on {examples} {examples:example} that {project} has loaded",
+    "labelled": "label {label}: {labels}",
     "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",
     "missed": "round {round} missed: {reason}",
@@ -127,6 +128,7 @@ _SENTENCES = {
     ),
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "succeeded": "the admission of {participant} moved to {successor}",
+    "tried": "{when} training once: loss {loss}, accuracy {accuracy}",
     "training": "round {round}: training",
     "training_late": (
         "round {round}: still training; the round closes without this update: it takes more"

@@ -14,6 +14,7 @@ from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import InvalidManifest, TrainingError, UsageError
 from fl_chain.protocol.blob import Layout
 from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.recipe import Recipe
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.liveness import report_promise
 from fl_chain.roles.patience import with_patience
@@ -122,7 +123,7 @@ def _join_by_project(
     dataset = own.load_dataset(partition, module)
     progress("joined_own", {"examples": len(dataset), "project": own.path.name})
     report_labels(dataset, progress)
-    return build_trainer(manifest, dataset, module, own)
+    return build_trainer(manifest.recipe, manifest.layout, dataset, module, own)
 
 
 def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> LocalSgd:
@@ -141,7 +142,8 @@ def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> L
     if isinstance(divider, NaturalPartitioner):
         progress("silo", {"silo": dataset.silo_names[local.partition_id]})
     report_labels(dataset, progress)
-    return build_trainer(manifest, dataset, build_model(recipe.model, recipe.seed))
+    module = build_model(recipe.model, recipe.seed)
+    return build_trainer(recipe, manifest.layout, dataset, module)
 
 
 def report_labels(dataset: Dataset, progress: Progress) -> None:
@@ -169,15 +171,24 @@ def _name_difference(here: Layout, there: Layout) -> str:
 
 
 def build_trainer(
-    manifest: Manifest, dataset: Dataset, module: nn.Module, project: Project | None = None
+    recipe: Recipe,
+    layout: Layout,
+    dataset: Dataset,
+    module: nn.Module,
+    project: Project | None = None,
 ) -> LocalSgd:
-    """Return the trainer of a recipe on a data set."""
-    recipe = manifest.recipe
-    layout = parameter_layout(module, recipe.shared)
-    if layout != manifest.layout:
+    """Return the trainer of a recipe, and of a task with this layout, on a data set.
+
+    Raises
+    ------
+    InvalidManifest
+        The model has another layout.
+    """
+    here = parameter_layout(module, recipe.shared)
+    if here != layout:
         raise InvalidManifest(
             f"the model {recipe.model} has another layout here than in the task: "
-            f"{_name_difference(layout, manifest.layout)}",
+            f"{_name_difference(here, layout)}",
             "install the version of fl_chain that the manifest names"
             if project is None
             else "model() has to build the same layers everywhere, whatever the data",

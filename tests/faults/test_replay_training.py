@@ -57,7 +57,8 @@ def own_trainer(federation: Federation, index: int) -> LocalSgd:
     divider = IidPartitioner(num_partitions=2, seed=recipe.seed)
     part = divider.load_partition(load_dataset("digits").train, index)
     few = part.subset(np.arange(60))
-    return build_trainer(federation.manifest, few, build_model(recipe.model, recipe.seed))
+    module = build_model(recipe.model, recipe.seed)
+    return build_trainer(recipe, federation.manifest.layout, few, module)
 
 
 def replay(federation: Federation, trainer: Any, only: int | None = None) -> list[Row]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from fl_chain.cli.main import run
+from fl_chain.roles.new_project import make_project
 from fl_chain.training.catalogue import DATASETS
 
 
@@ -43,3 +45,37 @@ def test_what_cannot_be_fetched_is_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+@pytest.fixture
+def fish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_project(tmp_path / "fish")
+    monkeypatch.chdir(tmp_path / "fish")
+    return tmp_path / "fish"
+
+
+@pytest.mark.usefixtures("fish")
+def test_data_of_ones_own_are_tried_without_any_task(capsys: pytest.CaptureFixture[str]) -> None:
+    check = ["data", "check", "--project", "project.py", "--data", "alice.csv", "--json"]
+    assert run([*check, "--epochs", "3"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["labels"] for row in rows if row["event"] == "labelled"] == [120, 60, 20]
+    before, after = (row for row in rows if row["event"] == "tried")
+    assert after["loss"] < before["loss"]
+    assert after["accuracy"] > 0.8
+    assert not any(row["event"] == "one_class" for row in rows)
+
+
+def test_what_does_not_fit_is_told_without_any_task(
+    fish: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heading, *rows = (fish / "bob.csv").read_text().splitlines()
+    pikes = [row for row in rows if row.endswith("pike")]
+    (fish / "pikes.csv").write_text("\n".join([heading, *pikes]) + "\n")
+    (fish / "eels.csv").write_text("\n".join([heading, pikes[0].replace("pike", "eel")]) + "\n")
+    check = ["data", "check", "--project", "project.py", "--data"]
+    assert run([*check, "pikes.csv"]) == 0
+    assert "all 60 examples have label 1, of 3 classes" in capsys.readouterr().out
+    assert run([*check, "eels.csv"]) == 14
+    assert "'eel' is none of perch, pike, roach" in capsys.readouterr().err
+    assert run(["data", "check"]) == 10

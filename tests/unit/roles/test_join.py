@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def test_the_first_tensor_that_differs_is_named(
     named = {**dict(parameter_layout(module)), **change}
     layout: Layout = tuple((name, shape) for name, shape in sorted(named.items()) if shape)
     with pytest.raises(InvalidManifest, match=message) as caught:
-        build_trainer(replace(manifest, layout=layout), DATA, module)
+        build_trainer(manifest.recipe, layout, DATA, module)
     assert "install the version" in caught.value.hint
 
 
