@@ -24,7 +24,8 @@ import numpy.typing as npt
 import torch
 
 from fl_chain.cli.main import run as run_command
-from fl_chain.roles.demo import Demo, fork_context, stop_demo
+from fl_chain.process_pool import start_fork_server
+from fl_chain.roles.demo import PRELOADED, Demo, stop_demo
 from fl_chain.roles.demo_options import DemoOptions
 from fl_chain.roles.join import MAX_EVALUATED
 from fl_chain.training.catalogue import load_dataset
@@ -64,7 +65,7 @@ def train_at_the_bell(index: int, count: int, rounds: int, bell: Barrier) -> Non
 
 def measure_training_alone(count: int, rounds: int) -> list[float]:
     """Return the seconds in which all processes train once, for each of some rounds."""
-    context = fork_context()
+    context = start_fork_server(PRELOADED)
     rounds += WARM_UP_ROUNDS
     bell = context.Barrier(count + 1)
     processes = [

@@ -11,11 +11,9 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import psutil
@@ -145,18 +143,3 @@ def read_log_end(log_path: Path, max_bytes: int = 2000) -> str:
     with contextlib.suppress(OSError):
         return log_path.read_bytes()[-max_bytes:].decode(errors="replace").strip()
     return ""
-
-
-def live_with(life: Connection) -> None:
-    """Let this process end when the other end of ``life`` does, and not at Ctrl-C.
-
-    For processes of a pool: whoever holds the other end closes it, or ends, in whatever way.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
-
-
-def _end_with(life: Connection) -> None:
-    """End this process when nobody holds the other end any more, whatever it waits for."""
-    wait([life])
-    os._exit(1)

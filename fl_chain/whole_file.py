@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -27,10 +28,10 @@ def write_whole(path: Path, data: bytes, hint: str = "", *, is_durable: bool = F
     LocalStateError
         It cannot be written.
     """
-    _check_kind(path)
     target = path.resolve()
     partial = target.with_name(target.name + ".partial")
     try:
+        _check_kind(path)
         with partial.open("wb") as file:
             file.write(data)
             if is_durable:
@@ -40,7 +41,8 @@ def write_whole(path: Path, data: bytes, hint: str = "", *, is_durable: bool = F
         if is_durable:
             _flush_directory(target.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise LocalStateError(f"cannot write {path}: {error.strerror}", hint) from None
 
 
@@ -50,11 +52,15 @@ def check_place(path: Path) -> None:
     Raises
     ------
     UsageError
-        There is no such folder, or something else than a file.
+        There is no such folder, something else than a file, or no way to look.
     """
-    if not path.resolve().parent.is_dir():
+    try:
+        has_folder = path.resolve().parent.is_dir()
+        _check_kind(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "name another file") from None
+    if not has_folder:
         raise UsageError(f"cannot write {path}: there is no folder {path.parent}", "make it first")
-    _check_kind(path)
 
 
 def _check_kind(path: Path) -> None:

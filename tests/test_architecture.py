@@ -24,7 +24,7 @@ EDGES = ("training", "storage", "chain", "relay", "index")
 LABORATORY = "lab"
 """Experiments: training and aggregation without chain and IPFS; only faces use it."""
 FACES = ("cli", "web")
-HELPERS = ("cache", "interrupts", "npm", "process", "pypi", "whole_file")
+HELPERS = ("cache", "interrupts", "npm", "process", "process_pool", "pypi", "whole_file")
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {

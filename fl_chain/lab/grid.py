@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import replace
 from itertools import product
 
-from fl_chain.errors import LocalStateError
 from fl_chain.lab.experiment import Experiment, Outcome, Scenario, run_scenario
-from fl_chain.process import live_with
+from fl_chain.process_pool import ProcessPool
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Every process has one core: more threads than cores take turns, and all get slower."""
@@ -61,21 +58,17 @@ def run_scenarios(scenarios: Sequence[Scenario], num_jobs: int) -> Iterator[Outc
     """
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([run_scenario.__module__])
-    theirs, life = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(num_jobs, context, live_with, (theirs,))
+    pool = ProcessPool(
+        num_jobs,
+        [run_scenario.__module__],
+        owner="the laboratory",
+        hint="memory may be short: try fewer --jobs",
+    )
     try:
-        for future in as_completed([executor.submit(run_scenario, one) for one in scenarios]):
-            yield future.result()
-    except BrokenProcessPool:
-        raise LocalStateError(
-            "a process of the laboratory ended before its time",
-            "memory may be short: try fewer --jobs",
-        ) from None
+        for future in as_completed([pool.submit(run_scenario, one) for one in scenarios]):
+            yield pool.result(future)
     finally:
-        life.close()
-        executor.shutdown(wait=True, cancel_futures=True)
+        pool.close()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

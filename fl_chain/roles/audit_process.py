@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 
 from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
-from fl_chain.process import live_with
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
 from fl_chain.storage.store import ContentStore
@@ -33,9 +31,8 @@ def find_opener(store: ContentStore) -> tuple[tuple[str, float], ...] | None:
             return None
 
 
-def begin(open_store: OpenStore, life: Connection) -> None:
-    """Prepare this process, which ends when the other end of ``life`` does, and not at Ctrl-C."""
-    live_with(life)
+def begin(open_store: OpenStore) -> None:
+    """Prepare this process."""
     _stores[:] = [open_store()]
 
 

@@ -6,21 +6,18 @@ lock while it hashes the chunks of a digest, so large audits have processes (ADR
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from fl_chain.audit.evidence import FetchBlob
 from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
 from fl_chain.audit.workers import MOST_UPDATES
-from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.errors import UsageError
+from fl_chain.process_pool import ProcessPool
 from fl_chain.roles import audit_process
 from fl_chain.roles.audit_process import OpenStore
 from fl_chain.roles.thread_crew import Await, ThreadCrew
@@ -83,20 +80,19 @@ class ParallelWorkers:
         # Two crews: work on a round waits for that on its slices, which waits for nobody.
         self._rounds = ThreadCrew(num_jobs)
         self._slices = ThreadCrew(num_jobs)
-        self._executor: ProcessPoolExecutor | None = None
-        self._life: Connection | None = None
-        """As long as it is open, the processes live; if this process ends, it is closed."""
+        self._processes: ProcessPool | None = None
 
     def expect(self, num_bytes: int) -> None:
         """See `Workers.expect`."""
         if self._open_store is None or num_bytes < self._process_bytes:
             return
         # Not a fork of this process, which has threads and connections already.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([audit_process.__name__])
-        theirs, self._life = context.Pipe(duplex=False)
-        self._executor = ProcessPoolExecutor(
-            self._num_jobs, context, audit_process.begin, (self._open_store, theirs)
+        self._processes = ProcessPool(
+            self._num_jobs,
+            [audit_process.__name__],
+            partial(audit_process.begin, self._open_store),
+            owner="the audit",
+            hint="memory may be short: try fewer --jobs; --resume goes on where it stopped",
         )
 
     def map_rounds(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
@@ -112,7 +108,7 @@ class ParallelWorkers:
     def slice_size(self, num_updates: int) -> int:
         """See `Workers.slice_size`."""
         size = -(-num_updates // (_ROUGHLY * self._jobs_of_a_round))
-        return min(max(size, FEWEST_UPDATES if self._executor else 1), MOST_UPDATES)
+        return min(max(size, FEWEST_UPDATES if self._processes else 1), MOST_UPDATES)
 
     def map_slices(self, slices: Iterable[Slice], fetch_blob: FetchBlob) -> Iterator[ExaminedSlice]:
         """See `Workers.map_slices`.
@@ -122,12 +118,12 @@ class ParallelWorkers:
         LocalStateError
             A process ended before its time.
         """
-        executor = self._executor
+        processes = self._processes
 
         def begin(part: Slice) -> Await[ExaminedSlice]:
-            if executor is None:
+            if processes is None:
                 return self._slices.begin(partial(examine_slice, fetch_blob=fetch_blob), part)
-            return partial(_await, executor.submit(audit_process.examine_here, part))
+            return partial(processes.result, processes.submit(audit_process.examine_here, part))
 
         return _map_ahead(self._jobs_of_a_round, begin, slices)
 
@@ -135,10 +131,8 @@ class ParallelWorkers:
         """Give up what is not done yet."""
         self._rounds.close()
         self._slices.close()
-        if self._executor is not None and self._life is not None:
-            self._life.close()
-            # They are gone at once; not to wait for that would leave a thread to the end of Python.
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._processes is not None:
+            self._processes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -154,16 +148,6 @@ class ParallelWorkers:
     @property
     def _jobs_of_a_round(self) -> int:
         return -(-self._num_jobs // self._num_rounds)
-
-
-def _await(future: Future[ExaminedSlice]) -> ExaminedSlice:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise LocalStateError(
-            "a process of the audit ended before its time",
-            "memory may be short: try fewer --jobs; --resume goes on where it stopped",
-        ) from None
 
 
 def _map_ahead(ahead: int, begin: Callable[[A], Await[B]], items: Iterable[A]) -> Iterator[B]:

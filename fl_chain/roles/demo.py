@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,6 +25,7 @@ from fl_chain.chain.ether import format_ether
 from fl_chain.errors import DevnetError
 from fl_chain.interrupts import signals_held
 from fl_chain.process import choose_port
+from fl_chain.process_pool import start_fork_server
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.coordinator import CreatedTask, create_task
@@ -42,7 +42,7 @@ NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over
 bitswap."""
 STOP_SECONDS = 10.0
-_PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
+PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +127,8 @@ class Demo:
         """Start the devnet, make and fund the keys, fetch the data, create the task."""
         options = self.options
         options.find_model()  # a mistake is told before anything starts
-        fork_context()
-        # The server imports torch while the devnet starts.
-        _start_server()
+        # It imports torch while the devnet starts.
+        start_fork_server(PRELOADED)
         reset_devnet(options.state)
         devnet = start_devnet(
             options.state,
@@ -242,7 +241,7 @@ class Demo:
         command += ["--password-file", str(self._password_path), "--json"]
         reader, writer = multiprocessing.Pipe(duplex=False)
         self._log_path(name).parent.mkdir(exist_ok=True)
-        process = fork_context().Process(
+        process = start_fork_server(PRELOADED).Process(
             target=_run_role,
             args=(self.run_command, command, writer, self._log_path(name)),
             name=name,
@@ -285,23 +284,6 @@ def stop_demo(state: Path) -> bool:
     with signals_held():
         devnet = read_devnet(state)
         return devnet is not None and stop_devnet(state)
-
-
-def _start_server() -> None:
-    """Start the server of processes deaf to Ctrl-C, which would end its imports with noise."""
-    resource_tracker.ensure_running()  # it would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def fork_context() -> Any:
-    """Return the way to start processes that have imported torch already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    return context
 
 
 def _run_role(

@@ -198,7 +198,7 @@ class Project:
         except TrainingError as error:
             if partition.path:
                 raise
-            hint = "name with --data what it is to load"
+            hint = error.hint or "name with --data what it is to load"
             raise TrainingError(f"without --data, {error.message}", hint) from error
         if not isinstance(loaded, tuple) or len(loaded) != 2:
             raise TrainingError(

@@ -63,3 +63,11 @@ def test_a_place_in_no_folder_is_named_before_any_work(tmp_path: Path) -> None:
     check_place(tmp_path / "report.html")
     with pytest.raises(UsageError, match="there is no folder"):
         check_place(tmp_path / "nowhere" / "report.html")
+
+
+def test_a_name_that_no_file_can_have_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 300)
+    with pytest.raises(UsageError, match="File name too long"):
+        check_place(path)
+    with pytest.raises(LocalStateError, match="File name too long"):
+        write_whole(path, b"new")

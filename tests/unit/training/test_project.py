@@ -233,6 +233,13 @@ def test_who_names_no_data_is_told_how(tmp_path: Path) -> None:
     assert caught.value.hint == "name with --data what it is to load"
 
 
+def test_who_names_no_data_and_lacks_a_package_is_told_what_to_install(tmp_path: Path) -> None:
+    made = project(tmp_path, MODEL + "def load_data(partition):\n    import not_installed\n")
+    with pytest.raises(TrainingError) as caught:
+        made.load_dataset(Partition(0, 1, None), made.build_model(0))
+    assert caught.value.hint.startswith("install it")
+
+
 def test_one_example_and_one_class_can_be_trained_on(tmp_path: Path) -> None:
     made = project(tmp_path, MODEL + "def load_data(partition):\n    return [[1, 2]], [1]\n")
     assert len(made.load_dataset(HERE, made.build_model(0))) == 1
