@@ -155,4 +155,8 @@ def _complain(error: FlChainError) -> None:
 
 def _usage_hint(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
+    if context is not None and isinstance(error, click.NoSuchOption):
+        first = {name for option in fl_chain.params for name in option.opts}
+        if error.option_name in first:
+            return f"put it first: fl-chain {error.option_name} … {context.command_path.split()[1]} …"
     return f"see {context.command_path} --help" if context is not None else "see fl-chain --help"

@@ -665,3 +665,8 @@ def test_a_disk_that_fills_up_under_the_journal(
     ]
     assert_error(outcome, 16, "update.safetensors", "free disk space")
     assert fresh.task.current.num_updates == 0
+
+
+def test_an_option_in_the_wrong_place_is_told_its_place(cli: Cli) -> None:
+    outcome = cli("key", "list", "--state", "here")
+    assert_error(outcome, 10, "No such option '--state'", "put it first: fl-chain --state … key …")
