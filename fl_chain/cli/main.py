@@ -158,5 +158,6 @@ def _usage_hint(error: click.ClickException) -> str:
     if context is not None and isinstance(error, click.NoSuchOption):
         first = {name for option in fl_chain.params for name in option.opts}
         if error.option_name in first:
-            return f"put it first: fl-chain {error.option_name} … {context.command_path.split()[1]} …"
+            noun = context.command_path.split()[1]
+            return f"put it first: fl-chain {error.option_name} … {noun} …"
     return f"see {context.command_path} --help" if context is not None else "see fl-chain --help"
