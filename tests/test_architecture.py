@@ -24,7 +24,10 @@ EDGES = ("training", "storage", "chain", "relay", "index")
 LABORATORY = "lab"
 """Experiments: training and aggregation without chain and IPFS; only faces use it."""
 FACES = ("cli", "web")
-HELPERS = ("cache", "interrupts", "npm", "process", "process_pool", "pypi", "whole_file")
+HELPERS = (
+    *("cache", "interrupts", "npm", "process", "process_pool", "pypi"),
+    *("remote_access", "whole_file"),
+)
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {
@@ -113,8 +116,8 @@ def test_roles_import_no_face(path: Path) -> None:
 def test_a_face_imports_roles_and_what_they_speak_of(path: Path) -> None:
     layer = layer_of(name_of(path))
     # The command line starts the pages, and never the other way round; Ctrl-C ends it; it puts
-    # what they show into files.
-    others = {"web", "interrupts", "whole_file"} if layer == "cli" else set()
+    # what they show into files; the configuration names what opens remote endpoints.
+    others = {"web", "interrupts", "remote_access", "whole_file"} if layer == "cli" else set()
     spoken_of = {"roles", LABORATORY, "protocol", "audit", "errors"}
     assert own_imports(path) <= {layer, *others, *spoken_of}
 

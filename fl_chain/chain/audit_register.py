@@ -51,12 +51,12 @@ def read_register(connection: ChainConnection, register: str) -> list[AuditRecor
         try:
             records = [decode_log(log) for log in connection.fetch_logs(0, address=register)]
         except MalformedBlob as error:
-            raise LedgerError(f"{connection.rpc_url}: {error.message}", "check --rpc") from None
+            raise LedgerError(f"{connection.origin}: {error.message}", "check --rpc") from None
         answer = connection.view(register, encode_view("historyHash"))
         if answer == compute_history_hash(connection.chain_id, register, records):
             return [record for record in records if isinstance(record, AuditRecorded)]
     raise LedgerError(
-        f"{connection.rpc_url} left out, altered or reordered records of the audit register at"
+        f"{connection.origin} left out, altered or reordered records of the audit register at"
         f" {register}",
         "ask another chain node with --rpc",
     )

@@ -84,7 +84,7 @@ def fetch_entry_proofs(
     for root, trie in zip(("transactionsRoot", "receiptsRoot"), tries, strict=True):
         if read_bytes(read_field(block, root)) != trie.root_hash:
             raise LedgerError(
-                f"{connection.rpc_url} tells block {number} otherwise than its {root} says",
+                f"{connection.origin} tells block {number} otherwise than its {root} says",
                 "evidence takes a chain node that gives whole blocks: ask another one with --rpc",
             )
     wanted = {"0x" + name.hex() for name in hashes}
@@ -115,7 +115,7 @@ def fetch_account_proof(
 
 def _encode_header(connection: ChainConnection, number: int, block: Any) -> bytes:
     if block is None:
-        raise LedgerError(f"{connection.rpc_url} has no block {number}", "check --rpc")
+        raise LedgerError(f"{connection.origin} has no block {number}", "check --rpc")
     fields = []
     for name, size in _HEADER_FIELDS:
         if name not in block:
@@ -125,7 +125,7 @@ def _encode_header(connection: ChainConnection, number: int, block: Any) -> byte
     header = rlp.encode(fields)
     if keccak(header) != read_bytes(read_field(block, "hash")):
         raise LedgerError(
-            f"{connection.rpc_url} gives a header of block {number} that is not its hash's",
+            f"{connection.origin} gives a header of block {number} that is not its hash's",
             "evidence takes a chain of Ethereum's form: ask another chain node with --rpc",
         )
     return bytes(header)

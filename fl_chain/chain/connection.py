@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from requests.exceptions import RequestException
+from requests.exceptions import HTTPError, RequestException
 from web3 import HTTPProvider
 
 from fl_chain.chain.answers import (
@@ -24,10 +23,10 @@ from fl_chain.chain.answers import (
 )
 from fl_chain.errors import ChainUnreachable, LedgerError, UsageError, WrongChain
 from fl_chain.protocol.logs import Log
+from fl_chain.remote_access import NO_ACCESS, Access, explain_refusal, origin_of
 
 MOST_CALLS = 500
 """Calls of one request; nodes refuse larger ones, Geth from 1,001 on, others by their bytes."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HINT = "start one with: fl-chain devnet up, or name another with --rpc"
 
 
@@ -54,6 +53,8 @@ class ChainConnection:
         http(s) address of the node.
     chain_id
         The chain that the caller expects; None accepts any. Checked once, here.
+    access
+        What opens the node.
     timeout_seconds
         Longest time to wait for one answer.
 
@@ -66,14 +67,25 @@ class ChainConnection:
     """
 
     def __init__(
-        self, rpc_url: str, chain_id: int | None = None, *, timeout_seconds: float = 30
+        self,
+        rpc_url: str,
+        chain_id: int | None = None,
+        access: Access = NO_ACCESS,
+        *,
+        timeout_seconds: float = 30,
     ) -> None:
-        if not rpc_url.startswith(("http://", "https://")):
-            raise UsageError(f"{rpc_url!r} is no RPC address", "it starts with http:// or https://")
+        try:
+            self.origin = origin_of(rpc_url)
+        except UsageError:
+            # Without what comes before and behind the host: it may be a secret.
+            shown = "/".join(rpc_url.split("/")[:3]).rpartition("@")[2]
+            raise UsageError(
+                f"{shown!r} is no RPC address", "it starts with http:// or https://"
+            ) from None
         self.rpc_url = rpc_url
+        self.access = access
         session = requests.Session()
-        # A proxy that the environment names is no way to reach this machine.
-        session.trust_env = _host_of(rpc_url) not in _LOOPBACK
+        access.prepare(session, rpc_url)
         session.mount("http://", CappedAdapter())
         session.mount("https://", CappedAdapter())
         self._provider = HTTPProvider(
@@ -86,7 +98,7 @@ class ChainConnection:
         self.chain_id = read_quantity(self.call("eth_chainId"))
         if chain_id is not None and self.chain_id != chain_id:
             raise WrongChain(
-                f"{rpc_url} serves chain {self.chain_id}, expected {chain_id}",
+                f"{self.origin} serves chain {self.chain_id}, expected {chain_id}",
                 "point --rpc at the chain that the task was created on",
             )
 
@@ -120,15 +132,19 @@ class ChainConnection:
                     requests: Any = list(calls)
                     answers = self._provider.make_batch_request(requests)
         except AnswerTooLarge as error:
-            raise RpcError(f"{self.rpc_url}: {error}") from None
+            raise RpcError(f"{self.origin}: {error}") from None
         except (RequestException, OSError, ValueError) as error:
+            refusal = explain_refusal(self.origin, error)
+            if refusal is not None:
+                reason, hint = refusal
+                raise ChainUnreachable(f"{self.origin}: {reason}", hint) from None
             raise ChainUnreachable(
-                f"no chain node answers at {self.rpc_url}: {_reason(error)}", _HINT
+                f"no chain node answers at {self.origin}: {_reason(error)}", _HINT
             ) from None
         except (TypeError, KeyError, AttributeError):
             answers = None  # JSON, but not what JSON-RPC answers
         if not isinstance(answers, list) or len(answers) != len(calls):
-            raise ChainUnreachable(f"{self.rpc_url} does not speak JSON-RPC", _HINT)
+            raise ChainUnreachable(f"{self.origin} does not speak JSON-RPC", _HINT)
         if len(answers) > 1:
             answers.sort(key=_position)
         return [self._unpack(answer) for answer in answers]
@@ -155,13 +171,6 @@ class ChainConnection:
         return read_field(answer, "result")
 
 
-def _host_of(rpc_url: str) -> str | None:
-    try:
-        return urlsplit(rpc_url).hostname
-    except ValueError:
-        return None  # no URL: the first request says so
-
-
 def _position(answer: Any) -> int:
     """Order of an answer in its batch: nodes may answer in any order."""
     number = read_field(answer, "id")
@@ -179,6 +188,8 @@ def _revert_data(data: Any) -> bytes:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError) and error.response is not None:
+        return f"HTTP status {error.response.status_code}"
     text = str(error)
     for word in ("Connection refused", "timed out", "Name or service not known"):
         if word in text:

@@ -157,12 +157,12 @@ def check_code(connection: ChainConnection, address: str, contract: str) -> None
     code = connection.code(address)
     if not code:
         raise UnknownContract(
-            f"there is no contract at {address} on {connection.rpc_url}",
+            f"there is no contract at {address} on {connection.origin}",
             "check --task and --rpc; fl-chain history tasks lists what is there",
         )
     if not matches_runtime_code(contract, code):
         raise UnknownContract(
-            f"the code at {address} on {connection.rpc_url} is not this version's {contract}",
+            f"the code at {address} on {connection.origin} is not this version's {contract}",
             "check --task and --rpc; fl-chain history tasks lists what is there",
         )
 

@@ -40,7 +40,7 @@ class LogWatcher:
         self._socket: ClientConnection | None = None
         self._open_socket = contextlib.ExitStack()
         self._subscribed: frozenset[type[Any]] | None = None
-        self._can_subscribe = connection.rpc_url.startswith(("http://", "https://"))
+        self._can_subscribe = True
         self._seen_block = -1
 
     def subscribe(self, kinds: frozenset[type[Any]]) -> None:
@@ -91,6 +91,8 @@ class LogWatcher:
             self._socket = self._open_socket.enter_context(
                 connect(
                     "ws" + self._connection.rpc_url.removeprefix("http"),
+                    additional_headers=self._connection.access.headers,
+                    ssl=self._connection.access.tls(self._connection.rpc_url),
                     open_timeout=2,
                     close_timeout=0.2,
                     ping_interval=None,

@@ -108,7 +108,10 @@ def export(
 )
 @click.option("--anchor-rpc", metavar="URL", help="Chain node of the anchor's chain.")
 @json_option
-def verify(bundle: Path, anchor: Path | None, anchor_rpc: str | None, as_json: bool) -> int:
+@click.pass_obj
+def verify(
+    settings: Settings, bundle: Path, anchor: Path | None, anchor_rpc: str | None, as_json: bool
+) -> int:
     """Check BUNDLE and audit the task that it shows, without chain and IPFS.
 
     Exit codes as of fl-chain audit run. What the last block's hash is worth, the bundle cannot
@@ -129,9 +132,9 @@ def verify(bundle: Path, anchor: Path | None, anchor_rpc: str | None, as_json: b
     findings = verified.findings
     if anchor is not None and anchor_rpc is not None:
         from fl_chain.roles.anchoring import check_anchor, history_of, read_anchor
-        from fl_chain.roles.services import connect
 
-        finding = check_anchor(connect(anchor_rpc), read_anchor(anchor), history_of(verified))
+        connection = settings.services().connect_to(anchor_rpc)
+        finding = check_anchor(connection, read_anchor(anchor), history_of(verified))
         findings = [*findings, finding]
         show(finding)
     print_verdict(findings, as_json)
@@ -167,15 +170,15 @@ def anchor_(
     from fl_chain.errors import UsageError
     from fl_chain.roles.anchoring import anchor_history, history_of, write_anchor
     from fl_chain.roles.evidence_verify import verify_bundle
-    from fl_chain.roles.services import connect
 
     if out.exists():  # before anybody pays for it
         raise UsageError(f"{out} is there already", "name another file")
     verified = verify_bundle(bundle)
     if compute_verdict(verified.findings) == Verdict.FAIL:
         raise UsageError(f"{bundle} fails its audit", "see: fl-chain evidence verify")
-    account = settings.open_key(settings.services(rpc), key, password_file)
-    made = anchor_history(connect(rpc), account, history_of(verified))
+    services = settings.services()
+    account = settings.open_key(services, key, password_file)
+    made = anchor_history(services.connect_to(rpc), account, history_of(verified))
     write_anchor(out, made)
     transaction = "0x" + made.transaction.hex()
     if as_json:

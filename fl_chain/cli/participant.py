@@ -130,7 +130,7 @@ def run(
             store,
             trainer,
             journal,
-            relay=relay or "",
+            relay=services.open_relay(relay) if relay else None,
             meter=open_meter(energy),
             progress=progress,
             patience_seconds=patience,

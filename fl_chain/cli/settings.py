@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from pathlib import Path
@@ -17,6 +17,7 @@ from fl_chain.errors import UsageError
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+    from fl_chain.remote_access import AccessFiles
     from fl_chain.roles.services import Services
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,6 +36,8 @@ class Settings:
     state: Path
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The configuration file's tables."""
+    access: Mapping[str, AccessFiles] = field(default_factory=dict)
+    """What opens remote endpoints, by their origins."""
 
     @classmethod
     def load(cls, state: Path, config: Path | None) -> Settings:
@@ -54,6 +57,7 @@ class Settings:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is not TOML: {error}") from None
+        access = values.pop("access", {})
         for table, entries in values.items():
             for name, value in entries.items() if isinstance(entries, dict) else [("", None)]:
                 kind = _KNOWN.get(table, {}).get(name)
@@ -62,7 +66,14 @@ class Settings:
                     raise UsageError(f"{path}: unknown field {table}.{name}", f"known: {known}")
                 if type(value) is not kind:
                     raise UsageError(f"{path}: {table}.{name} is {value!r}")
-        return cls(state, values)
+        if not access:
+            return cls(state, values)
+        from fl_chain.remote_access import parse_access
+
+        try:
+            return cls(state, values, parse_access(access))
+        except UsageError as error:
+            raise UsageError(f"{path}: {error.message}", error.hint) from None
 
     def get(self, table: str, name: str) -> Any:
         """Return a field of the configuration file, None if it is not there."""
@@ -79,6 +90,7 @@ class Settings:
             ipfs or self.get("network", "ipfs") or "",
             self.get("network", "chain_id"),
             Path(directory) if directory else None,
+            self.access,
         )
 
     def password(self, password_file: Path | None, *, confirm: bool = False) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
 from fl_chain.errors import RelayRefused, RelayUnreachable, UsageError
 from fl_chain.protocol.signed_update import Handover, encode_handover
+from fl_chain.remote_access import NO_ACCESS, Access, explain_refusal, origin_of
 
 TIMEOUT_SECONDS = 10
 MAX_ANSWER_BYTES = 4096
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class RelayClient:
@@ -22,6 +21,8 @@ class RelayClient:
     ----------
     url
         ``http://`` or ``https://``, without a path.
+    access
+        What opens it.
 
     Raises
     ------
@@ -29,14 +30,16 @@ class RelayClient:
         No such URL.
     """
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"{url[:80]!r} is no relay", "it starts with http:// or https://")
+    def __init__(self, url: str, access: Access = NO_ACCESS) -> None:
+        try:
+            self._origin = origin_of(url)
+        except UsageError:
+            raise UsageError(
+                f"{url[:80]!r} is no relay", "it starts with http:// or https://"
+            ) from None
         self.url = url.rstrip("/")
         self._session = requests.Session()
-        # A proxy that the environment names is no way to reach this machine.
-        self._session.trust_env = parts.hostname not in _LOOPBACK
+        access.prepare(self._session, url)
 
     def hand_in(self, handover: Handover) -> None:
         """Hand in an update; the relay has it when this returns, the ledger not yet.
@@ -55,21 +58,24 @@ class RelayClient:
                 headers={"Content-Type": "application/json"},
                 timeout=TIMEOUT_SECONDS,
                 stream=True,
-                allow_redirects=False,
             ) as answer:
                 text = answer.raw.read(MAX_ANSWER_BYTES, decode_content=False)
         except (requests.RequestException, OSError) as error:
-            raise RelayUnreachable(
+            raise self._refusal(error) or RelayUnreachable(
                 f"no relay answers at {self.url}: {type(error).__name__}", "check --relay"
             ) from None
         if answer.status_code == requests.codes.accepted:
             return
         if answer.status_code == requests.codes.unprocessable:
             raise RelayRefused(f"the relay at {self.url} refused: {_printable(text)}")
-        raise RelayUnreachable(
+        raise self._refusal(requests.HTTPError(response=answer)) or RelayUnreachable(
             f"{self.url} answered with status {answer.status_code} and is no relay of this task",
             "check --relay",
         )
+
+    def _refusal(self, error: Exception) -> RelayUnreachable | None:
+        refusal = explain_refusal(self._origin, error)
+        return refusal and RelayUnreachable(f"{self.url}: {refusal[0]}", refusal[1])
 
 
 def _printable(text: bytes) -> str:

@@ -60,7 +60,7 @@ def anchor_history(
     """
     if connection.chain_id == history.chain_id:
         raise UsageError(
-            f"{connection.rpc_url} serves the task's own chain, {history.chain_id}",
+            f"{connection.origin} serves the task's own chain, {history.chain_id}",
             "an anchor is worth something on a chain that others run: name one with --rpc",
         )
     root = compute_root(history)
@@ -79,7 +79,7 @@ def check_anchor(connection: ChainConnection, anchor: Anchor, history: AnchoredH
     """
     if connection.chain_id != anchor.chain_id:
         raise WrongChain(
-            f"{connection.rpc_url} serves chain {connection.chain_id}, the anchor is on"
+            f"{connection.origin} serves chain {connection.chain_id}, the anchor is on"
             f" {anchor.chain_id}",
             "name a node of that chain with --anchor-rpc",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fl_chain.audit.slices import ExaminedSlice, Slice, examine_slice
-from fl_chain.storage.ipfs import IpfsStore
+from fl_chain.storage.ipfs import Endpoint, IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
 from fl_chain.storage.store import ContentStore
 
@@ -15,12 +15,14 @@ OpenStore = Callable[[], ContentStore]
 _stores: list[ContentStore] = []
 
 
-def open_ipfs(endpoints: tuple[tuple[str, float], ...]) -> ContentStore:
-    """Open IPFS nodes by the addresses and deadlines that `IpfsStore.endpoint` told."""
-    return MirroredStore([IpfsStore(where, timeout_seconds=limit) for where, limit in endpoints])
+def open_ipfs(endpoints: tuple[Endpoint, ...]) -> ContentStore:
+    """Open IPFS nodes by what `IpfsStore.endpoint` told."""
+    return MirroredStore(
+        [IpfsStore(where, access, timeout_seconds=limit) for where, access, limit in endpoints]
+    )
 
 
-def find_opener(store: ContentStore) -> tuple[tuple[str, float], ...] | None:
+def find_opener(store: ContentStore) -> tuple[Endpoint, ...] | None:
     """Return what `open_ipfs` takes to open a store again; None if it is no IPFS node."""
     match store:
         case IpfsStore():

@@ -131,7 +131,7 @@ def record_statement(
     """
     if signed.chain_id != connection.chain_id:
         raise UsageError(
-            f"the audit is of chain {signed.chain_id}, {connection.rpc_url} serves"
+            f"the audit is of chain {signed.chain_id}, {connection.origin} serves"
             f" {connection.chain_id}",
             "name the chain of the task with --rpc",
         )

@@ -76,9 +76,9 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
     with contextlib.suppress(MalformedBlob):  # some other contract's event
         created = decode_log(ledger.logs[0]) if ledger.logs else None
     if not isinstance(created, TaskCreated):
-        what = f"the contract at {address} on {connection.rpc_url} never created a task"
+        what = f"the contract at {address} on {connection.origin} never created a task"
         if not connection.code(address):
-            what = f"there is no contract at {address} on {connection.rpc_url}"
+            what = f"there is no contract at {address} on {connection.origin}"
         raise UnknownContract(
             what,
             "check --task and --rpc; fl-chain history tasks lists what is there",
@@ -302,5 +302,5 @@ def _read_view(answer: Any) -> bytes:
 
 def _too_fast(connection: ChainConnection) -> LedgerError:
     return LedgerError(
-        f"{connection.rpc_url} adds blocks faster than it can be read", "audit again later"
+        f"{connection.origin} adds blocks faster than it can be read", "audit again later"
     )

@@ -187,7 +187,7 @@ def fund(connection: ChainConnection, addresses: list[str], wei: int = FUND_WEI)
             transfer(connection, faucet_account(), address, wei)
     except FlChainError as error:
         raise DevnetError(
-            f"cannot fund on {connection.rpc_url}: {error.message}",
+            f"cannot fund on {connection.origin}: {error.message}",
             "only local devnets have a faucet",
         ) from None
 

@@ -157,7 +157,7 @@ def _write_blocks(
                 entries = tuple(BundleEntry(p.index, p.transaction, p.receipt) for p in proofs)
                 if len(entries) != len(blocks.get(number, ())):
                     raise LedgerError(
-                        f"{connection.rpc_url} rewrote block {number} meanwhile", "export again"
+                        f"{connection.origin} rewrote block {number} meanwhile", "export again"
                     )
                 file.write(encode_block(BundleBlock(header, entries)))
                 done += 1

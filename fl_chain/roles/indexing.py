@@ -67,7 +67,7 @@ def update_index(
         if _catch_up(index, connection, on_window) and _is_complete(index, connection):
             return
     raise LedgerError(
-        f"{connection.rpc_url} left out, altered or reordered records of {index.ledger}: they do"
+        f"{connection.origin} left out, altered or reordered records of {index.ledger}: they do"
         " not hash to what the contract says",
         "ask another chain node with --rpc; fl-chain audit run says more",
     )
@@ -116,7 +116,7 @@ def _catch_up(index: HistoryIndex, connection: ChainConnection, on_window: OnWin
             index.append(head, found, last, _hash_of(block))
         except MalformedBlob as error:
             raise LedgerError(
-                f"{connection.rpc_url}: {error.message}", "the contract is not this project's"
+                f"{connection.origin}: {error.message}", "the contract is not this project's"
             ) from None
         if on_window is not None:
             on_window(last, latest)

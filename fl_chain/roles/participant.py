@@ -71,8 +71,7 @@ class ParticipantRole:
     journal
         Survives restarts.
     relay
-        URL of a relay that hands the updates in and pays for them; empty if the participant does
-        both.
+        Hands the updates in and pays for them; None if the participant does both.
     meter
         Measures the energy of the training, where the task asks for measurements.
     """
@@ -84,7 +83,7 @@ class ParticipantRole:
         trainer: Trainer,
         journal: Journal,
         *,
-        relay: str = "",
+        relay: RelayClient | None = None,
         meter: EnergyMeter | None = None,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
@@ -96,10 +95,9 @@ class ParticipantRole:
         self._patience_seconds = patience_seconds
         self._wait_reporter = WaitReporter(progress)
         self._submission: DirectSubmission | RelayedSubmission = DirectSubmission(self.follower)
-        if relay:
-            client = RelayClient(relay)
+        if relay is not None:
             self._submission = RelayedSubmission(
-                self.follower, client, store, progress, self._patiently
+                self.follower, relay, store, progress, self._patiently
             )
         self._maker = UpdateMaker(
             self.follower,

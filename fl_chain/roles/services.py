@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
@@ -15,9 +15,12 @@ from fl_chain.chain.encryption_keys import ENDING
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import LocalStateError, UsageError
+from fl_chain.relay.client import RelayClient
+from fl_chain.remote_access import NO_ACCESS, Access, AccessFiles, origin_of
 from fl_chain.roles.account_names import resolve_address
 from fl_chain.roles.devnet import Devnet, read_devnet
 from fl_chain.roles.journal import Journal
+from fl_chain.storage.api_address import api_url
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
 
@@ -35,14 +38,21 @@ class Services:
     chain_id: int | None = None
     """The chain to insist on."""
     key_directory: Path | None = None
+    access: Mapping[str, AccessFiles] = field(default_factory=dict)
+    """What opens endpoints, by their origins."""
 
     def connect(self) -> ChainConnection:
         """Connect to the chain node."""
-        return ChainConnection(self.rpc or self._devnet().chain.address, self.chain_id)
+        rpc = self.rpc or self._devnet().chain.address
+        return ChainConnection(rpc, self.chain_id, self._access(rpc))
+
+    def connect_to(self, rpc: str) -> ChainConnection:
+        """Connect to another chain node, whatever chain it serves."""
+        return ChainConnection(rpc, access=self._access(rpc))
 
     def open_store(self) -> IpfsStore:
         """Open the IPFS node."""
-        return IpfsStore(self.ipfs or self._devnet().ipfs[0].address)
+        return self._open_ipfs(self.ipfs or self._devnet().ipfs[0].address)
 
     def open_store_if_any(self, timeout_seconds: float) -> IpfsStore | None:
         """Open the IPFS node for what is nice to have; None if neither flag nor devnet names one.
@@ -56,7 +66,7 @@ class Services:
         if not address:
             with contextlib.suppress(UsageError, LocalStateError):
                 address = self._devnet().ipfs[0].address
-        return IpfsStore(address, timeout_seconds=timeout_seconds) if address else None
+        return self._open_ipfs(address, timeout_seconds) if address else None
 
     def open_stores(
         self, addresses: Sequence[str] = (), timeout_seconds: float = 60.0
@@ -73,9 +83,11 @@ class Services:
         if not addresses:
             found = (self.ipfs,) if self.ipfs else (s.address for s in self._devnet().ipfs)
             addresses = tuple(found)
-        return MirroredStore(
-            [IpfsStore(address, timeout_seconds=timeout_seconds) for address in addresses]
-        )
+        return MirroredStore([self._open_ipfs(address, timeout_seconds) for address in addresses])
+
+    def open_relay(self, url: str) -> RelayClient:
+        """Open the relay at a URL."""
+        return RelayClient(url, self._access(url))
 
     def open_ledger(
         self, task: str, account: LocalAccount | None = None, journal: Journal | None = None
@@ -141,6 +153,17 @@ class Services:
         """Directory of the key files."""
         return self.key_directory or self.state / "keys"
 
+    def _open_ipfs(self, address: str, timeout_seconds: float = 60.0) -> IpfsStore:
+        return IpfsStore(address, self._access(api_url(address)), timeout_seconds=timeout_seconds)
+
+    def _access(self, url: str) -> Access:
+        """Read what opens an endpoint, when it is needed."""
+        try:
+            files = self.access.get(origin_of(url))
+        except UsageError:
+            files = None  # who opens it says what is wrong with the address
+        return NO_ACCESS if files is None else files.read()
+
     def _devnet(self) -> Devnet:
         devnet = read_devnet(self.state)
         if devnet is None or not devnet.is_running:
@@ -152,11 +175,6 @@ class Services:
                 "start one with: fl-chain devnet up, or name endpoints with --rpc and --ipfs",
             )
         return devnet
-
-
-def connect(rpc: str) -> ChainConnection:
-    """Connect to a chain node, whatever chain it serves."""
-    return ChainConnection(rpc)
 
 
 def read_password(path: Path) -> str:

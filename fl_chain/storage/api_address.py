@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
 
 from fl_chain.errors import UsageError
 
-__all__ = ["api_url", "is_loopback"]
+__all__ = ["api_url"]
 
 
 def api_url(multiaddr: str) -> str:
@@ -44,18 +43,3 @@ def api_url(multiaddr: str) -> str:
             "use a multiaddr such as /ip4/127.0.0.1/tcp/5001",
         ) from error
     return f"{scheme[0] if scheme else 'http'}://{host}:{port}/api/v0/"
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this very machine.
-
-    >>> is_loopback("http://127.0.0.1:5001/api/v0/"), is_loopback("http://[::1]:5001/api/v0/")
-    (True, True)
-    >>> is_loopback("https://ipfs.example:443/api/v0/")
-    False
-    """
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

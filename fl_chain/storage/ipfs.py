@@ -30,9 +30,10 @@ from fl_chain.errors import (
     StoreUnreachable,
 )
 from fl_chain.protocol.cid import Cid, CidHasher, compute_cid
-from fl_chain.storage.api_address import api_url, is_loopback
+from fl_chain.remote_access import NO_ACCESS, Access, explain_refusal, origin_of
+from fl_chain.storage.api_address import api_url
 
-__all__ = ["IMPORT_PARAMETERS", "IpfsStore"]
+__all__ = ["IMPORT_PARAMETERS", "Endpoint", "IpfsStore"]
 
 # ipfshttpclient 0.7.0 passes an argument that urllib3 2 deprecates; users cannot do anything about
 # it, and pyproject.toml pins urllib3 below the version that would refuse it.
@@ -66,6 +67,8 @@ _BROKEN_STREAM: Final = (
 )
 _DAMAGED = ("is damaged on disk", "has different hash than requested")
 """How the embedded node and Kubo say that a stored block does not hash to its name."""
+Endpoint = tuple[str, Access, float]
+"""API multiaddr, what opens it, and seconds for what it does not have."""
 _T = TypeVar("_T")
 
 
@@ -76,6 +79,8 @@ class IpfsStore:
     ----------
     api_multiaddr
         Such as ``/ip4/127.0.0.1/tcp/5001``.
+    access
+        What opens the node's API.
     timeout_seconds
         How long the node may look for content that it does not have, and how long it may be silent.
 
@@ -85,21 +90,22 @@ class IpfsStore:
         When the address is not one.
     """
 
-    def __init__(self, api_multiaddr: str, *, timeout_seconds: float = 60.0) -> None:
+    def __init__(
+        self, api_multiaddr: str, access: Access = NO_ACCESS, *, timeout_seconds: float = 60.0
+    ) -> None:
         self._url = api_url(api_multiaddr)
         self._api_multiaddr = api_multiaddr
+        self._access = access
         self._timeout_seconds = timeout_seconds
-        # A proxy that the environment names is no way to reach this machine.
-        self._use_environment = not is_loopback(self._url)
         # A requests session is not made for several threads at once.
         self._of_thread = threading.local()
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         self._clients_lock = threading.Lock()
 
     @property
-    def endpoint(self) -> tuple[str, float]:
-        """Address and deadline, from which another process can open the same node."""
-        return self._api_multiaddr, self._timeout_seconds
+    def endpoint(self) -> Endpoint:
+        """What another process needs to open the same node."""
+        return self._api_multiaddr, self._access, self._timeout_seconds
 
     def put(self, data: bytes) -> Cid:
         """See `ContentStore.put`: pinned, and durable on the node's disk."""
@@ -214,7 +220,7 @@ class IpfsStore:
                 timeout=(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds + _GRACE_SECONDS),
             )
             # ipfshttpclient has no option for it; its version is pinned.
-            client._client._session.trust_env = self._use_environment
+            self._access.prepare(client._client._session, self._url)
             self._of_thread.client = client
             with self._clients_lock:
                 self._clients.add(client)
@@ -279,7 +285,7 @@ class IpfsStore:
     def _post(self, command: str, argument: str, **options: str) -> requests.Response:
         """Run a command whose answer ipfshttpclient reads wrongly, or not at all."""
         with requests.Session() as session:
-            session.trust_env = self._use_environment
+            self._access.prepare(session, self._url)
             return session.post(
                 f"{self._url}{command}",
                 params={"arg": argument, "timeout": f"{self._timeout_seconds:g}s", **options},
@@ -307,19 +313,27 @@ class IpfsStore:
         except client_errors.ErrorResponse as error:
             raise _NodeRefused(f"the IPFS node refused: {error}") from error
         except client_errors.StatusError as error:
-            raise self._not_ipfs() from error
+            raise self._refusal(error) or self._not_ipfs() from error
         except (client_errors.TimeoutError, requests.Timeout) as error:
             raise BlobUnavailable(
                 f"the IPFS node at {self._api_multiaddr} was silent for "
                 f"{self._timeout_seconds + _GRACE_SECONDS:g} seconds"
             ) from error
         except (client_errors.CommunicationError, requests.RequestException) as error:
-            raise _ConnectionFailed(
+            raise self._refusal(error) or _ConnectionFailed(
                 f"no IPFS node answers at {self._api_multiaddr}",
                 "start one with `fl-chain devnet up`, or check --ipfs",
             ) from error
         except client_errors.Error as error:
             raise self._not_ipfs() from error
+
+    def _refusal(self, error: Exception) -> StoreUnreachable | None:
+        # ipfshttpclient wraps what Requests raises.
+        refusal = explain_refusal(origin_of(self._url), getattr(error, "original", error))
+        if refusal is None:
+            return None
+        reason, hint = refusal
+        return StoreUnreachable(f"{self._api_multiaddr}: {reason}", hint)
 
     def _not_ipfs(self) -> StoreUnreachable:
         return StoreUnreachable(

@@ -19,6 +19,7 @@ from fl_chain.protocol.actions import SubmitBatch
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.signed_update import Handover, SignedUpdate
+from fl_chain.relay.client import RelayClient
 from fl_chain.relay.server import RelayServer
 from fl_chain.roles.coordinator import admit_participants
 from fl_chain.roles.journal import Journal
@@ -82,7 +83,7 @@ def outlive_relay(
             federation.store,
             trainer,
             Journal(journal),
-            relay=server.url,
+            relay=RelayClient(server.url),
             progress=lambda event, values: events.append(event),
         )
         while federation.task.current.num_updates < until:
@@ -123,7 +124,7 @@ def test_a_participant_without_money_is_told_what_its_relay_did_not_do(
             federation.store,
             trainer,
             Journal(tmp_path),
-            relay=server.url,
+            relay=RelayClient(server.url),
         )
         with pytest.raises(RelayError, match="did not hand the update in in time"):
             role.step()

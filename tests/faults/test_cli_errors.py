@@ -121,9 +121,7 @@ def committee(line: str) -> str:
 def test_no_chain_node_at_the_url(cli: Cli) -> None:
     url = f"http://127.0.0.1:{CLOSED_PORT}"
     assert_error(cli("history", "tasks", "--rpc", url), 13, url, "fl-chain devnet up")
-    for nonsense in ("http://", "http://[::1"):
-        assert_error(cli("history", "tasks", "--rpc", nonsense), 13, "no chain node answers")
-    for nonsense in ("nonsense", "ftp://127.0.0.1", "127.0.0.1:8545"):
+    for nonsense in ("nonsense", "ftp://127.0.0.1", "127.0.0.1:8545", "http://", "http://[::1"):
         assert_error(cli("history", "tasks", "--rpc", nonsense), 10, nonsense, "http://")
 
 

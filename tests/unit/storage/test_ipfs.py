@@ -179,8 +179,8 @@ def test_a_refusal_to_store_carries_the_reason() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [reply(404, b"404 page not found"), reply(200, b"<html>"), reply(200, b"[]"), reply(403, b"")],
-    ids=["not found", "HTML", "other JSON", "forbidden"],
+    [reply(404, b"404 page not found"), reply(200, b"<html>"), reply(200, b"[]"), reply(405, b"")],
+    ids=["not found", "HTML", "other JSON", "gateway"],
 )
 def test_something_else_at_the_address_is_said_to_be_no_ipfs_node(answer: Answer) -> None:
     with answering(answer) as store, pytest.raises(StoreUnreachable, match="not the API"):
