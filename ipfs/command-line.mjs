@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { StartupError } from './errors.mjs'
-import { parsePeerAddress } from './network/swarm.mjs'
+import { parseListenAddress, parsePeerAddress, parsePeerId } from './network/swarm.mjs'
 
 export const USAGE = `usage: node node.mjs --repo DIR [options]
 
@@ -10,6 +10,8 @@ export const USAGE = `usage: node node.mjs --repo DIR [options]
   --api HOST:PORT                address of the RPC, loopback only (127.0.0.1:5001; port 0: any)
   --swarm MULTIADDR              address for other nodes (/ip4/127.0.0.1/tcp/4001)
   --peer MULTIADDR               stay connected to this node; repeatable
+  --swarm-key FILE               talk only to nodes with the same key, in the form of Kubo's swarm.key
+  --allow-peer PEER-ID           talk only to these, and to those of --peer; repeatable
   --max-repo-bytes N             refuse to store more than this (no limit)
   --max-upload-bytes N           refuse larger requests (1073741824)
   --max-concurrent-requests N    refuse more at once (256)
@@ -27,6 +29,8 @@ Exit codes: 0 stopped, 64 bad command line, 73 repository in use, 74 repository 
  * @property {{host: string, port: number}} api
  * @property {string} swarm
  * @property {string[]} peers
+ * @property {string} swarmKey path, or empty
+ * @property {string[]} allowedPeers ids, none for everybody
  * @property {number} maxRepoBytes
  * @property {number} maxUploadBytes
  * @property {number} maxConcurrentRequests
@@ -48,6 +52,8 @@ export function parseCommandLine (args) {
         api: { type: 'string', default: '127.0.0.1:5001' },
         swarm: { type: 'string', default: '/ip4/127.0.0.1/tcp/4001' },
         peer: { type: 'string', multiple: true, default: [] },
+        'swarm-key': { type: 'string', default: '' },
+        'allow-peer': { type: 'string', multiple: true, default: [] },
         'max-repo-bytes': { type: 'string', default: 'Infinity' },
         'max-upload-bytes': { type: 'string', default: String(2 ** 30) },
         'max-concurrent-requests': { type: 'string', default: '256' },
@@ -58,12 +64,16 @@ export function parseCommandLine (args) {
     })
     if (values.help) return null
     if (values.repo === undefined) throw new Error('--repo is required')
-    for (const peer of values.peer) parsePeerAddress(peer)
+    parseListenAddress(values.swarm)
+    const peerIds = values.peer.map((peer) => parsePeerAddress(peer).peerId)
+    const allowed = values['allow-peer'].map(parsePeerId)
     return {
       repo: path.resolve(values.repo),
       api: parseHostAndPort(values.api),
       swarm: values.swarm,
       peers: values.peer,
+      swarmKey: values['swarm-key'],
+      allowedPeers: allowed.length > 0 ? [...allowed, ...peerIds] : [],
       maxRepoBytes: parseSize(values, 'max-repo-bytes'),
       maxUploadBytes: parseSize(values, 'max-upload-bytes'),
       maxConcurrentRequests: parseSize(values, 'max-concurrent-requests'),

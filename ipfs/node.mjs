@@ -43,7 +43,13 @@ async function run (settings) {
   await Promise.all([blockstore.open(), pins.open()])
 
   const privateKey = await loadIdentity(settings.repo)
-  const libp2p = await startSwarm({ privateKey, listen: settings.swarm, agentVersion: AGENT_VERSION })
+  const libp2p = await startSwarm({
+    privateKey,
+    listen: settings.swarm,
+    agentVersion: AGENT_VERSION,
+    swarmKey: settings.swarmKey,
+    allowedPeers: settings.allowedPeers
+  })
   const bitswap = await startBitswap({ libp2p, blockstore, log })
   const exchange = new BlockExchange({ blockstore, bitswap, log })
   const leases = new LeaseRegistry()

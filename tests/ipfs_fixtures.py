@@ -38,7 +38,7 @@ def _starter(directory: Path, stack: ExitStack) -> NodeStarter:
         node = start_node(
             directory / repo,
             api_port=api_port,
-            swarm_port=swarm_port,
+            swarm=f"/ip4/127.0.0.1/tcp/{swarm_port}",
             peers=peers,
             log_path=directory / f"{repo}.log",
             detached=False,

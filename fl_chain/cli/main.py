@@ -27,6 +27,7 @@ COMMANDS = {
     "devnet": "Start and stop a local chain and IPFS nodes.",
     "evidence": "Keep what an audit needs, and audit it without any server.",
     "history": "Query the on-chain history.",
+    "ipfs": "Run an IPFS node for others to fetch from.",
     "lab": "Try attacks and rules on this machine.",
     "lineage": "Show which updates led to a model.",
     "key": "Make and list keys.",

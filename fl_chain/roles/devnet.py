@@ -219,7 +219,7 @@ def _start_ipfs(
     node = start_node(
         state / "ipfs" / str(index),
         api_port=api_port,
-        swarm_port=swarm_port,
+        swarm=f"/ip4/127.0.0.1/tcp/{swarm_port}",
         peers=[other.peers[0] for other in others if other.peers],
         log_path=state / "ipfs" / f"{index}.log",
         detached=True,

@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from fl_chain.errors import DevnetError, LocalStateError, PortTaken, ToolchainError
+from fl_chain.errors import DevnetError, LocalStateError, PortTaken, ToolchainError, UsageError
 from fl_chain.interrupts import signals_held
 from fl_chain.npm import ensure_packages, node_executable, stage_sources
 
 __all__ = ["RunningNode", "source_directory", "start_node"]
 
+LOOPBACK_SWARM: Final = "/ip4/127.0.0.1/tcp/0"
 START_TIMEOUT_SECONDS: Final = 60.0
 STOP_TIMEOUT_SECONDS: Final = 5.0
+_EXIT_BAD_COMMAND_LINE: Final = 64
 _EXIT_REPOSITORY_LOCKED: Final = 73
 _EXIT_PORT_TAKEN: Final = 75
 # Node does file I/O in 4 threads unless told otherwise; flushes of parallel adds wait there.
@@ -69,7 +71,7 @@ def start_node(
     repo: Path,
     *,
     api_port: int = 0,
-    swarm_port: int = 0,
+    swarm: str = LOOPBACK_SWARM,
     peers: Sequence[str] = (),
     log_path: Path,
     detached: bool,
@@ -82,8 +84,10 @@ def start_node(
     ----------
     repo
         Where it keeps blocks, pins and its key; created when missing.
-    api_port, swarm_port
+    api_port
         On 127.0.0.1; 0 lets the system choose.
+    swarm
+        Multiaddr at which it listens for other nodes; port 0 lets the system choose.
     peers
         Multiaddrs with peer ids; the node stays connected to them.
     log_path
@@ -98,6 +102,8 @@ def start_node(
 
     Raises
     ------
+    UsageError
+        An address, a peer, or the key of a private swarm is none.
     PortTaken
         Another program listens on one of the ports.
     DevnetError
@@ -109,9 +115,9 @@ def start_node(
     packages = ensure_packages(source, "ipfs-node", progress=progress)
     script = stage_sources(source, packages) / "node.mjs"
     command = [str(node_executable()), str(script), "--repo", str(repo)]
-    command += ["--api", f"127.0.0.1:{api_port}", "--swarm", f"/ip4/127.0.0.1/tcp/{swarm_port}"]
-    for peer in peers:
-        command += ["--peer", peer]
+    # What others say is never taken for an option of its own.
+    command += [f"--api=127.0.0.1:{api_port}", f"--swarm={swarm}"]
+    command += [f"--peer={peer}" for peer in peers]
     if not detached:
         command.append("--stop-when-stdin-closes")
     process: subprocess.Popen[bytes] | None = None
@@ -191,8 +197,10 @@ def _log_since(log_path: Path, start: int) -> str:
         return log.read().decode("utf-8", "replace").strip()
 
 
-def _startup_error(exit_code: int, log: str, log_path: Path) -> DevnetError:
+def _startup_error(exit_code: int, log: str, log_path: Path) -> DevnetError | UsageError:
     lines = log.splitlines() or ["no message"]
+    if exit_code == _EXIT_BAD_COMMAND_LINE:
+        return UsageError(f"the IPFS node cannot start: {lines[0]}")
     if exit_code == _EXIT_PORT_TAKEN:
         return PortTaken(
             f"the IPFS node cannot start: {lines[-1]}",

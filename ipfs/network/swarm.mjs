@@ -1,11 +1,13 @@
 /** Connections to other IPFS nodes: TCP, noise, yamux, identify. No DHT, no relays, no discovery. */
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { BadRequest, RpcError, StartupError } from '../errors.mjs'
+import { admitOnly, readSwarmKey } from './access.mjs'
 
 const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 10_000
@@ -13,10 +15,16 @@ const DIAL_TIMEOUT_MS = 10_000
 const MAX_CONNECTIONS = 128
 
 /**
- * @param {{privateKey: object, listen: string, agentVersion: string}} options
- * @throws {StartupError} exit code 75 when the port is taken
+ * @param {object} options
+ * @param {object} options.privateKey
+ * @param {string} options.listen
+ * @param {string} options.agentVersion
+ * @param {string} options.swarmKey file with the key of a private swarm; empty for the open one
+ * @param {string[]} options.allowedPeers ids; none for everybody
+ * @throws {StartupError} exit code 75 when the port is taken, 64 for a file without a key
  */
-export async function startSwarm ({ privateKey, listen, agentVersion }) {
+export async function startSwarm ({ privateKey, listen, agentVersion, swarmKey, allowedPeers }) {
+  const connectionProtector = swarmKey ? await readSwarmKey(swarmKey) : undefined
   try {
     return await createLibp2p({
       privateKey,
@@ -24,19 +32,51 @@ export async function startSwarm ({ privateKey, listen, agentVersion }) {
       transports: [tcp()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
+      connectionProtector,
+      connectionGater: admitOnly(allowedPeers),
       services: { identify: identify({ agentVersion }) },
       connectionManager: { maxConnections: MAX_CONNECTIONS }
     })
   } catch (error) {
-    if (!isAddressInUse(error)) throw error
+    if (hasCode(error, 'EADDRNOTAVAIL') || hasCode(error, 'EACCES')) {
+      throw new StartupError(
+        `nobody can listen at ${listen} on this machine`, StartupError.BAD_COMMAND_LINE)
+    }
+    if (!hasCode(error, 'EADDRINUSE')) throw error
     throw new StartupError(
       `another program listens on the swarm address ${listen}`, StartupError.PORT_TAKEN)
   }
 }
 
-function isAddressInUse (error) {
-  return error?.code === 'EADDRINUSE' || /EADDRINUSE/.test(error?.message ?? '') ||
-    [...(error?.errors ?? []), error?.cause].some((inner) => inner && isAddressInUse(inner))
+function hasCode (error, code) {
+  return error?.code === code || (error?.message ?? '').includes(code) ||
+    [...(error?.errors ?? []), error?.cause].some((inner) => inner && hasCode(inner, code))
+}
+
+/**
+ * @param {string} text a multiaddr with a host of this machine and a TCP port
+ * @throws {BadRequest}
+ */
+export function parseListenAddress (text) {
+  if (/^\/ip[46]\/[0-9a-f:.]+\/tcp\/\d{1,5}$/i.test(text)) {
+    try {
+      return multiaddr(text)
+    } catch {}
+  }
+  throw new BadRequest(`invalid address to listen at "${text}": /ip4/127.0.0.1/tcp/4001 is one`)
+}
+
+/**
+ * @param {string} text
+ * @returns {string} the id in the form in which peers are told apart
+ * @throws {BadRequest}
+ */
+export function parsePeerId (text) {
+  try {
+    return peerIdFromString(text).toString()
+  } catch (error) {
+    throw new BadRequest(`invalid peer id "${text}": ${error.message}`)
+  }
 }
 
 /**
@@ -52,7 +92,7 @@ export function parsePeerAddress (text) {
   }
   const peerId = address.getComponents().findLast((component) => component.name === 'p2p')?.value
   if (!peerId) throw new BadRequest(`invalid peer address "${text}": /p2p/PEER-ID is missing`)
-  return { address, peerId }
+  return { address, peerId: parsePeerId(peerId) }
 }
 
 /**
