@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fl_chain.cli.experiment_bar import experiment_bar
+from fl_chain.cli.lab_privacy import privacy
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
 from fl_chain.cli.web import page_libraries
@@ -105,7 +107,7 @@ def attack(
         with page_libraries():
             from fl_chain.web.lab_report import make_lab_report
     outcomes: list[Outcome] = []
-    for outcome in _shown(run_scenarios(scenarios, jobs or count_cores()), len(scenarios)):
+    for outcome in experiment_bar(run_scenarios(scenarios, jobs or count_cores()), len(scenarios)):
         outcomes.append(outcome)
         if as_json:
             print_line(_row(outcome))
@@ -123,21 +125,6 @@ def attack(
         report = make_lab_report(base, summaries, chosen_attacks, seeds)
         write_whole(html, report.encode())
         click.echo(f"report: {html}", err=as_json)
-
-
-def _shown(outcomes: Any, total: int) -> Any:
-    """Pass outcomes on, with a bar on standard error if that is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("experiments"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    from rich.console import Console
-
-    terminal = Console(stderr=True)
-    with Progress(*columns, console=terminal, disable=not terminal.is_terminal) as progress:
-        bar = progress.add_task("", total=total)
-        for outcome in outcomes:
-            progress.advance(bar)
-            yield outcome
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -162,3 +149,6 @@ def _print_tables(summaries: Sequence[RuleSummary], attacks: Sequence[str]) -> N
                 told = "-" if success is None else f"{success:.1%}"[:-1]
                 rows.append({"rule": summary.rule, **cells, "backdoor_success": told})
         print_rows(rows, False, "")
+
+
+lab.add_command(privacy)

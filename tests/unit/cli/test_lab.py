@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from fl_chain.cli import lab
+from fl_chain.cli import lab, lab_privacy
 from fl_chain.cli.main import run
-from fl_chain.lab import attacks
+from fl_chain.lab import attacks, inversion
 from fl_chain.protocol import rules
 
 QUICK = ["lab", "attack", "--participants", "6", "--malicious", "1", "--rounds", "1"]
@@ -64,6 +66,62 @@ def test_what_cannot_be_tried_is_refused_in_a_line(
     capsys: pytest.CaptureFixture[str], wrong: list[str], code: int, said: str
 ) -> None:
     assert run([*QUICK, *wrong]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+PRIVACY = ["lab", "privacy", "--data", "digits", "--examples", "1", "--participants", "2"]
+
+
+def test_machines_get_a_line_for_each_rebuilding_and_people_pictures(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "privacy.html"
+    assert run([*PRIVACY, "--json", "--html", str(path)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    seen = {(line["shown"], line["inversion"]) for line in lines}
+    assert seen == {(s, i) for s in ("update", "mean") for i in lab_privacy.INVERSIONS}
+    update = next(line for line in lines if line["shown"] == "update")
+    assert update["recovered"] == 1
+    assert update["psnr"] > update["blind_psnr"]
+    page = path.read_text(encoding="utf-8")
+    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert len(pictures) == len(seen) + 2  # of what they trained on, and of a blind guess
+    for picture in pictures:
+        assert base64.b64decode(picture, validate=True).startswith(b"\x89PNG")
+    assert "What a round shows of digits with digits_mlp" in page
+
+
+def test_people_get_a_row_for_each_rebuilding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*PRIVACY, "--attack", "first_layer"]) == 0
+    out = capsys.readouterr().out
+    assert "an update" in out
+    assert "mean of 2" in out
+    assert "1 of 1" in out
+
+
+def test_the_help_names_every_inversion() -> None:
+    assert set(lab_privacy.INVERSIONS) == set(inversion.INVERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        (["--data", "letters"], 14, "letters"),
+        (["--data", "heart"], 10, "no square images of grey values"),
+        (["--model", "mcmahan_2nn"], 14, "takes 784 features"),
+        (["--examples", "2000"], 10, "digits has 1437"),
+        (["--learning-rate", "nan"], 14, "learning rate"),
+        (["--attack", "telepathy"], 10, "telepathy"),
+        (["--lane-bits", "7"], 10, "'7'"),
+        (["--html", "/no/such/folder/a.html"], 10, "there is no folder /no/such/folder"),
+    ],
+)
+def test_what_cannot_be_attacked_is_said(
+    capsys: pytest.CaptureFixture[str], wrong: list[str], code: int, said: str
+) -> None:
+    assert run([*PRIVACY, *wrong]) == code
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
