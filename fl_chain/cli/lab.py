@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl_chain.cli.experiment_bar import experiment_bar
+from fl_chain.cli.lab_membership import membership
 from fl_chain.cli.lab_privacy import privacy
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
@@ -151,4 +152,5 @@ def _print_tables(summaries: Sequence[RuleSummary], attacks: Sequence[str]) -> N
         print_rows(rows, False, "")
 
 
+lab.add_command(membership)
 lab.add_command(privacy)

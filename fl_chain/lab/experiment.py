@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.fixed_point import decode_model, encode_model, encode_update
@@ -25,7 +26,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.rules import MEAN
 from fl_chain.training.catalogue import load_dataset
-from fl_chain.training.datasets import Dataset
+from fl_chain.training.datasets import Dataset, TrainTestSplit
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
@@ -75,6 +76,8 @@ class Experiment:
     ----------
     scenario
         What is tried.
+    split
+        The data, in place of the whole data set that the scenario names.
 
     Raises
     ------
@@ -82,10 +85,10 @@ class Experiment:
         Data, model, or the way of splitting do not exist or do not fit.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, split: TrainTestSplit | None = None) -> None:
         self.scenario = scenario
         self._attack = ATTACKS[scenario.attack]
-        split = load_dataset(scenario.data)
+        split = split or load_dataset(scenario.data)
         self._test = split.test
         self._module = build_model(scenario.model, scenario.seed)
         parameters = get_parameters(self._module)
@@ -111,6 +114,14 @@ class Experiment:
         result = evaluate(self._module, self._test)
         success = self._measure_backdoor() if self._attack.has_trigger else None
         return Outcome(self.scenario, float(result.accuracy or 0), number, success)
+
+    def score(self, dataset: Dataset) -> torch.Tensor:
+        """Return the scores that the last model gives examples; float32 ``[n, num_classes]``."""
+        set_parameters(self._module, self._parameters())
+        self._module.eval()
+        with torch.no_grad():
+            scores: torch.Tensor = self._module(torch.tensor(dataset.features))
+        return scores
 
     def _make_trainer(self, train: Dataset, index: int) -> LocalSgd:
         scenario = self.scenario
@@ -185,7 +196,5 @@ class Experiment:
 
 def run_scenario(scenario: Scenario) -> Outcome:
     """Carry out one scenario, in one thread."""
-    import torch
-
     torch.set_num_threads(1)
     return Experiment(scenario).run()

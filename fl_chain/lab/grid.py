@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import replace
 from itertools import product
+from typing import TypeVar
 
 from fl_chain.lab.experiment import Experiment, Outcome, Scenario, run_scenario
 from fl_chain.process_pool import ProcessPool
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Every process has one core: more threads than cores take turns, and all get slower."""
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def list_scenarios(
@@ -47,7 +51,12 @@ def check_scenarios(scenarios: Sequence[Scenario]) -> None:
 
 
 def run_scenarios(scenarios: Sequence[Scenario], num_jobs: int) -> Iterator[Outcome]:
-    """Yield what becomes of each scenario, in the order in which they are done.
+    """Yield what becomes of each scenario, in the order in which they are done."""
+    return run_each(run_scenario, scenarios, num_jobs)
+
+
+def run_each(work: Callable[[A], B], items: Sequence[A], num_jobs: int) -> Iterator[B]:
+    """Yield what the work on each item yields, in the order in which they are done.
 
     The processes end with this one, also when it is interrupted.
 
@@ -60,12 +69,12 @@ def run_scenarios(scenarios: Sequence[Scenario], num_jobs: int) -> Iterator[Outc
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     pool = ProcessPool(
         num_jobs,
-        [run_scenario.__module__],
+        [work.__module__],
         owner="the laboratory",
         hint="memory may be short: try fewer --jobs",
     )
     try:
-        for future in as_completed([pool.submit(run_scenario, one) for one in scenarios]):
+        for future in as_completed([pool.submit(work, item) for item in items]):
             yield pool.result(future)
     finally:
         pool.close()

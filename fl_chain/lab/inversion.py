@@ -3,7 +3,7 @@
 ``first_layer`` divides: the gradient of a unit's weights is its input times the gradient of its
 bias, so one over the other is the input itself if a single example reached the unit, and a mixture
 if several did (Phong et al. 2018, https://eprint.iacr.org/2017/715, section 3; Boenisch et al.
-2023, https://arxiv.org/abs/2112.02918, section 4.1). Needs a linear layer with a bias that reads
+2023, https://arxiv.org/abs/2112.02918). Needs a linear layer with a bias that reads
 the features.
 
 ``matching`` looks for examples whose gradient points the way of the update: Geiping et al. 2020

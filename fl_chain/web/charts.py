@@ -5,25 +5,23 @@ Colours are classes of the style sheet, so that a chart is as light or dark as i
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fl_chain.web.chart_markup import AXIS, GRID, SERIES_COLOURS, clean_svg
+from fl_chain.web.chart_markup import AXIS, SERIES_COLOURS
+from fl_chain.web.figures import draw_figure, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH_INCHES: Final = 4.6
 HEIGHT_INCHES: Final = 2.1
-FONT_POINTS: Final = 9
 MOST_BARS: Final = 120
 """More rounds than that are drawn as a line: bars would be thinner than a pixel."""
 MOST_POINTS: Final = 2000
@@ -66,15 +64,8 @@ def draw_chart(
     """
     step = max(1, -(-len(xs) // MOST_POINTS))
     xs = xs[::step]
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": name,
-            "font.family": "sans-serif",
-            "font.size": FONT_POINTS,
-        }
-    ):
-        figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+
+    def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         is_line = kind == "line" or len(xs) > MOST_BARS
         for place, (entry, colour) in enumerate(zip(series, SERIES_COLOURS, strict=False)):
@@ -87,24 +78,13 @@ def draw_chart(
                 places = [x + (place - (len(series) - 1) / 2) * width for x in xs]
                 axes.bar(places, values, width * 0.9, color=colour, label=entry.name)
         _dress(axes, x_label, series)
-        with io.StringIO() as text:
-            figure.savefig(text, format="svg", metadata=_NO_METADATA)
-            return Markup(clean_svg(text.getvalue(), name, title, caption))  # noqa: S704
 
-
-_NO_METADATA: Final[dict[str, Any]] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    return draw_figure(name, title, caption, (WIDTH_INCHES, HEIGHT_INCHES), paint)
 
 
 def _dress(axes: Axes, x_label: str, series: Sequence[Series]) -> None:
     axes.set_ylim(bottom=0)
-    axes.set_facecolor("none")
-    axes.figure.patch.set_visible(False)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(AXIS)
-    axes.grid(axis="y", color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=AXIS, length=0)
+    dress(axes, "y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     is_whole = all(isinstance(v, int | None) for entry in series for v in entry.values)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=is_whole, min_n_ticks=1))

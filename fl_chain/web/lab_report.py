@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any, Final
 
-import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -19,12 +17,12 @@ from fl_chain.lab.summary import (
     RuleSummary,
     choose_rule,
 )
-from fl_chain.web.chart_markup import AXIS, GRID, SERIES_COLOURS, clean_svg
+from fl_chain.web.chart_markup import AXIS, GRID, SERIES_COLOURS
+from fl_chain.web.figures import draw_figure, dress
 from fl_chain.web.templating import read_style, render
 
 WIDTH_INCHES: Final = 7.5
 ROW_INCHES: Final = 0.32
-FONT_POINTS: Final = 9
 
 
 def make_lab_report(
@@ -89,8 +87,8 @@ def _rate(row: RuleSummary, attack: str) -> dict[str, Any]:
 
 def _draw(name: str, title: str, caption: str, rows: Sequence[RuleSummary]) -> Markup:
     """Return the picture: dots for the accuracy under each attack, bars for backdoors."""
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": FONT_POINTS}):
-        figure = Figure((WIDTH_INCHES, 0.9 + ROW_INCHES * len(rows)), layout="constrained")
+
+    def paint(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
         places = range(len(rows))
         for place, row in enumerate(rows):
@@ -107,16 +105,7 @@ def _draw(name: str, title: str, caption: str, rows: Sequence[RuleSummary]) -> M
         right.set_xlim(0, 100)
         right.set_xlabel("backdoor success, %", color=AXIS)
         left.invert_yaxis()
-        for axes in (left, right):
-            axes.set_facecolor("none")
-            axes.grid(axis="x", color=GRID, linewidth=0.6)
-            axes.set_axisbelow(True)
-            axes.tick_params(colors=AXIS, length=0)
-            for side in ("top", "right", "left"):
-                axes.spines[side].set_visible(False)
-            axes.spines["bottom"].set_color(AXIS)
-        figure.patch.set_visible(False)
-        with io.StringIO() as text:
-            metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            figure.savefig(text, format="svg", metadata=metadata)
-            return Markup(clean_svg(text.getvalue(), name, title, caption))  # noqa: S704
+        dress(left, "x")
+        dress(right, "x")
+
+    return draw_figure(name, title, caption, (WIDTH_INCHES, 0.9 + ROW_INCHES * len(rows)), paint)

@@ -125,3 +125,52 @@ def test_what_cannot_be_attacked_is_said(
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+MEMBERSHIP = ["lab", "membership", "--data", "digits", "--participants", "2", "--rounds", "1"]
+MEMBERSHIP += ["--epochs", "1", "--models", "6", "--jobs", "2"]
+
+
+def test_machines_get_a_line_for_each_attack_on_membership_and_people_a_curve(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "membership.html"
+    assert run([*MEMBERSHIP, "--json", "--html", str(path)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["attack"] for line in lines] == ["likelihood_ratio", "loss_threshold"]
+    for line in lines:
+        assert 0 <= line["recognized_at_0.001"] <= line["recognized_at_0.01"] <= 1
+        assert 0 <= line["area"] <= 1
+        assert line["models"] == 6
+    page = path.read_text(encoding="utf-8")
+    assert "Who was trained on: digits with digits_mlp" in page
+    assert page.count("<svg") == 1
+    assert " style=" not in page
+
+
+def test_people_get_a_row_for_each_attack_on_membership(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(MEMBERSHIP) == 0
+    out = capsys.readouterr().out
+    assert "6 models with an accuracy of" in out
+    assert "likelihood_ratio" in out
+    assert "at 0.1% false alarms" in out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        (["--models", "7"], 10, "7 models cannot be half with an example"),
+        (["--models", "2"], 10, "2 is not in the range"),
+        (["--data", "letters"], 14, "letters"),
+        (["--participants", "4000"], 14, "cannot fill 4000 partitions"),
+        (["--learning-rate", "nan"], 14, "learning rate"),
+        (["--html", "/no/such/folder/a.html"], 10, "there is no folder /no/such/folder"),
+    ],
+)
+def test_what_membership_cannot_be_tried_on_is_said(
+    capsys: pytest.CaptureFixture[str], wrong: list[str], code: int, said: str
+) -> None:
+    assert run([*MEMBERSHIP, *wrong]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
