@@ -25,6 +25,10 @@ from requests.utils import get_environ_proxies
 from fl_chain.errors import UsageError
 
 MOST_HEADER_BYTES: Final = 65536
+_PRINTED = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+_FAMILIES: Final = ("", "+ip4", "+ip6")
+_FILES: Final = ("headers_file", "certificate", "authority")
 _NONE: Final = " "
 _EXAMPLE: Final = 'write [access."https://HOST"], or https://HOST:PORT'
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -62,19 +66,26 @@ class Access:
         session.headers = CaseInsensitiveDict({**session.headers, **dict(self.headers)})
         if self.certificate is not None:
             session.cert = str(self.certificate)
-        session.verify = str(self.authority) if self.authority else _bundle_of_environment() or True
-        session.max_redirects = 0
+        session.verify = str(self.authority or _find_authorities() or "") or True
+        session.hooks["response"].append(_refuse_redirect)
         # Requests would put the environment's authorities and passwords in place of these. Proxies
         # it may name, except on the way to this very machine.
         session.trust_env = False
-        if not is_loopback(url):
-            session.proxies = get_environ_proxies(url)
+        for scheme, proxy in find_proxies(url).items():
+            # ipfshttpclient has schemes of its own for addresses of one family.
+            session.proxies.update(dict.fromkeys((f"{scheme}{f}" for f in _FAMILIES), proxy))
 
     def tls(self, url: str) -> ssl.SSLContext | None:
         """Return how to speak TLS with an endpoint; None if its URL asks for none."""
         if not url.startswith("https:"):
             return None
-        context = ssl.create_default_context(cafile=self.authority or _bundle_of_environment())
+        authorities = self.authority or _find_authorities()
+        is_folder = authorities is not None and authorities.is_dir()
+        context = (
+            ssl.create_default_context(capath=authorities)
+            if is_folder
+            else ssl.create_default_context(cafile=authorities)
+        )
         if self.certificate is not None:
             context.load_cert_chain(self.certificate)
         return context
@@ -133,36 +144,74 @@ def parse_access(table: Any) -> dict[str, AccessFiles]:
     UsageError
         It names no origin, or an unknown or mistyped field.
     """
-    known = ("headers_file", "certificate", "authority")
     parsed = dict[str, AccessFiles]()
     if not isinstance(table, dict):
         raise UsageError("access is no table", _EXAMPLE)
     for name, entries in table.items():
         try:
             origin = origin_of(name)
-        except UsageError:
+        except UsageError as error:
             raise UsageError(
-                f"[access.{name.rpartition('@')[2]!r}] names no endpoint",
-                _EXAMPLE,
+                f"a table of access names no endpoint: {error.message}", _EXAMPLE
             ) from None
         if origin in parsed:
             raise UsageError(f"{origin} has more than one table of access")
-        files = dict[str, Path]()
         if not isinstance(entries, dict):
             raise UsageError(f'access."{origin}" is no table', _EXAMPLE)
-        for field_name, value in entries.items():
-            if field_name not in known or not isinstance(value, str):
-                raise UsageError(
-                    f'[access."{origin}"]: {field_name} is unknown, or no path',
-                    f"known: {', '.join(known)}",
-                )
-            files[field_name] = Path(value).expanduser()
-        parsed[origin] = AccessFiles(origin, **files)
+        parsed[origin] = AccessFiles(
+            origin, **{field: _read_path(origin, field, value) for field, value in entries.items()}
+        )
     return parsed
 
 
+def _read_path(origin: str, field: str, value: Any) -> Path:
+    try:
+        if field in _FILES and isinstance(value, str) and "\0" not in value:
+            return Path(value).expanduser()
+    except RuntimeError:
+        pass  # the home of somebody who is not there
+    raise UsageError(
+        f'[access."{origin}"]: {field} is unknown, or no path', f"known: {', '.join(_FILES)}"
+    )
+
+
+def clean_url(url: str) -> str:
+    """Return an address in one form, in which everybody reads the same host.
+
+    What programs read differently is refused: a backslash ends the host for some (WHATWG's URL
+    standard), and not for others (RFC 3986).
+
+    >>> clean_url("HTTPS://Chain.example:443/v3/key?a=b"), clean_url("http://[0:0::1]:8545/")
+    ('https://chain.example/v3/key?a=b', 'http://[::1]:8545')
+
+    Raises
+    ------
+    UsageError
+        It is none for http or https; what it is is not told, since it may hold a secret.
+    """
+    if not url.isascii() or not _PRINTED.fullmatch(url):
+        raise UsageError("an address has printable ASCII characters, and no space or backslash")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        if ":" in host:
+            host = f"[{ipaddress.IPv6Address(host)}]"
+    except ValueError:
+        raise UsageError("an address has a host, and perhaps a port") from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise UsageError("an address starts with http:// or https://")
+    if "@" in parts.netloc:
+        raise UsageError("an address has no name and password in it: a header is the place")
+    if not host.startswith("[") and not _HOST.fullmatch(host):
+        raise UsageError("an address has a host, and perhaps a port")
+    shown_port = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    path = "" if parts.path == "/" and not parts.query else parts.path
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{host}{shown_port}{path}{query}"
+
+
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL, in one form.
+    """Return scheme, host and port of an address, in one form.
 
     >>> origin_of("https://Chain.example:443/v3/secret?key=1"), origin_of("http://[::1]:8545")
     ('https://chain.example', 'http://[::1]:8545')
@@ -170,19 +219,15 @@ def origin_of(url: str) -> str:
     Raises
     ------
     UsageError
-        It is no http or https URL.
+        See `clean_url`.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or parts.scheme not in _DEFAULT_PORTS:
-        raise UsageError("that is no http:// or https:// address")
-    shown = f"[{host}]" if ":" in host else host
-    if port in (None, _DEFAULT_PORTS[parts.scheme]):
-        return f"{parts.scheme}://{shown}"
-    return f"{parts.scheme}://{shown}:{port}"
+    scheme, _, rest = clean_url(url).partition("://")
+    return f"{scheme}://{re.split('[/?]', rest, maxsplit=1)[0]}"
+
+
+def find_proxies(url: str) -> dict[str, str]:
+    """Return the proxies that the environment names on the way to an endpoint, by scheme."""
+    return {} if is_loopback(url) else dict(get_environ_proxies(url))
 
 
 def is_loopback(url: str) -> bool:
@@ -217,6 +262,11 @@ def explain_refusal(origin: str, error: BaseException | None) -> tuple[str, str]
             )
         case TooManyRedirects():
             return "it sends us elsewhere", "name the address that it leads to"
+        case SSLError() if "mismatch" in str(error) or "is not valid for" in str(error):
+            return (
+                "its certificate is for another name",
+                "write the address with the name that the certificate has",
+            )
         case SSLError() if "certificate verify failed" in str(error).lower():
             return (
                 "nobody whom this machine trusts vouches for it",
@@ -267,6 +317,21 @@ def _check_pem(path: Path, kind: str, load: Callable[[Path], None]) -> None:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _bundle_of_environment() -> str | None:
-    """Return the authorities that the environment names, by Requests' variables."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
+def _refuse_redirect(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Stop where Requests would follow, wherever that leads and whether or not it is an address."""
+    if response.is_redirect:
+        response.close()
+        raise TooManyRedirects(response=response)
+
+
+def _find_authorities() -> Path | None:
+    """Return the file or folder of authorities that the environment names, as for Requests."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if os.environ.get(name):
+            path = Path(os.environ[name])
+            if not path.exists():
+                raise UsageError(
+                    f"{name} names {path}, which is not there", f"set it, or unset {name}"
+                )
+            return path
+    return None

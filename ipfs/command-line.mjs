@@ -29,7 +29,7 @@ Exit codes: 0 stopped, 64 bad command line, 73 repository in use, 74 repository 
  * @property {{host: string, port: number}} api
  * @property {string} swarm
  * @property {string[]} peers
- * @property {string} swarmKey path, or empty
+ * @property {string | undefined} swarmKey path
  * @property {string[]} allowedPeers ids, none for everybody
  * @property {number} maxRepoBytes
  * @property {number} maxUploadBytes
@@ -52,7 +52,7 @@ export function parseCommandLine (args) {
         api: { type: 'string', default: '127.0.0.1:5001' },
         swarm: { type: 'string', default: '/ip4/127.0.0.1/tcp/4001' },
         peer: { type: 'string', multiple: true, default: [] },
-        'swarm-key': { type: 'string', default: '' },
+        'swarm-key': { type: 'string' },
         'allow-peer': { type: 'string', multiple: true, default: [] },
         'max-repo-bytes': { type: 'string', default: 'Infinity' },
         'max-upload-bytes': { type: 'string', default: String(2 ** 30) },

@@ -54,7 +54,7 @@ class Gate:
         self.multiaddr = f"/dns4/localhost/tcp/{port}/https"
         self.num_passed = 0
         self.num_refused = 0
-        self.leads_to = ""
+        self.leads_to: str | None = None
         """Where whoever comes in is sent, in place of the endpoint."""
 
 
@@ -72,7 +72,7 @@ def gate(issuer: Issuer, upstream: str) -> Iterator[Gate]:
             if self.headers.get(NAME) != SECRET:
                 opened.num_refused += 1
                 self._answer(401, b"who are you?")
-            elif opened.leads_to:
+            elif opened.leads_to is not None:
                 self._answer(307, b"", Location=opened.leads_to)
             else:
                 opened.num_passed += 1

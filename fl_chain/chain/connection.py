@@ -23,10 +23,11 @@ from fl_chain.chain.answers import (
 )
 from fl_chain.errors import ChainUnreachable, LedgerError, UsageError, WrongChain
 from fl_chain.protocol.logs import Log
-from fl_chain.remote_access import NO_ACCESS, Access, explain_refusal, origin_of
+from fl_chain.remote_access import NO_ACCESS, Access, clean_url, explain_refusal, origin_of
 
 MOST_CALLS = 500
 """Calls of one request; nodes refuse larger ones, Geth from 1,001 on, others by their bytes."""
+_EXAMPLE = "check --rpc, or network.rpc: http://127.0.0.1:8545 is one"
 _HINT = "start one with: fl-chain devnet up, or name another with --rpc"
 
 
@@ -75,21 +76,17 @@ class ChainConnection:
         timeout_seconds: float = 30,
     ) -> None:
         try:
-            self.origin = origin_of(rpc_url)
-        except UsageError:
-            # Without what comes before and behind the host: it may be a secret.
-            shown = "/".join(rpc_url.split("/")[:3]).rpartition("@")[2]
-            raise UsageError(
-                f"{shown!r} is no RPC address", "it starts with http:// or https://"
-            ) from None
-        self.rpc_url = rpc_url
+            self.rpc_url = clean_url(rpc_url)
+        except UsageError as error:
+            raise UsageError(f"no address of a chain node: {error.message}", _EXAMPLE) from None
+        self.origin = origin_of(self.rpc_url)
         self.access = access
         session = requests.Session()
-        access.prepare(session, rpc_url)
+        access.prepare(session, self.rpc_url)
         session.mount("http://", CappedAdapter())
         session.mount("https://", CappedAdapter())
         self._provider = HTTPProvider(
-            rpc_url,
+            self.rpc_url,
             request_kwargs={"timeout": timeout_seconds},
             session=session,
             exception_retry_configuration=None,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -18,7 +20,9 @@ from fl_chain.chain.answers import read_quantity
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.errors import ChainUnreachable
 from fl_chain.protocol.logs import topic_of
+from fl_chain.remote_access import find_proxies
 
+OPEN_SECONDS = 2
 POLL_SECONDS = 0.25
 """One chain poll interval."""
 
@@ -40,7 +44,8 @@ class LogWatcher:
         self._socket: ClientConnection | None = None
         self._open_socket = contextlib.ExitStack()
         self._subscribed: frozenset[type[Any]] | None = None
-        self._can_subscribe = True
+        # Through a proxy it would not be worth the trouble.
+        self._can_subscribe = not find_proxies(connection.rpc_url)
         self._seen_block = -1
 
     def subscribe(self, kinds: frozenset[type[Any]]) -> None:
@@ -66,7 +71,7 @@ class LogWatcher:
         except (WebSocketException, OSError):
             # The node went away. The next read of the logs says so in words, or finds it back.
             self.close()
-            self._can_subscribe = True
+            self._can_subscribe = not find_proxies(self._connection.rpc_url)
         return True
 
     def close(self) -> None:
@@ -77,6 +82,7 @@ class LogWatcher:
         self._subscribed = None
 
     def _open(self, kinds: frozenset[type[Any]]) -> None:
+        url = self._connection.rpc_url
         selection: dict[str, Any] = {"address": self._contract}
         if kinds:
             selection["topics"] = [sorted("0x" + topic_of(kind).hex() for kind in kinds)]
@@ -90,20 +96,22 @@ class LogWatcher:
             # As a context manager, the one way that no release of websockets warns about.
             self._socket = self._open_socket.enter_context(
                 connect(
-                    "ws" + self._connection.rpc_url.removeprefix("http"),
+                    "ws" + url.removeprefix("http"),
+                    # Its own would go through proxies, and follow redirects with these headers.
+                    sock=self._open_socket.enter_context(_dial(url)),
                     additional_headers=self._connection.access.headers,
-                    ssl=self._connection.access.tls(self._connection.rpc_url),
-                    open_timeout=2,
+                    ssl=self._connection.access.tls(url),
+                    open_timeout=OPEN_SECONDS,
                     close_timeout=0.2,
                     ping_interval=None,
                 )
             )
             self._socket.send(json.dumps(request))
-            answer = json.loads(self._socket.recv(timeout=2))
-            if "result" not in answer:
-                raise ValueError(answer)
+            answer = json.loads(self._socket.recv(timeout=OPEN_SECONDS))
+            if not isinstance(answer, dict) or "result" not in answer:
+                raise ValueError("no subscription")
             self._subscribed = kinds
-        except (WebSocketException, OSError, ValueError):
+        except (WebSocketException, OSError, ValueError, RecursionError):
             self.close()
             self._can_subscribe = False
 
@@ -122,3 +130,9 @@ class LogWatcher:
             if remaining <= 0:
                 return False
             time.sleep(min(POLL_SECONDS, remaining))
+
+
+def _dial(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return socket.create_connection((parts.hostname or "", port), OPEN_SECONDS)

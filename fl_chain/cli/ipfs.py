@@ -83,11 +83,11 @@ def run(
             print_line({"api": api, "swarm": list(addresses), "peer_id": peer_id})
             return
         click.echo(f"IPFS node {peer_id}  (Ctrl-C ends it)")
+        if options.is_public and options.is_open:
+            click.echo("whoever reaches it may fetch what it keeps; see --swarm-key, --allow-peer")
         click.echo(f"for commands:    --ipfs {api}")
         for address in addresses:
             click.echo(f"for other nodes: --peer {address}")
-        if options.is_public and options.is_open:
-            click.echo("whoever reaches it may fetch what it keeps; see --swarm-key, --allow-peer")
 
     def tell(step: str) -> None:
         if not as_json:

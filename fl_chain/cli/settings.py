@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_CONFIG = Path("fl-chain.toml")
+_WORDS: dict[type, str] = {str: "text", int: "whole number"}
 _KNOWN: dict[str, dict[str, type]] = {
     "network": {"rpc": str, "chain_id": int, "ipfs": str},
     "keys": {"directory": str, "password_file": str},
@@ -65,7 +66,7 @@ class Settings:
                     known = ", ".join(f"{t}.{n}" for t, names in _KNOWN.items() for n in names)
                     raise UsageError(f"{path}: unknown field {table}.{name}", f"known: {known}")
                 if type(value) is not kind:
-                    raise UsageError(f"{path}: {table}.{name} is {value!r}")
+                    raise UsageError(f"{path}: {table}.{name} is no {_WORDS[kind]}")
         if not access:
             return cls(state, values)
         from fl_chain.remote_access import parse_access

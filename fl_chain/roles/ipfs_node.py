@@ -59,7 +59,7 @@ def run_ipfs_node(options: NodeOptions, on_step: Callable[[str], None], on_ready
     arguments = [f"--allow-peer={peer}" for peer in options.allowed_peers]
     if options.swarm_key is not None:
         arguments.append(f"--swarm-key={options.swarm_key}")
-    log_path = options.repo.with_name(f"{options.repo.name}.log")
+    log_path = options.repo / "node.log"
     try:
         node = start_node(
             options.repo,

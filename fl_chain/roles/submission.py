@@ -108,7 +108,7 @@ class RelayedSubmission:
             if self._hand_in_for(patience, handover):
                 return 0
             reason: RelayError = RelayUnreachable(
-                f"the relay at {self._relay.url} did not hand the update in in time"
+                f"the relay at {self._relay.origin} did not hand the update in in time"
             )
         except RelayError as error:
             reason = error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from fl_chain.errors import UsageError
 
 __all__ = ["api_url"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def api_url(multiaddr: str) -> str:
@@ -35,11 +38,12 @@ def api_url(multiaddr: str) -> str:
             host = f"[{ipaddress.IPv6Address(host)}]"
         elif family == "ip4":
             host = str(ipaddress.IPv4Address(host))
-        elif family not in ("dns", "dns4", "dns6"):
+        elif family not in ("dns", "dns4", "dns6") or not _NAME.fullmatch(host):
             raise ValueError(multiaddr)
     except ValueError as error:
         raise UsageError(
-            f"{multiaddr!r} is not the API address of an IPFS node",
-            "use a multiaddr such as /ip4/127.0.0.1/tcp/5001",
+            "that is not the API address of an IPFS node",
+            "check --ipfs, or network.ipfs: /ip4/127.0.0.1/tcp/5001 is one, and "
+            "/dns/ipfs.example/tcp/443/https",
         ) from error
     return f"{scheme[0] if scheme else 'http'}://{host}:{port}/api/v0/"

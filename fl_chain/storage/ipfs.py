@@ -188,6 +188,8 @@ class IpfsStore:
         """
         answer = self._call(lambda: self._post("swarm/connect", multiaddr))
         if not answer.ok:
+            if refusal := self._refusal(requests.HTTPError(response=answer)):
+                raise refusal
             raise StoreError(f"the IPFS node cannot connect to {multiaddr}: {_message(answer)}")
 
     def close(self) -> None:

@@ -19,12 +19,12 @@ const MAX_CONNECTIONS = 128
  * @param {object} options.privateKey
  * @param {string} options.listen
  * @param {string} options.agentVersion
- * @param {string} options.swarmKey file with the key of a private swarm; empty for the open one
+ * @param {string | undefined} options.swarmKey file with the key of a private swarm
  * @param {string[]} options.allowedPeers ids; none for everybody
  * @throws {StartupError} exit code 75 when the port is taken, 64 for a file without a key
  */
 export async function startSwarm ({ privateKey, listen, agentVersion, swarmKey, allowedPeers }) {
-  const connectionProtector = swarmKey ? await readSwarmKey(swarmKey) : undefined
+  const connectionProtector = swarmKey === undefined ? undefined : await readSwarmKey(swarmKey)
   try {
     return await createLibp2p({
       privateKey,

@@ -112,5 +112,11 @@ def test_a_node_that_ends_by_itself_is_told(site: Site) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 15
     assert "the IPFS node ended with exit code -9" in err
-    assert "ipfs-node.log" in err
-    assert (site.directory / ".fl-chain" / "ipfs-node.log").is_file()
+    assert "node.log" in err
+    assert (site.directory / ".fl-chain" / "ipfs-node" / "node.log").is_file()
+
+
+def test_a_node_may_keep_its_blocks_in_the_directory_that_one_is_in(site: Site) -> None:
+    with node(site, "."):
+        assert (site.directory / "node.log").is_file()
+    assert (site.directory / "identity.key").is_file()

@@ -122,7 +122,8 @@ def test_no_chain_node_at_the_url(cli: Cli) -> None:
     url = f"http://127.0.0.1:{CLOSED_PORT}"
     assert_error(cli("history", "tasks", "--rpc", url), 13, url, "fl-chain devnet up")
     for nonsense in ("nonsense", "ftp://127.0.0.1", "127.0.0.1:8545", "http://", "http://[::1"):
-        assert_error(cli("history", "tasks", "--rpc", nonsense), 10, nonsense, "http://")
+        outcome = cli("history", "tasks", "--rpc", nonsense)
+        assert_error(outcome, 10, "no address of a chain node", "http://127.0.0.1:8545")
 
 
 def test_something_else_answers_at_the_url(cli: Cli, world: World) -> None:
@@ -309,7 +310,7 @@ def test_an_ipfs_address_that_is_none(
             *("model", "export", "m.safetensors", "--task", federation.address),
             *(*endpoints[:2], "--ipfs", nonsense),
         )
-        assert_error(outcome, 10, nonsense)
+        assert_error(outcome, 10, "not the API address of an IPFS node", "/ip4/127.0.0.1")
 
 
 def test_a_role_gives_up_after_its_patience(
@@ -508,8 +509,8 @@ def test_a_missing_task_file(cli: Cli, endpoints: list[str], keys: list[str]) ->
         ("[network", "is not TOML"),
         ("[netwrok]\nrpc = 'x'", "unknown field netwrok.rpc"),
         ("[network]\nurl = 'x'", "unknown field network.url"),
-        ("[network]\nrpc = 5", "network.rpc is 5"),
-        ("[network]\nchain_id = true", "network.chain_id is True"),
+        ("[network]\nrpc = 5", "network.rpc is no text"),
+        ("[network]\nchain_id = true", "network.chain_id is no whole number"),
         ("network = 5", "unknown field network"),
     ],
 )

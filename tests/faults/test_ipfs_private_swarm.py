@@ -117,8 +117,9 @@ def test_a_file_without_a_key_is_refused_and_not_told(
 def test_a_key_that_is_not_there_and_a_peer_that_is_none_are_named(
     start_ipfs_node: NodeStarter, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="ENOENT"):
-        start_ipfs_node("repo", "--swarm-key", str(tmp_path / "swarm.key"))
+    for missing in (tmp_path / "swarm.key", ""):  # the latter of a variable that is not set
+        with pytest.raises(UsageError, match="ENOENT"):
+            start_ipfs_node("repo", f"--swarm-key={missing}")
     with pytest.raises(UsageError, match="invalid peer id"):
         start_ipfs_node("repo", "--allow-peer", "nobody")
     with pytest.raises(UsageError, match="invalid peer id"):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.cli.main import run
 from fl_chain.errors import ChainUnreachable, FlChainError, StoreUnreachable
+from fl_chain.relay.client import RelayClient
 from fl_chain.remote_access import Access
 from fl_chain.storage.api_address import api_url
 from fl_chain.storage.ipfs import IpfsStore
 from tests.guards import NAME, SECRET, Gate, Issuer, gate
 from tests.proxies import chain_proxy
+from tests.unit.protocol.test_signed_update import EXAMPLE
 from tests.world import Federation, World
 
 Open = Callable[[Gate, Access], object]
@@ -130,6 +134,63 @@ def test_a_subscription_goes_through_a_gate_as_well(
     assert [headers[NAME] for headers in shown] == [SECRET]
 
 
+def test_a_subscription_is_never_sent_elsewhere_or_through_a_proxy(
+    federation: Federation, world: World, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        elsewhere = f"127.0.0.1:{stranger.getsockname()[1]}"
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "WS_PROXY", "WSS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://{elsewhere}")
+        monkeypatch.setenv("SOCKS_PROXY", f"socks5://{elsewhere}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        def redirect(socket: ServerConnection, request: Request) -> Response:
+            response = socket.respond(307, "")
+            response.headers["Location"] = f"wss://{elsewhere}/"
+            return response
+
+        with serve(print, "localhost", 0, ssl=issuer.context(), process_request=redirect) as server:
+            thread = Thread(target=server.serve_forever)
+            thread.start()
+            connection = ChainConnection(world.connection.rpc_url, access=issuer.access)
+            connection.rpc_url = f"https://localhost:{server.socket.getsockname()[1]}"
+            watcher = LogWatcher(connection, federation.address)
+            try:
+                watcher.subscribe(frozenset())
+                watcher.wait(0.1)  # asks for the log in place of a subscription
+            finally:
+                watcher.close()
+                server.shutdown()
+                thread.join()
+        stranger.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
+
+
+@pytest.mark.parametrize("answer", ["5", "null", "[]", "{}", "[" * 100_000, "nonsense"])
+def test_a_node_that_answers_nonsense_has_no_subscription(
+    federation: Federation, world: World, answer: str
+) -> None:
+    def reply(socket: ServerConnection) -> None:
+        for _ in socket:
+            socket.send(answer)
+
+    with serve(reply, "127.0.0.1", 0) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        connection = ChainConnection(world.connection.rpc_url)
+        connection.rpc_url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        watcher = LogWatcher(connection, federation.address)
+        try:
+            watcher.subscribe(frozenset())
+            watcher.wait(0.1)
+        finally:
+            watcher.close()
+            server.shutdown()
+            thread.join()
+
+
 # ---------------------------------------------------------------- not opened
 
 
@@ -192,9 +253,10 @@ def test_an_endpoint_that_sends_elsewhere_is_not_followed(
     open_it: Open, gate_of: Gate, issuer: Issuer, world: World
 ) -> None:
     with chain_proxy(world.connection.rpc_url) as elsewhere:
-        gate_of.leads_to = elsewhere.url
-        error = refusal(open_it, gate_of, issuer.access)
-        assert "it sends us elsewhere" in error.message
+        for place in (elsewhere.url, "", "\xff", "//"):
+            gate_of.leads_to = place
+            error = refusal(open_it, gate_of, issuer.access)
+            assert "it sends us elsewhere" in error.message
         assert not elsewhere.num_requests
 
 
@@ -210,13 +272,40 @@ def test_an_endpoint_that_sends_elsewhere_is_not_followed(
         "http://KEY@127.0.0.1:1/v3/KEY",
         "ws://127.0.0.1:1/ws/v3/KEY",
         "http://KEY@[::1/KEY",
+        "chain.example/v3/KEY",
+        "https://chain.example:80x?apikey=KEY",
+        "/dns4/user:KEY@host/tcp/1",
+        "/dns4/localhost:1\\\\@KEY/tcp/1",
     ],
 )
-def test_an_error_tells_no_more_of_an_address_than_where_it_leads(address: str) -> None:
-    with pytest.raises(FlChainError) as caught:
-        ChainConnection(address, timeout_seconds=2)
-    assert "KEY" not in str(caught.value)
-    assert "[::1" in str(caught.value) or "127.0.0.1:1" in str(caught.value)
+def test_an_error_tells_no_more_of_an_address_than_where_it_leads(
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def ask_relay() -> None:
+        RelayClient(address).hand_in(EXAMPLE)
+
+    def ask_node() -> None:
+        with IpfsStore(address, timeout_seconds=1) as store:
+            store.version()
+
+    for ask in (lambda: ChainConnection(address, timeout_seconds=2), ask_relay, ask_node):
+        with pytest.raises(FlChainError) as caught:
+            ask()
+        assert "KEY" not in str(caught.value)
+    monkeypatch.chdir(tmp_path)
+    for lines in (
+        f'[network]\nrpc = "{address}"',
+        f'[network]\nrpc = ["{address}"]',
+        f'[access."{address}"]\npassword = "KEY"',
+    ):
+        (tmp_path / "fl-chain.toml").write_text(lines)
+        assert run(["history", "tasks"]) in (10, 13)
+        out, err = capfd.readouterr()
+        assert "KEY" not in out + err
+        assert "Traceback" not in err
 
 
 def test_nothing_is_sent_in_the_clear(

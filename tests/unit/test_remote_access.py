@@ -15,13 +15,18 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from requests.exceptions import HTTPError, SSLError, TooManyRedirects
+from requests.utils import select_proxy
+from urllib3.util import parse_url
 
 from fl_chain.errors import UsageError
 from fl_chain.remote_access import (
     MOST_HEADER_BYTES,
     Access,
     AccessFiles,
+    clean_url,
     explain_refusal,
     origin_of,
     parse_access,
@@ -68,20 +73,35 @@ def test_a_proxy_is_used_on_the_way_to_others_only(
     for url, is_used in ((ORIGIN, True), ("https://127.0.0.1:8545", False)):
         session = requests.Session()
         Access().prepare(session, url)
-        assert ("https" in session.proxies) == is_used
+        # The latter are ipfshttpclient's, for /dns4 and /dns6.
+        for scheme in ("https", "https+ip4", "https+ip6"):
+            chosen = select_proxy(f"{scheme}://{url.removeprefix('https://')}", session.proxies)
+            assert (chosen == "http://proxy.example:3128") == is_used
 
 
 def test_authorities_of_the_environment_hold_unless_others_are_named(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/company.pem")
+    other = Issuer(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.authority))
     for access, expected in (
-        (Access(), "/etc/company.pem"),
+        (Access(), str(other.authority)),
         (issuer.access, str(issuer.authority)),
     ):
         session = requests.Session()
         access.prepare(session, ORIGIN)
         assert session.verify == expected
+
+
+def test_authorities_of_the_environment_may_be_a_folder_and_have_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path))
+    assert Access().tls(ORIGIN) is not None
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    with pytest.raises(UsageError, match=r"CURL_CA_BUNDLE names .*gone\.pem, which is not there"):
+        Access().prepare(requests.Session(), ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +170,9 @@ def test_another_key_than_the_certificates_is_refused(tmp_path: Path) -> None:
         ({"https://a.example": {}, "https://A.example:443": {}}, "more than one table"),
         ({ORIGIN: {"password": "rosebud"}}, "password is unknown, or no path"),
         ({ORIGIN: {"headers_file": 1}}, "headers_file is unknown, or no path"),
+        ({ORIGIN: {"headers_file": "~nobody-rosebud/x"}}, "headers_file is unknown, or no path"),
+        ({ORIGIN: {"certificate": "rose\0bud"}}, "certificate is unknown, or no path"),
+        ({"chain.example/v3/rosebud": {}}, "names no endpoint"),
         ({ORIGIN: "rosebud"}, "is no table"),
         ("rosebud", "access is no table"),
     ],
@@ -167,7 +190,8 @@ def test_a_table_that_makes_no_sense_is_refused(table: Any, message: str) -> Non
         ("https://chain.example:443", ORIGIN),
         ("https://chain.example:8545/", "https://chain.example:8545"),
         ("http://chain.example:443", "http://chain.example:443"),
-        ("http://eve:KEY@[2001:DB8::1]:80?q", "http://[2001:db8::1]"),
+        ("http://[2001:DB8:0::1]:80?q", "http://[2001:db8::1]"),
+        ("HTTP://[0:0:0:0:0:0:0:1]:5", "http://[::1]:5"),
     ],
 )
 def test_an_origin_has_one_form(url: str, origin: str) -> None:
@@ -183,6 +207,20 @@ def test_what_leads_nowhere_has_no_origin(url: str) -> None:
         origin_of(url)
 
 
+@given(st.text(st.sampled_from("ab.:/@\\?#[]%0123456789 \t-_"), max_size=20))
+def test_requests_go_to_the_host_that_the_origin_names(rest: str) -> None:
+    try:
+        cleaned = clean_url("https://" + rest)
+    except UsageError:
+        return
+    assert clean_url(cleaned) == cleaned
+    prepared = requests.Request("POST", cleaned).prepare().url
+    assert prepared is not None
+    assert origin_of(prepared) == origin_of(cleaned)
+    seen_by_urllib3 = parse_url(cleaned)
+    assert f"https://{seen_by_urllib3.netloc}".removesuffix(":443") == origin_of(cleaned)
+
+
 def answered(status: int) -> HTTPError:
     response = requests.Response()
     response.status_code = status
@@ -196,6 +234,8 @@ def answered(status: int) -> HTTPError:
         (answered(403), "does not let us in (HTTP status 403)", "headers_file"),
         (TooManyRedirects(), "sends us elsewhere", "name the address"),
         (SSLError("CERTIFICATE_VERIFY_FAILED certificate verify failed"), "vouches", "authority"),
+        (SSLError("certificate verify failed: Hostname mismatch"), "another name", "the name"),
+        (SSLError("certificate verify failed: IP address mismatch"), "another name", "the name"),
         (SSLError("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "breaks off", "certificate"),
         (SSLError("EOF occurred in violation of protocol"), "breaks off", "certificate"),
     ],

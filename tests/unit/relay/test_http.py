@@ -14,6 +14,7 @@ import requests
 
 from fl_chain.errors import PortTaken, RelayRefused, RelayUnreachable, UsageError
 from fl_chain.protocol.signed_update import Handover, encode_handover
+from fl_chain.relay import client
 from fl_chain.relay.client import RelayClient
 from fl_chain.relay.server import RelayServer
 from tests.unit.protocol.test_signed_update import EXAMPLE
@@ -103,7 +104,7 @@ def test_nobody_at_home_is_said() -> None:
     "url", ["", "127.0.0.1:7400", "ftp://relay", "http://", "file:///etc/passwd"]
 )
 def test_no_url_is_no_relay(url: str) -> None:
-    with pytest.raises(UsageError, match="is no relay"):
+    with pytest.raises(UsageError, match="no address of a relay"):
         RelayClient(url)
 
 
@@ -149,3 +150,33 @@ def test_a_refusal_is_neither_long_nor_commands_for_a_terminal() -> None:
         RelayClient(url).hand_in(EXAMPLE)
     assert refused.value.message.isprintable()
     assert len(refused.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nx",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        b"HTTP/1.1 307 Elsewhere\r\nLocation: \xff\r\nContent-Length: 0\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"",
+    ],
+    ids=["half of it", "bad chunks", "nowhere", "no HTTP", "nothing"],
+)
+def test_whoever_breaks_off_is_no_relay(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+                if answer:
+                    connection.recv(1)  # keeps silent until the client gives up
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(RelayUnreachable):
+            RelayClient(f"http://127.0.0.1:{server.getsockname()[1]}").hand_in(EXAMPLE)
+        thread.join()
