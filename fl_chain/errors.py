@@ -6,7 +6,9 @@
     ├── UsageError              10    a flag, a configuration or a task file is wrong
     ├── ProtocolError           11    bytes or records break a rule of docs/spec.md
     │   ├── MalformedBlob             not the one canonical encoding
+    │   ├── CannotDecrypt             encrypted to another key or for another place, or altered
     │   ├── InvalidManifest           a task description that cannot be carried out
+    │   ├── Misplaced                 of another task, round or participant than its place
     │   ├── ValueOutOfRange           NaN, infinity, overflow, or past the agreed bound
     │   └── InvalidTransition         an action that the phase of the round does not allow
     ├── StoreError              12
@@ -42,6 +44,7 @@ __all__ = [
     "BlobCorrupt",
     "BlobTooLarge",
     "BlobUnavailable",
+    "CannotDecrypt",
     "ChainUnreachable",
     "DevnetError",
     "FlChainError",
@@ -52,6 +55,7 @@ __all__ = [
     "LedgerError",
     "LocalStateError",
     "MalformedBlob",
+    "Misplaced",
     "PortTaken",
     "ProtocolError",
     "RelayError",
@@ -107,8 +111,16 @@ class MalformedBlob(ProtocolError):
     """The bytes are not the one canonical encoding of any blob."""
 
 
+class CannotDecrypt(ProtocolError):
+    """The bytes were encrypted to another key or for another place, or were altered."""
+
+
 class InvalidManifest(ProtocolError):
     """A task description that is malformed or cannot be carried out exactly."""
+
+
+class Misplaced(ProtocolError):
+    """The bytes are of another task, round or participant than the place where they stand."""
 
 
 class ValueOutOfRange(ProtocolError):

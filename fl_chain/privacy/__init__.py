@@ -1,0 +1,1 @@
+"""What is done to an update before others get it: noise, masks, encryption."""
