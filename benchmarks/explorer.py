@@ -22,7 +22,7 @@ from typing import Any
 import uvicorn
 
 from fl_chain.chain.connection import RpcError
-from fl_chain.chain.contracts import LEDGER, encode_view, load_artifact
+from fl_chain.chain.contracts import DISPUTES, LEDGER, encode_view, load_artifact
 from fl_chain.index.index import HistoryIndex
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.logs import Log, encode_log, topic_of
@@ -62,7 +62,6 @@ class IndexedChain:
         self._head = index.head
         self._created = next(index.logs())
         index.close()
-        self._code = bytes.fromhex(load_artifact(LEDGER)["deployedBytecode"][2:])
 
     def call(self, method: str, *params: Any) -> Any:
         """Answer one request."""
@@ -84,8 +83,14 @@ class IndexedChain:
         return [self._created] if is_asked else []
 
     def code(self, contract: str) -> bytes:
-        """Return the code of a ledger."""
-        return self._code
+        """Return the code of a ledger, or of disputes."""
+        name = LEDGER if contract == TASK else DISPUTES
+        return bytes.fromhex(load_artifact(name)["deployedBytecode"][2:])
+
+    def view(self, contract: str, data: bytes) -> bytes:
+        """Return the parameters of the one task, with the time of its creation behind them."""
+        assert (contract, data) == (TASK, encode_view("parameters"))
+        return self._created.data
 
 
 def make_records(rounds: int, participants: int) -> Iterator[list[Record]]:
@@ -97,7 +102,7 @@ def make_records(rounds: int, participants: int) -> Iterator[list[Record]]:
     who = [f"0x{1 + number:040x}" for number in range(participants)]
     task = tuple(digest("task", part) for part in range(4))
     windows = (rounds, 1, participants, 1000, 600, 600, 0, 0, 0, 1, 1000, 9, 0, False)
-    parameters = TaskParameters("0x" + 40 * "8", *task, *windows)
+    parameters = TaskParameters(*["0x" + 40 * "8"] * 2, *task, *windows)
     coordinator = "0x" + 40 * "9"
     yield [
         TaskCreated(coordinator, parameters, 1),

@@ -92,6 +92,7 @@ class Federation:
         parameters = compute_parameters(
             self.manifest,
             registry=registry,
+            disputes=deployer.deploy_disputes(),
             manifest_digest=compute_digest(document),
             manifest_cid_digest=store.put(document).digest,
             genesis_digest=self.genesis_digest,

@@ -124,8 +124,8 @@ def made_up(participants: int, num_rounds: int) -> Iterator[Record]:
     """Yield the records of a task in which everybody takes part in every round."""
     words = (digest(name) for name in "abcd")
     parameters = TaskParameters(
-        "0x" + "2e" * 20, *words, num_rounds, 1, participants, 1000, 600, 600, 0, 0, 0, 1, 1000, 9,
-        0, False
+        *["0x" + "2e" * 20] * 2, *words, num_rounds, 1, participants, 1000, 600, 600, 0, 0, 0, 1,
+        1000, 9, 0, False
     )  # fmt: skip
     when = START
     yield TaskCreated(address(-1), parameters, when)

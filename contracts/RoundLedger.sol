@@ -3,8 +3,7 @@ pragma solidity 0.8.37;
 
 import {Bonds} from "./ledger/Bonds.sol";
 import {DisputeForwarder} from "./ledger/DisputeForwarder.sol";
-import {Disputes} from "./ledger/Disputes.sol";
-import {LedgerState} from "./ledger/LedgerState.sol";
+import {LedgerParameters} from "./ledger/LedgerParameters.sol";
 import {ParameterChecks} from "./ledger/ParameterChecks.sol";
 import {Submissions} from "./ledger/Submissions.sol";
 import {Attestations} from "./libraries/Attestations.sol";
@@ -18,9 +17,8 @@ contract RoundLedger is ParameterChecks, Bonds, Submissions, DisputeForwarder {
     address public immutable coordinator;
 
     constructor(TaskParameters memory p, address[] memory aggregators)
-        LedgerState(p, aggregators.length)
         ParameterChecks(p, aggregators.length)
-        DisputeForwarder(address(new Disputes(p, aggregators.length)))
+        LedgerParameters(p, aggregators.length)
     {
         coordinator = msg.sender;
         _models[0] = p.genesisDigest;
@@ -74,6 +72,7 @@ contract RoundLedger is ParameterChecks, Bonds, Submissions, DisputeForwarder {
         if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
         _moveAdmission(_participants[participant], _participants[successor]);
         _moveLot(participant, successor);
+        if (_privacyCost != 0) _moveSpent(participant, successor);
         _isSucceeded[_registry.originOf(participant)] = true;
         uint40 timestamp = _now();
         _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));
@@ -257,7 +256,7 @@ contract RoundLedger is ParameterChecks, Bonds, Submissions, DisputeForwarder {
         _reserveReward(current);
         current.numFinalized += 1;
         _record(1, abi.encode(RoundFinalized.selector, current.round, digest, timestamp));
-        if (current.numFinalized == _numRounds) {
+        if (current.numFinalized == _numRounds()) {
             current.closedAt = timestamp;
             _current = current;
         } else {

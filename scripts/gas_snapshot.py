@@ -25,6 +25,7 @@ from fl_chain.chain.audit_register import sign_audit  # noqa: E402
 from fl_chain.chain.connection import ChainConnection  # noqa: E402
 from fl_chain.chain.contracts import (  # noqa: E402
     AUDIT_REGISTER,
+    DISPUTES,
     LEDGER,
     encode_action,
     encode_creation,
@@ -138,8 +139,12 @@ def measure(connection: ChainConnection) -> Measurement:
     several = chain.act(coordinator, registry, Enrol(tuple(people[1:])))
     gas["enrol, each further participant"] = _further(several, gas["enrol one participant"])
 
+    receipt = chain.send(coordinator, encode_creation(DISPUTES))
+    disputes = str(receipt["contractAddress"]).lower()
+    gas["deploy the code for disputes"] = int(receipt["gasUsed"], 16)
     parameters = TaskParameters(
         registry.lower(),
+        disputes,
         *[WORD] * 4,
         num_rounds=NUM_ROUNDS,
         min_updates=2,
@@ -252,6 +257,8 @@ def measure(connection: ChainConnection) -> Measurement:
     _measure_identities(chain, registry, ledger, gas)
     sampled = replace(parameters, sample_rate=2**32 - 1, seed_seconds=SEED_SECONDS)
     _measure_sampling(chain, str(deploy(sampled)["contractAddress"]), committee, gas)
+    private = replace(parameters, min_updates=1, privacy_cost=2**32, privacy_budget=9 * 2**32)
+    _measure_budget(chain, str(deploy(private)["contractAddress"]), gas)
     _measure_audits(chain, ledger, gas)
     return result
 
@@ -280,6 +287,19 @@ def _measure_sampling(chain: Chain, ledger: str, committee: list[str], gas: dict
     gas["reveal a secret"] = revealed[1]
     gas["submit, with sampling"] = submitted[1]
     gas["finalize, with sampling"] = finalized
+
+
+def _measure_budget(chain: Chain, ledger: str, gas: dict[str, int]) -> None:
+    """Measure what an update costs in a task with a privacy budget."""
+    coordinator, _, anybody, _, _, *people = (a.lower() for a in chain.accounts)
+    chain.act(coordinator, ledger, Admit((people[0], people[1])))
+    for number in (1, 2):
+        update = SubmitUpdate(number, WORD, WORD, 60_000)
+        submitted = [chain.act(who, ledger, update) for who in people[:2]]
+        name = "the first" if number == 1 else "every later"
+        gas[f"submit, with a privacy budget, {name} update"] = submitted[1]
+        chain.now += COLLECT_SECONDS + 3 * AGGREGATE_SECONDS
+        chain.act(anybody, ledger, Abort(number))
 
 
 def _measure_identities(chain: Chain, registry: str, ledger: str, gas: dict[str, int]) -> None:

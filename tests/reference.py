@@ -489,6 +489,7 @@ def selected_values(
 
 TASK_PARAMETERS = (
     ("registry", "address"),
+    ("disputes", "address"),
     ("manifest_digest", "bytes32"),
     ("manifest_cid_digest", "bytes32"),
     ("genesis_digest", "bytes32"),
@@ -511,6 +512,8 @@ TASK_PARAMETERS = (
     ("sample_rate", "uint32"),
     ("seed_seconds", "uint32"),
     ("reward", "uint96"),
+    ("privacy_cost", "uint64"),
+    ("privacy_budget", "uint64"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fl_chain"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
-PURE_LAYERS = ("errors", "protocol", "aggregation", "audit")
+PURE_LAYERS = ("errors", "protocol", "privacy", "aggregation", "audit")
 """Each may import itself and those before it."""
 EDGES = ("training", "storage", "chain", "relay", "index")
 LABORATORY = "lab"
@@ -31,9 +31,10 @@ HELPERS = (
 """Modules about this machine, which only edges and roles use."""
 
 PURE_LIBRARIES = {
-    *("__future__", "base64", "binascii", "collections", "dataclasses", "enum", "fnmatch"),
+    *("__future__", "base64", "binascii", "collections", "dataclasses", "decimal", "enum"),
+    *("fnmatch", "fractions"),
     *("functools", "hashlib", "itertools", "json", "math", "re", "struct", "typing"),
-    *("numpy", "eth_hash", "eth_keys", "eth_utils", "rlp", "trie"),
+    *("numpy", "cryptography", "eth_hash", "eth_keys", "eth_utils", "rlp", "trie"),
 }
 FORBIDDEN_LIBRARIES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
 MAX_LINES = 600

@@ -18,7 +18,7 @@ from eth_hash.auto import keccak
 from fl_chain import errors
 from fl_chain.audit.catalogue import CATALOGUE, NAMES, OF_A_BUNDLE, OF_A_ROUND, OF_THE_TASK
 from fl_chain.audit.findings import EXIT_CODES
-from fl_chain.chain.contracts import AUDIT_REGISTER, LEDGER, REGISTRY, load_artifact
+from fl_chain.chain.contracts import AUDIT_REGISTER, DISPUTES, LEDGER, REGISTRY, load_artifact
 from fl_chain.cli.main import EXIT_AUDIT_NOT_RUN, EXIT_INTERRUPTED
 from fl_chain.protocol import constants
 from fl_chain.protocol.blob import decode_blob
@@ -144,7 +144,7 @@ def test_builds_are_the_artifacts() -> None:
     headings = ("Creation code, bytes", "Digest (5.1)", "Runtime code, bytes")
     rows = table(SPEC, "Contract", *headings, "Digest, immutables zeroed")
     offsets = dict(re.findall(r"^- `(\w+)`: ([\d,\s]+)$", SPEC, re.MULTILINE))
-    for row, contract in zip(rows, (LEDGER, REGISTRY, AUDIT_REGISTER), strict=True):
+    for row, contract in zip(rows, (LEDGER, DISPUTES, REGISTRY, AUDIT_REGISTER), strict=True):
         artifact = load_artifact(contract)
         creation = bytes.fromhex(artifact["bytecode"][2:])
         runtime = bytearray.fromhex(artifact["deployedBytecode"][2:])

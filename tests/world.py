@@ -7,6 +7,7 @@ honest party would have done comes from the product itself.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,9 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.ledger import Receipt
+from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.index.index import HistoryIndex
+from fl_chain.privacy.sealing import SealPlace, seal_update
 from fl_chain.protocol.actions import (
     Attest,
     Challenge,
@@ -42,6 +45,7 @@ from fl_chain.protocol.actions import (
     Propose,
     RevealUpdate,
     SelectPart,
+    SetEncryptionKey,
     Stop,
     SubmitUpdate,
 )
@@ -50,6 +54,7 @@ from fl_chain.protocol.blob import BlobHeader, count_values, decode_blob, encode
 from fl_chain.protocol.cid import Cid, cid_from_digest, compute_cid
 from fl_chain.protocol.commitment import compute_commitment
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.encryption import derive_public_key, name_key
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import EnergySource, Measurement
@@ -117,6 +122,10 @@ class World:
             self._accounts.append(made)
         return self._accounts[index]
 
+    def accounts(self) -> Sequence[LocalAccount]:
+        """Return the accounts that have been asked for."""
+        return self._accounts
+
     def federation(
         self,
         num_participants: int = 3,
@@ -134,6 +143,7 @@ class World:
         rule: str = "mean",
         num_malicious: int = 0,
         recipe: dict[str, Any] | None = None,
+        privacy: dict[str, Any] | None = None,
         **rounds: int | Decimal,
     ) -> Federation:
         """Create a task; ``rounds`` are what task.toml says about them.
@@ -153,6 +163,7 @@ class World:
             "rule": rule,
             "num_malicious": num_malicious,
             "recipe": recipe or {},
+            "privacy": privacy or {},
         }
         return Federation(self, num_participants, aggregators, committee, rounds, options)
 
@@ -195,6 +206,11 @@ class Federation:
         """In the order of their seats: the first has the first turn of round 1."""
         self.created = self._create({"num_rounds": 2, **rounds}, committee, options)
         self.follower = TaskFollower(self.ledger(), self.store)
+        self.secrets: dict[str, bytes] = {}
+        """Of the encryption keys, by the reader's address; readers of sealed updates have one."""
+        if self.manifest.privacy.is_sealed:
+            for reader in self.manifest.readers:
+                self.name_encryption_key(reader)
         self.events: list[tuple[str, dict[str, Any]]] = []
         """What the aggregator of :meth:`aggregate` reported."""
 
@@ -256,6 +272,22 @@ class Federation:
             lanes = self.lanes(self.task.current.round * 100 + participant)
         return encode_blob(self.header(participant, **changes), lanes)
 
+    def seal(
+        self,
+        participant: int,
+        blob: bytes,
+        keys: Sequence[bytes | None] | None = None,
+        place: dict[str, Any] | None = None,
+    ) -> bytes:
+        """Return what to pin of an update; ``place`` changes where it is sealed for."""
+        manifest = self.manifest
+        if not manifest.privacy.is_sealed:
+            return blob
+        proper = SealPlace(manifest.task_id, self.task.current.round, self.address_of(participant))
+        if keys is None:
+            keys = [derive_public_key(self.secrets[reader]) for reader in manifest.readers]
+        return seal_update(replace(proper, **place or {}), blob, keys, os.urandom(32))
+
     def submit(
         self,
         participant: int,
@@ -263,13 +295,18 @@ class Federation:
         *,
         weight: int = 100,
         pin: bool = True,
+        pinned: bytes | None = None,
         **changes: Any,
     ) -> Receipt:
-        """Pin and submit anything as a participant; ``changes`` are fields of SubmitUpdate."""
+        """Pin and submit anything as a participant; ``changes`` are fields of SubmitUpdate.
+
+        ``pinned`` is what stands in the place of the blob, sealed or not.
+        """
+        pinned = self.seal(participant, blob) if pinned is None else pinned
         if pin:
-            self.store.put(blob)
+            self.store.put(pinned)
         action = SubmitUpdate(
-            self.task.current.round, compute_digest(blob), compute_cid(blob).digest, weight
+            self.task.current.round, compute_digest(blob), compute_cid(pinned).digest, weight
         )
         account = self.participants[participant]
         return self.ledger(account).send(replace(action, **changes))
@@ -361,6 +398,24 @@ class Federation:
         action = self.revelation(blob, weight=weight)
         return self.ledger(self.participants[participant]).send(action)
 
+    # ------------------------------------------------------------ readers
+
+    def name_encryption_key(self, reader: str, secret: bytes | None = None) -> None:
+        """Have a reader name an encryption key, and pin it."""
+        secret = secret or os.urandom(32)
+        account = next(one for one in self.world.accounts() if str(one.address).lower() == reader)
+        key = derive_public_key(secret)
+        self.store.put(key)
+        registry = self.task.parameters.registry
+        opened = EthereumRegistry(self.world.connection, registry, account)
+        opened.send(SetEncryptionKey(name_key(key)))
+        self.secrets[reader] = secret
+
+    def ring(self, reader: str) -> dict[bytes, bytes]:
+        """Return what a reader opens updates with; nothing in an open task."""
+        secret = self.secrets.get(reader)
+        return {name_key(derive_public_key(secret)): secret} if secret else {}
+
     # ------------------------------------------------------------ aggregators
 
     def aggregator_address(self, aggregator: int) -> str:
@@ -401,7 +456,8 @@ class Federation:
         roles: dict[int, Callable[..., Any]] = {}
         for who in aggregators:
             cheat = (cheats or {}).get(who)
-            roles[who] = partial(make_aggregator, cheat, inbox or Path())
+            keys = self.ring(self.aggregator_address(who))
+            roles[who] = partial(make_aggregator, cheat, inbox or Path(), keys=keys)
         if cheats:
             roles[CHALLENGER] = partial(ChallengerRole, inbox=inbox)
         return Crew(self, roles)
@@ -417,7 +473,13 @@ class Federation:
 
         ledger = self.ledger(self.aggregators[0])
         with contextlib.suppress(_RoundDone):
-            AggregatorRole(ledger, self.store, progress=note, patience_seconds=5).run()
+            AggregatorRole(
+                ledger,
+                self.store,
+                keys=self.ring(self.aggregator_address(0)),
+                progress=note,
+                patience_seconds=5,
+            ).run()
         ledger.close()
         self.events += seen
         return seen
@@ -460,10 +522,11 @@ class Federation:
         task = self.task
         changed, number = replace(self.manifest, **manifest), task.current.round
         bases = list_base_digests(task, number, changed.max_staleness)
-        aggregation = RoundAggregation(changed, number, bases)
+        keys = self.ring(self.aggregator_address(0))
+        aggregation = RoundAggregation(changed, number, bases, keys)
         for record in task.rounds[number].updates if records is None else records:
             cid = Cid(0x55, record.cid_digest)
-            aggregation.add(record, self.store.get(cid, max_bytes=aggregation.update_bytes))
+            aggregation.add(record, self.store.get(cid, max_bytes=aggregation.pinned_bytes))
         derived: DerivedRound = aggregation.derive(self.follower.base_model())
         return derived
 
@@ -513,15 +576,19 @@ class Federation:
 
     # ------------------------------------------------------------ auditor
 
-    def evidence(self, store: ContentStore | None = None) -> Evidence:
-        """Return what chain and IPFS say about the task."""
-        return collect_evidence(self.world.connection, self.address, store or self.store)
+    def evidence(self, store: ContentStore | None = None, reader: str = "") -> Evidence:
+        """Return what chain and IPFS say about the task, to a reader or to anybody."""
+        keys = self.ring(reader)
+        return collect_evidence(self.world.connection, self.address, store or self.store, keys)
 
     def audit(
-        self, store: ContentStore | None = None, only_round: int | None = None
+        self,
+        store: ContentStore | None = None,
+        only_round: int | None = None,
+        reader: str = "",
     ) -> list[Finding]:
-        """Audit the task."""
-        return run_audit(self.evidence(store), only_round)
+        """Audit the task, as a reader of sealed updates or as anybody."""
+        return run_audit(self.evidence(store, reader), only_round)
 
     # ------------------------------------------------------------ coordinator
 

@@ -8,6 +8,10 @@ import {ILedgerTypes} from "./ILedgerTypes.sol";
 /// @title Disputes about the proposed model of a task's current round
 /// @notice Whoever proposed must be able to show what it vouches for; whoever challenges needs no more
 /// than a deposit. Each move has challengeSeconds, and whoever lets them pass loses.
+///
+/// These answer at the ledger's address, by the code at `parameters().disputes`, which the ledger runs on its own
+/// storage and money: before taking part, compare that code with the build's. Called at its own address, it refuses
+/// everything.
 interface IDisputes is ILedgerTypes {
     /// @notice Disputes the proposed model, with a deposit of as much as a bond. Anybody. The proposer
     /// then has to show what was asked; each move has challengeSeconds, and whoever lets them pass

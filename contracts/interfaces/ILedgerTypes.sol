@@ -14,6 +14,9 @@ interface ILedgerTypes {
     struct TaskParameters {
         /// The ParticipantRegistry that admissions refer to.
         address registry;
+        /// The code that decides disputes (contracts/ledger/Disputes.sol), which runs on the ledger's storage; on the
+        /// chain before the ledger.
+        address disputes;
         /// Digest of the canonical manifest (docs/spec.md).
         bytes32 manifestDigest;
         /// SHA-256 in the CID of the manifest.
@@ -65,6 +68,12 @@ interface ILedgerTypes {
         /// What the updates of a finalized round earn together, in wei; above 0 only with a quorum, which alone can
         /// judge what each of them earned.
         uint96 reward;
+        /// What one update costs its participant of its privacy budget, in units of 2^-32 of zero-concentrated
+        /// differential privacy (rho); 0 without a budget.
+        uint64 privacyCost;
+        /// The most that the updates of a participant may cost together, in the same units; at least privacyCost, or 0
+        /// with it. Not with lists, whose entries the ledger does not look at.
+        uint64 privacyBudget;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -382,4 +391,5 @@ interface ILedgerTypes {
     error WrongSecret(bytes32 tip);
     error SeedWithheld(uint32 round, address aggregator);
     error NotSelected(uint32 round, address participant);
+    error PrivacyBudgetExceeded(address participant, uint64 spent, uint64 budget);
 }

@@ -33,6 +33,9 @@ import {ILedgerTypes} from "./ILedgerTypes.sol";
 /// they committed to before, which make the round's seed. It opens as soon as all have, and takes updates
 /// only from the participants whom the seed selects.
 ///
+/// In a task with a privacyBudget every update costs its participant privacyCost. Who could not pay for one more
+/// neither commits nor submits any more; no time and no key gives anything back.
+///
 /// The phase is derived from stored data and the block time; no transaction is needed to pass a
 /// deadline.
 ///
@@ -50,6 +53,8 @@ import {ILedgerTypes} from "./ILedgerTypes.sol";
 ///    if it changes its key.
 ///  - With commitSeconds: an update is the one that its sender committed to before any update of the
 ///    round was revealed, so none was made from another.
+///  - With a privacyBudget: no participant's updates cost more together than that, also if it changes its key.
+///    What an update costs in truth depends on the noise that its participant puts in, which nobody can see.
 ///  - With a sampleRate: nobody chooses who takes part. As long as one aggregator keeps its secret until it
 ///    reveals it, nobody knows the seed before; each that withholds its own decides between two seeds, and
 ///    does not act in the round.
@@ -90,7 +95,8 @@ interface IRoundLedger is ILedgerTypes {
     function remove(address participant) external;
 
     /// @notice Moves a participant's admission to the successor that the registry names. The round of the
-    /// last update moves along, so that the two cannot submit twice in one round. Anybody.
+    /// last update moves along, so that the two cannot submit twice in one round, and so does what was spent of a
+    /// privacy budget. Anybody.
     function succeed(address participant) external;
 
     /// @notice Adds what is sent along to the sender's bond. Aggregators only.
@@ -218,6 +224,10 @@ interface IRoundLedger is ILedgerTypes {
 
     /// @return what a participant is drawn by; zeros if it was never admitted, or without a sampleRate
     function lotOf(address participant) external view returns (Lot memory);
+
+    /// @return what the updates of a participant cost together; 0 in a task without a privacyBudget, and of a key whose
+    /// successor took its place
+    function privacySpentOf(address participant) external view returns (uint64);
 
     /// @return the seed of the current round once it is open; 0 of any other round
     function seedOf(uint32 round) external view returns (bytes32);

@@ -39,17 +39,17 @@ abstract contract Committee is LedgerState {
     /// Takes the bonds of those who let their turn pass and did not attest either, although the round
     /// has a result, as the model that becomes final shows.
     function _slashSilent(uint32 round) internal {
-        if (_bond == 0) return;
+        if (_bond() == 0) return;
         uint256 proposer = _aggregators[_proposal.proposer].seat;
-        uint256 seat = 1 + (round - 1) % _numAggregators;
+        uint256 seat = 1 + (round - 1) % _numAggregators();
         while (seat != proposer) {
             address account = _seats[seat];
             Aggregator memory aggregator = _aggregators[account];
             // INVARIANT P-129: only who could act, or withheld its secret so that it could not, and did nothing in
             // its turn or after, is silent.
             bool isSilent = aggregator.attestedIn != round && aggregator.barredIn != round;
-            if (isSilent && aggregator.bond >= _bond) _slash(account, address(0), round, Fault.SILENCE);
-            seat = seat % _numAggregators + 1;
+            if (isSilent && aggregator.bond >= _bond()) _slash(account, address(0), round, Fault.SILENCE);
+            seat = seat % _numAggregators() + 1;
         }
     }
 
@@ -75,7 +75,7 @@ abstract contract Committee is LedgerState {
     /// Gives the deposit of a challenge back: it was right, or is beside the point now.
     function _endDispute() internal {
         if (_dispute.round == 0) return;
-        if (_dispute.stage != Stage.NONE) _payouts[_dispute.challenger] += _bond;
+        if (_dispute.stage != Stage.NONE) _payouts[_dispute.challenger] += _bond();
         delete _dispute;
     }
 
@@ -101,11 +101,11 @@ abstract contract Committee is LedgerState {
         if (aggregator.barredIn == round || aggregator.barredIn == FOR_GOOD) {
             revert AggregatorBarred(aggregator.barredIn);
         }
-        if (aggregator.bond < _bond) revert BondTooLow(aggregator.bond, _bond);
+        if (aggregator.bond < _bond()) revert BondTooLow(aggregator.bond, _bond());
     }
 
     /// The rank of a seat in a round: the first turn goes around, one seat further each round.
     function _rankOf(uint32 seat, uint32 round) internal view returns (uint256) {
-        return (uint256(seat) + _numAggregators - 1 - (round - 1) % _numAggregators) % _numAggregators;
+        return (uint256(seat) + _numAggregators() - 1 - (round - 1) % _numAggregators()) % _numAggregators();
     }
 }

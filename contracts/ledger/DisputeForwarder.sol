@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
+import {LedgerParameters} from "./LedgerParameters.sol";
 
 /// @title Hands on what a ledger does not do itself: the moves of a dispute, rewards, and the secrets of aggregators
-/// @notice The other contract's code runs on this one's storage, sender and money. Which contract that
-/// is, is fixed when this one is created; docs/adr/0018 and 0040 say why and how to check it.
-abstract contract DisputeForwarder {
-    address private immutable _disputes;
-
-    constructor(address disputes) {
-        _disputes = disputes;
-    }
-
+/// @notice The code for disputes runs on this contract's storage, sender and money. Where it is, is a parameter of
+/// the task; docs/adr/0018, 0040 and 0044 say why and how to check it.
+abstract contract DisputeForwarder is LedgerParameters {
     // INVARIANT P-267: what neither of them knows is refused there, and money that comes without a call here.
     receive() external payable {
-        revert ILedgerTypes.UnexpectedDeposit(msg.value, 0);
+        revert UnexpectedDeposit(msg.value, 0);
     }
 
     fallback() external payable {

@@ -11,8 +11,8 @@ import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {TypedData} from "../libraries/TypedData.sol";
-import {LedgerState} from "./LedgerState.sol";
 import {Secrets} from "./Secrets.sol";
+import {StoredParameters} from "./StoredParameters.sol";
 
 /// @title Disputes about the proposed model, decided here
 /// @notice Whoever proposed must be able to show what it vouches for; whoever challenges needs no more
@@ -20,31 +20,27 @@ import {Secrets} from "./Secrets.sol";
 /// lead to the value that was proposed, and later ones to what was claimed before, so that somewhere
 /// on the way down to a single update a claim is wrong if the value is, and none if it is right.
 ///
-/// Every ledger creates one of these and lends it its own storage by delegatecall (DisputeForwarder):
-/// one contract has not the room for both. Called in any other way it finds the storage that its
-/// constructor leaves behind, that of a task which is over.
-contract Disputes is Secrets, IDisputes {
+/// A ledger lends this code its own storage by delegatecall (DisputeForwarder): one contract has not the room
+/// for both. It has no immutables and nothing to be created with, so that its code is the same byte for byte
+/// wherever it stands, and any number of tasks can share it. Called in any other way it finds its own storage,
+/// in which nobody has ever written.
+contract Disputes is Secrets, StoredParameters, IDisputes {
     using LittleEndian for bytes;
 
     uint256 private constant STATUSES = 12;
     uint256 private constant ENTRY_BYTES = 256;
     uint256 private constant ROW_BYTES = 32;
 
-    constructor(TaskParameters memory p, uint256 numAggregators) LedgerState(p, numAggregators) {
-        // INVARIANT P-134: disputes about nothing are refused, and no deposit is stranded here.
-        _current.isStopped = true;
-    }
-
     function challenge(uint32 round, Question question, uint32 position) external payable {
         CurrentRound memory current = _current;
         _requirePhase(current, round, Phase.PROPOSED);
         // INVARIANT P-119: a challenge costs as much as a wrong proposal, and there is time to answer it.
-        if (_bond == 0 || _challengeSeconds == 0) revert NoDisputes();
-        if (msg.value != _bond) revert UnexpectedDeposit(msg.value, _bond);
+        if (_bond() == 0 || _terms.challengeSeconds == 0) revert NoDisputes();
+        if (msg.value != _bond()) revert UnexpectedDeposit(msg.value, _bond());
         uint256 limit;
-        if (question == Question.HEADER) limit = _headerChunks;
+        if (question == Question.HEADER) limit = _terms.headerChunks;
         // INVARIANT P-239: the contract decides about the values of no rule but the one that it can carry out.
-        else if (question == Question.VALUE && _fractionShift != NO_VALUES) limit = _numValues;
+        else if (question == Question.VALUE && _terms.fractionShift != NO_VALUES) limit = _terms.numValues;
         else if (question == Question.STATUS) limit = current.numUpdates;
         if (position >= limit) revert ParameterOutOfRange("position", position);
 
@@ -84,7 +80,7 @@ contract Disputes is Secrets, IDisputes {
         int32 proposedValue = _valueOf(_models[round], proposed);
         (uint256 weight, int256 sum) = Parts.total(parts, current.numUpdates);
         // INVARIANT P-120: the claims that a dispute is about lead exactly to the value that was proposed.
-        if (weight == 0 || ModelStep.next(baseValue, sum, _fractionShift, weight) != proposedValue) {
+        if (weight == 0 || ModelStep.next(baseValue, sum, _terms.fractionShift, weight) != proposedValue) {
             revert WrongAnswer();
         }
         _dispute.first = 0;
@@ -234,9 +230,10 @@ contract Disputes is Secrets, IDisputes {
         uint40 timestamp = _now();
         delete _dispute;
         _dispute.round = current.round;
-        _dispute.until = timestamp + _challengeSeconds;
-        _payouts[proposer] += _bond / 2;
-        _record(2, abi.encode(ChallengeFailed.selector, current.round, challenger, proposer, _bond, fault, timestamp));
+        _dispute.until = timestamp + _terms.challengeSeconds;
+        uint96 bond = _bond();
+        _payouts[proposer] += bond / 2;
+        _record(2, abi.encode(ChallengeFailed.selector, current.round, challenger, proposer, bond, fault, timestamp));
     }
 
     function _decide(CurrentRound memory current, bool isRight) private {
@@ -247,7 +244,7 @@ contract Disputes is Secrets, IDisputes {
     /// Gives whoever moves next the time for it.
     function _await(Stage stage) private {
         _dispute.stage = stage;
-        _dispute.until = _now() + _challengeSeconds;
+        _dispute.until = _now() + _terms.challengeSeconds;
     }
 
     function _requireMove(uint32 round, Stage stage, Question question)
@@ -338,7 +335,8 @@ contract Disputes is Secrets, IDisputes {
             weight := calldataload(add(listed, 0x40))
             isPadded := iszero(or(calldataload(add(listed, 0xa0)), calldataload(add(listed, 0xc0))))
         }
-        if (!isPadded || weight == 0 || weight > _maxWeight || listed.digest == 0 || listed.cidDigest == 0) return false;
+        bool isInRange = weight != 0 && weight <= _terms.maxWeight;
+        if (!isPadded || !isInRange || listed.digest == 0 || listed.cidDigest == 0) return false;
         address signer = SignedUpdates.signerIn(TypedData.domain(), round, listed);
         bool isMember = _participants[signer].isAdmitted && _isSelected(round, signer);
         return uint160(signer) == participant && isMember;
@@ -388,12 +386,12 @@ contract Disputes is Secrets, IDisputes {
     /// Chunk of the value in dispute, and where in the chunk it begins.
     function _locate(uint256 width) private view returns (uint256 index, uint256 offset) {
         uint256 position = width * _dispute.position;
-        return (_headerChunks + position / DigestTree.CHUNK_BYTES, position % DigestTree.CHUNK_BYTES);
+        return (_terms.headerChunks + position / DigestTree.CHUNK_BYTES, position % DigestTree.CHUNK_BYTES);
     }
 
     /// The size of a blob with values of `width` bytes.
     function _bytesOf(uint256 width) private view returns (uint256) {
-        return _headerChunks * DigestTree.CHUNK_BYTES + width * _numValues;
+        return _terms.headerChunks * DigestTree.CHUNK_BYTES + width * _terms.numValues;
     }
 
     function _reportChunk(uint32 sequence) private pure returns (uint256) {
@@ -402,7 +400,7 @@ contract Disputes is Secrets, IDisputes {
 
     /// The size of a report: its header, its statuses, and in a task with a reward, from the next chunk on, its rewards.
     function _reportBytes(uint256 numUpdates) private view returns (uint256) {
-        if (_reward == 0) return DigestTree.CHUNK_BYTES + numUpdates;
+        if (!_terms.hasReward) return DigestTree.CHUNK_BYTES + numUpdates;
         return _rewardChunk(numUpdates) * DigestTree.CHUNK_BYTES + ROW_BYTES * numUpdates;
     }
 

@@ -1,42 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IParticipantRegistry} from "../interfaces/IParticipantRegistry.sol";
 import {ILedgerTypes} from "../interfaces/ILedgerTypes.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Stage} from "../libraries/Questions.sol";
 import {Seeds} from "../libraries/Seeds.sol";
 
-/// @title What a task is and where it stands: parameters, storage, phases
+/// @title Where a task stands: storage, phases, and what they follow from
+/// @notice The only place where storage is laid out: the code for disputes runs on that of a ledger.
 abstract contract LedgerState is ILedgerTypes {
     /// A fractionShift of a task whose values the contract does not decide about.
     uint32 internal constant NO_VALUES = type(uint32).max;
 
-    IParticipantRegistry internal immutable _registry;
-    bytes32 internal immutable _manifestDigest;
-    bytes32 internal immutable _manifestCidDigest;
-    bytes32 internal immutable _genesisDigest;
-    bytes32 internal immutable _genesisCidDigest;
-    uint32 internal immutable _numRounds;
-    uint32 internal immutable _minUpdates;
-    uint32 internal immutable _targetUpdates;
-    uint32 internal immutable _maxWeight;
-    uint32 internal immutable _collectSeconds;
-    uint32 internal immutable _aggregateSeconds;
-    uint32 internal immutable _challengeSeconds;
-    uint32 internal immutable _quorum;
-    uint96 internal immutable _bond;
-    uint32 internal immutable _headerChunks;
-    uint32 internal immutable _numValues;
-    uint32 internal immutable _fractionShift;
-    uint32 internal immutable _commitSeconds;
-    uint32 internal immutable _numAggregators;
-    bool internal immutable _isOpen;
-    uint32 internal immutable _listSeconds;
-    uint32 internal immutable _sampleRate;
-    uint32 internal immutable _seedSeconds;
-    uint96 internal immutable _reward;
+    /// What the code for disputes has to know of the parameters. It has no immutables, so that it is the same for
+    /// every task; the ledger has the same values as immutables.
+    struct Terms {
+        uint32 numRounds;
+        uint32 minUpdates;
+        uint32 collectSeconds;
+        uint32 aggregateSeconds;
+        uint32 commitSeconds;
+        uint32 sampleRate;
+        uint32 seedSeconds;
+        uint8 numAggregators;
+        bool hasReward;
+        // The next slot.
+        uint32 challengeSeconds;
+        uint32 maxWeight;
+        uint32 headerChunks;
+        uint32 numValues;
+        uint32 fractionShift;
+        uint96 bond;
+    }
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
     // current round, the history, and the sender's own.
@@ -66,44 +62,40 @@ abstract contract LedgerState is ILedgerTypes {
     /// By round and part.
     mapping(uint256 place => bool) internal _isPaid;
 
-    constructor(TaskParameters memory p, uint256 numAggregators) {
-        _registry = IParticipantRegistry(p.registry);
-        _manifestDigest = p.manifestDigest;
-        _manifestCidDigest = p.manifestCidDigest;
-        _genesisDigest = p.genesisDigest;
-        _genesisCidDigest = p.genesisCidDigest;
-        _numRounds = p.numRounds;
-        _minUpdates = p.minUpdates;
-        _targetUpdates = p.targetUpdates;
-        _maxWeight = p.maxWeight;
-        _collectSeconds = p.collectSeconds;
-        _aggregateSeconds = p.aggregateSeconds;
-        _challengeSeconds = p.challengeSeconds;
-        _quorum = p.quorum;
-        _bond = p.bond;
-        _headerChunks = p.headerChunks;
-        _numValues = p.numValues;
-        _fractionShift = p.fractionShift;
-        _commitSeconds = p.commitSeconds;
-        _numAggregators = uint32(numAggregators);
-        _isOpen = p.isOpen;
-        _listSeconds = p.listSeconds;
-        _sampleRate = p.sampleRate;
-        _seedSeconds = p.seedSeconds;
-        _reward = p.reward;
-    }
+    // Only tasks with a privacy budget touch this.
+    mapping(address participant => uint64 units) internal _privacySpent;
+    /// Written once, by the constructor of the ledger; read by the code for disputes alone.
+    Terms internal _terms;
+
+    // What ledger and code for disputes have in common reads parameters here.
+
+    function _numRounds() internal view virtual returns (uint32);
+
+    function _minUpdates() internal view virtual returns (uint32);
+
+    function _collectSeconds() internal view virtual returns (uint32);
+
+    function _aggregateSeconds() internal view virtual returns (uint32);
+
+    function _commitSeconds() internal view virtual returns (uint32);
+
+    function _sampleRate() internal view virtual returns (uint32);
+
+    function _numAggregators() internal view virtual returns (uint32);
+
+    function _bond() internal view virtual returns (uint96);
 
     /// The phase of the current round, from data and block time alone.
     function _phase(CurrentRound memory current) internal view returns (Phase) {
         if (current.isStopped) return Phase.ABORTED;
-        if (current.numFinalized == _numRounds) return Phase.FINALIZED;
+        if (current.numFinalized == _numRounds()) return Phase.FINALIZED;
         if (block.timestamp < current.openedAt) return Phase.SCHEDULED;
         if (_proposal.round == current.round) {
             return _dispute.stage == Stage.NONE ? Phase.PROPOSED : Phase.CHALLENGED;
         }
         if (_isCommitting(current)) return Phase.COMMITTING;
         if (_isCollecting(current)) return Phase.COLLECTING;
-        if (current.numUpdates >= _minUpdates && block.timestamp <= _turnOf(current, _numAggregators)) {
+        if (current.numUpdates >= _minUpdates() && block.timestamp <= _turnOf(current, _numAggregators())) {
             return Phase.AGGREGATING;
         }
         return Phase.EXPIRED;
@@ -112,7 +104,7 @@ abstract contract LedgerState is ILedgerTypes {
     /// Whether updates enter now; says so without a look at the proposal, since none can exist before
     /// collection has closed.
     function _isCollecting(CurrentRound memory current) internal view returns (bool) {
-        if (_commitSeconds == 0) return _isOpenUntil(current, _collectSeconds);
+        if (_commitSeconds() == 0) return _isOpenUntil(current, _collectSeconds());
         return _isCommitted(current) && current.closedAt == 0 && !current.isStopped
             && block.timestamp <= _collectUntil(current);
     }
@@ -125,14 +117,14 @@ abstract contract LedgerState is ILedgerTypes {
 
     /// Whether commitments enter now; without a look at the proposal, for the same reason.
     function _isCommitting(CurrentRound memory current) internal view returns (bool) {
-        return _commitSeconds != 0 && _isOpenUntil(current, _commitSeconds) && _committingOf(current).closedAt == 0;
+        return _commitSeconds() != 0 && _isOpenUntil(current, _commitSeconds()) && _committingOf(current).closedAt == 0;
     }
 
     /// Whether committing is over, with enough commitments for a model.
     function _isCommitted(CurrentRound memory current) private view returns (bool) {
         Committing memory committing_ = _committingOf(current);
         // INVARIANT P-143: a round with too few commitments expires at once, and collects nothing.
-        return committing_.numCommitted >= _minUpdates
+        return committing_.numCommitted >= _minUpdates()
             && (committing_.closedAt != 0 || block.timestamp > _commitUntil(current));
     }
 
@@ -145,29 +137,29 @@ abstract contract LedgerState is ILedgerTypes {
     /// The time from which the aggregator of a rank may propose.
     function _turnOf(CurrentRound memory current, uint256 rank) internal view returns (uint256) {
         uint256 from = current.closedAt == 0 ? _collectUntil(current) : current.closedAt;
-        return from + rank * _aggregateSeconds;
+        return from + rank * _aggregateSeconds();
     }
 
     function _collectUntil(CurrentRound memory current) private view returns (uint256) {
-        if (_commitSeconds == 0) return uint256(current.openedAt) + _collectSeconds;
+        if (_commitSeconds() == 0) return uint256(current.openedAt) + _collectSeconds();
         uint256 closedAt = _committingOf(current).closedAt;
-        return (closedAt == 0 ? _commitUntil(current) : closedAt) + _collectSeconds;
+        return (closedAt == 0 ? _commitUntil(current) : closedAt) + _collectSeconds();
     }
 
     function _commitUntil(CurrentRound memory current) private view returns (uint256) {
-        return uint256(current.openedAt) + _commitSeconds;
+        return uint256(current.openedAt) + _commitSeconds();
     }
 
     /// The seed of the current round; 0 in a task without a sampleRate.
     function _seed(uint32 round) internal view returns (bytes32) {
-        return _sampleRate == 0 ? bytes32(0) : Seeds.seedOf(_seeding.formerSeed, round, _seeding.mix);
+        return _sampleRate() == 0 ? bytes32(0) : Seeds.seedOf(_seeding.formerSeed, round, _seeding.mix);
     }
 
     /// Whether a participant takes part in the current round.
     function _isSelected(uint32 round, address participant) internal view returns (bool) {
-        if (_sampleRate == 0) return true;
+        if (_sampleRate() == 0) return true;
         Lot memory lot = _lots[participant];
-        return round >= lot.from && Seeds.isSelected(_seed(round), lot.name, _sampleRate);
+        return round >= lot.from && Seeds.isSelected(_seed(round), lot.name, _sampleRate());
     }
 
     function _requirePhase(CurrentRound memory current, uint32 round, Phase expected) internal view {
@@ -177,7 +169,7 @@ abstract contract LedgerState is ILedgerTypes {
     }
 
     function _isOver(CurrentRound memory current) internal view returns (bool) {
-        return current.isStopped || current.numFinalized == _numRounds;
+        return current.isStopped || current.numFinalized == _numRounds();
     }
 
     /// Emits an event and appends it to the history; see libraries/History.sol.

@@ -3,10 +3,10 @@ pragma solidity 0.8.37;
 
 import {IRoundLedger} from "../interfaces/IRoundLedger.sol";
 import {Phase} from "../libraries/Phases.sol";
-import {LedgerState} from "./LedgerState.sol";
+import {LedgerParameters} from "./LedgerParameters.sol";
 
 /// @title What anybody may ask a ledger
-abstract contract LedgerViews is LedgerState, IRoundLedger {
+abstract contract LedgerViews is LedgerParameters, IRoundLedger {
     function currentRound() external view returns (CurrentRound memory) {
         return _current;
     }
@@ -46,28 +46,31 @@ abstract contract LedgerViews is LedgerState, IRoundLedger {
     function parameters() external view returns (TaskParameters memory) {
         return TaskParameters({
             registry: address(_registry),
+            disputes: _disputes,
             manifestDigest: _manifestDigest,
             manifestCidDigest: _manifestCidDigest,
             genesisDigest: _genesisDigest,
             genesisCidDigest: _genesisCidDigest,
-            numRounds: _numRounds,
-            minUpdates: _minUpdates,
+            numRounds: _numRounds(),
+            minUpdates: _minUpdates(),
             targetUpdates: _targetUpdates,
             maxWeight: _maxWeight,
-            collectSeconds: _collectSeconds,
-            aggregateSeconds: _aggregateSeconds,
+            collectSeconds: _collectSeconds(),
+            aggregateSeconds: _aggregateSeconds(),
             challengeSeconds: _challengeSeconds,
             quorum: _quorum,
-            bond: _bond,
+            bond: _bond(),
             headerChunks: _headerChunks,
             numValues: _numValues,
             fractionShift: _fractionShift,
-            commitSeconds: _commitSeconds,
+            commitSeconds: _commitSeconds(),
             isOpen: _isOpen,
             listSeconds: _listSeconds,
-            sampleRate: _sampleRate,
+            sampleRate: _sampleRate(),
             seedSeconds: _seedSeconds,
-            reward: _reward
+            reward: _reward,
+            privacyCost: _privacyCost,
+            privacyBudget: _privacyBudget
         });
     }
 

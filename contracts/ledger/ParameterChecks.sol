@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {LedgerState} from "./LedgerState.sol";
 
 /// @title Which parameters a task can have
-/// @notice Checked by the ledger alone: the code that decides disputes is created with the same, and has no room.
+/// @notice Checked once, by the ledger's constructor.
 abstract contract ParameterChecks is LedgerState {
     uint256 private constant MAX_AGGREGATORS = 64;
     uint256 private constant MAX_UPDATES = 2 ** 24;
@@ -22,6 +22,11 @@ abstract contract ParameterChecks is LedgerState {
         if (p.listSeconds >= p.collectSeconds || (p.listSeconds != 0 && p.commitSeconds != 0)) {
             revert ParameterOutOfRange("listSeconds", p.listSeconds);
         }
+        // INVARIANT P-283: a budget allows one update at least, and none enters that it does not see: not in a list.
+        if (p.privacyBudget < p.privacyCost || (p.privacyBudget != 0 && p.privacyCost == 0)) {
+            revert ParameterOutOfRange("privacyBudget", p.privacyBudget);
+        }
+        if (p.privacyBudget != 0 && p.listSeconds != 0) revert ParameterOutOfRange("listSeconds", p.listSeconds);
         // One list of each aggregator, and an update of each participant, are what a report has room for.
         if (p.listSeconds != 0 && (numAggregators + 1) * p.targetUpdates > MAX_UPDATES) {
             revert ParameterOutOfRange("targetUpdates", p.targetUpdates);
@@ -31,6 +36,8 @@ abstract contract ParameterChecks is LedgerState {
         }
         if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
+        // INVARIANT P-280: no ledger hands anything on to code that is not there yet, and could be anybody's later.
+        if (p.disputes.code.length == 0) revert ParameterOutOfRange("disputes", uint160(p.disputes));
         if (numAggregators == 0 || numAggregators > MAX_AGGREGATORS) {
             revert ParameterOutOfRange("aggregators", numAggregators);
         }

@@ -25,7 +25,7 @@ abstract contract Sampling is LedgerViews {
 
     /// Begins the secrets of a round, and returns when it opens at the latest.
     function _openSeeding(uint32 round, uint40 timestamp) internal returns (uint40) {
-        if (_sampleRate == 0) return timestamp;
+        if (_sampleRate() == 0) return timestamp;
         bool isFirst = round == 1;
         _seeding.formerSeed = isFirst ? _manifestDigest : _seed(round - 1);
         _seeding.mix = 0;
@@ -38,7 +38,7 @@ abstract contract Sampling is LedgerViews {
 
     /// Writes who was admitted under its own name, from which round on it takes part.
     function _drawLot(address participant, uint40 timestamp) internal {
-        if (_sampleRate == 0) return;
+        if (_sampleRate() == 0) return;
         uint32 round = _current.round;
         // INVARIANT P-177: nobody is admitted to a round whose secrets may be known, or its name could have
         // been chosen by them.
@@ -48,7 +48,7 @@ abstract contract Sampling is LedgerViews {
     /// Moves a lot along with an admission.
     function _moveLot(address participant, address successor) internal {
         // INVARIANT P-178: who changes its key draws no second lot.
-        if (_sampleRate != 0) _lots[successor] = _lots[participant];
+        if (_sampleRate() != 0) _lots[successor] = _lots[participant];
     }
 
     /// Requires that the seed of the current round selects a participant. Whether there is one is for the
@@ -60,7 +60,7 @@ abstract contract Sampling is LedgerViews {
 
     /// Requires that an aggregator has revealed its secret of a round, if it was to.
     function _requireRevealed(address account, uint32 round) internal view {
-        if (_sampleRate == 0) return;
+        if (_sampleRate() == 0) return;
         SeedChain storage chain = _seedChains[account];
         uint32 dueFrom = chain.dueFrom;
         // INVARIANT P-174: who withholds its secret of a round does not act in it; another tip changes nothing.

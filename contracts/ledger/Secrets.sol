@@ -25,9 +25,9 @@ abstract contract Secrets is Committee, ISampling {
             chain.dueFrom = isFixed ? current.round + 1 : current.round;
             _seeding.numCommitted += 1;
             // In the first round there is nothing to wait for once all have committed.
-            if (!isFixed && _seeding.numCommitted == _numAggregators) {
+            if (!isFixed && _seeding.numCommitted == _numAggregators()) {
                 _seeding.revealsFrom = timestamp;
-                _opensFrom(current, timestamp + _seedSeconds);
+                _opensFrom(current, timestamp + _terms.seedSeconds);
             }
         }
         chain.tip = tip;
@@ -53,7 +53,7 @@ abstract contract Secrets is Committee, ISampling {
         chain.revealedIn = round;
         _seeding.mix ^= Seeds.contributionOf(round, msg.sender, secret);
         _seeding.numRevealed += 1;
-        if (_seeding.numRevealed == _numAggregators) _opensFrom(current, timestamp);
+        if (_seeding.numRevealed == _numAggregators()) _opensFrom(current, timestamp);
         _record(2, abi.encode(SeedRevealed.selector, round, msg.sender, secret, timestamp));
     }
 
@@ -65,6 +65,6 @@ abstract contract Secrets is Committee, ISampling {
     }
 
     function _requireSampling() private view {
-        if (_sampleRate == 0) revert NoSampling();
+        if (_sampleRate() == 0) revert NoSampling();
     }
 }

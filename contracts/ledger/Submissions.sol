@@ -7,17 +7,17 @@ import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {History} from "../libraries/History.sol";
 import {Phase} from "../libraries/Phases.sol";
 import {Committee} from "./Committee.sol";
+import {PrivacyBudgets} from "./PrivacyBudgets.sol";
 import {Sampling} from "./Sampling.sol";
 
 /// @title How updates enter the current round: sent by participants, or signed by them and relayed, one by
 /// one or as a list
-abstract contract Submissions is Committee, Sampling {
+abstract contract Submissions is Committee, Sampling, PrivacyBudgets {
     function submitUpdate(uint32 round, bytes32 digest, bytes32 cidDigest, uint32 weight) external {
         CurrentRound memory current = _requireCollecting(round);
         Participant storage participant = _participants[msg.sender];
         // INVARIANT P-06: only admitted participants submit, and only for themselves.
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
-        if (_sampleRate != 0) _requireSelected(round, msg.sender);
         // INVARIANT P-07: at most one update per participant and round.
         if (participant.lastRound == round) revert AlreadySubmitted(round, msg.sender);
         bytes32 record = _enter(participant, round, msg.sender, current.numUpdates, digest, cidDigest, weight);
@@ -53,7 +53,6 @@ abstract contract Submissions is Committee, Sampling {
                 Participant storage participant = _participants[signer];
                 if (participant.lastRound == round) continue;
                 if (!participant.isAdmitted) revert NotAdmitted(signer);
-                if (_sampleRate != 0) _requireSelected(round, signer);
                 bytes32 record =
                     _enter(participant, round, signer, sequence, update.digest, update.cidDigest, update.weight);
                 history = History.append(history, record);
@@ -74,8 +73,9 @@ abstract contract Submissions is Committee, Sampling {
         if (round != current.round || !_isCommitting(current)) _requirePhase(current, round, Phase.COMMITTING);
         Participant storage participant = _participants[msg.sender];
         if (!participant.isAdmitted) revert NotAdmitted(msg.sender);
-        if (_sampleRate != 0) _requireSelected(round, msg.sender);
+        if (_sampleRate() != 0) _requireSelected(round, msg.sender);
         if (participant.lastRound == round) revert AlreadyCommitted(round, msg.sender);
+        if (_privacyCost != 0) _requireBudget(msg.sender);
 
         uint40 timestamp = _now();
         Committing memory committing_ = _committingOf(current);
@@ -105,7 +105,7 @@ abstract contract Submissions is Committee, Sampling {
     }
 
     function _requireCommitments() private view {
-        if (_commitSeconds == 0) revert NoCommitments();
+        if (_commitSeconds() == 0) revert NoCommitments();
     }
 
     function listUpdates(uint32 round, uint32 count, bytes32 digest, bytes32 cidDigest) external {
@@ -136,10 +136,10 @@ abstract contract Submissions is Committee, Sampling {
 
     function _requireCollecting(uint32 round) private view returns (CurrentRound memory current) {
         // INVARIANT P-139: where a commitment is asked for, no update enters without one.
-        if (_commitSeconds != 0) revert CommitmentsRequired();
+        if (_commitSeconds() != 0) revert CommitmentsRequired();
         current = _current;
         // INVARIANT P-05: updates enter the current round only, while it collects.
-        if (round != current.round || !_isOpenUntil(current, _collectSeconds)) {
+        if (round != current.round || !_isOpenUntil(current, _collectSeconds())) {
             _requirePhase(current, round, Phase.COLLECTING);
         }
     }
@@ -168,6 +168,7 @@ abstract contract Submissions is Committee, Sampling {
         bytes32 cidDigest,
         uint32 weight
     ) private returns (bytes32 record) {
+        if (_isLimited) _limit(round, sender);
         // INVARIANT P-08: the sum of weights stays within targetUpdates * maxWeight.
         // Less one, 0 is the largest number there is.
         unchecked {
@@ -184,6 +185,12 @@ abstract contract Submissions is Committee, Sampling {
             mstore(0x40, words)
         }
         _keep(participant, round, sequence, record);
+    }
+
+    /// Requires what only some tasks ask of whoever submits: that the seed selects it, and that its budget pays for it.
+    function _limit(uint32 round, address sender) private {
+        if (_sampleRate() != 0) _requireSelected(round, sender);
+        if (_privacyCost != 0) _charge(sender);
     }
 
     /// Writes what `participant = Participant(true, round, sequence, bytes23(word))` would, at once: the

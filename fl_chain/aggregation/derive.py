@@ -19,14 +19,16 @@ from fl_chain.aggregation.norms import compute_squared_norm
 from fl_chain.aggregation.optimizers import apply_optimizer
 from fl_chain.aggregation.round_blobs import (
     compute_fetch_bytes,
-    compute_update_bytes,
+    compute_pinned_bytes,
     model_header,
     read_lanes,
     select_round,
+    unseal,
     update_header,
 )
 from fl_chain.aggregation.step import apply_step
-from fl_chain.errors import MalformedBlob, ValueOutOfRange
+from fl_chain.errors import MalformedBlob, Misplaced, ValueOutOfRange
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.blob import (
     count_values,
     decode_blob,
@@ -121,12 +123,21 @@ class RoundAggregation:
     bases
         Digests of the models that its updates may begin from, 64 hexadecimal digits each: that of
         the base model, then those of the models before it, as far back as the task allows.
+    keys
+        What opens its updates, where they are sealed.
     """
 
-    def __init__(self, manifest: Manifest, round_number: int, bases: Sequence[str]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        round_number: int,
+        bases: Sequence[str],
+        keys: KeyRing = NO_KEYS,
+    ) -> None:
         self.manifest = manifest
         self.round_number = round_number
         self.bases = tuple(bases)
+        self.keys = keys
         self._gathered = begin_round(manifest, round_number, manifest.encoding.max_abs)
         self._measured = MeasurementSum()
         self._statuses: dict[int, int] = {}
@@ -140,21 +151,34 @@ class RoundAggregation:
         return len(self._included)
 
     @property
-    def update_bytes(self) -> int:
-        """Exact size of every update of the task; its CID's codec follows from it."""
-        return compute_update_bytes(self.manifest)
+    def pinned_bytes(self) -> int:
+        """Exact size of what is pinned of an update; its CID's codec follows from it."""
+        return compute_pinned_bytes(self.manifest)
 
     @property
     def fetch_bytes(self) -> int:
         """Cap to fetch an update under."""
-        return compute_fetch_bytes(self.update_bytes)
+        return compute_fetch_bytes(self.pinned_bytes)
 
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
-        """Add one update, or exclude it; return the reason if it was excluded."""
+        """Add one update, or exclude it; return the reason if it was excluded.
+
+        Parameters
+        ----------
+        record
+            Its record.
+        data
+            What is pinned of it.
+
+        Raises
+        ------
+        CannotDecrypt
+            It is sealed, and no key of ours opens it: nothing was added or excluded.
+        """
         if self.exclude_duplicate(record):
             return ExclusionReason.DUPLICATE
-        self._seen.add(record.participant)
         examined = self._examine(record, data)
+        self._seen.add(record.participant)
         if isinstance(examined, ExclusionReason):
             self.exclude(record.sequence, examined)
             return examined
@@ -165,6 +189,10 @@ class RoundAggregation:
         self._statuses[record.sequence] = INCLUDED
         self._included[record.sequence] = record.participant
         return None
+
+    def unseal(self, record: UpdateSubmitted, data: bytes) -> bytes:
+        """Return an update's blob; see :func:`fl_chain.aggregation.round_blobs.unseal`."""
+        return unseal(self.manifest, self.round_number, record.participant, data, self.keys)
 
     def partial(self) -> PartialRound:
         """Return what was added and excluded so far; it is shared, so nothing may follow."""
@@ -262,14 +290,17 @@ class RoundAggregation:
         self, record: UpdateSubmitted, data: bytes
     ) -> tuple[NDArray[np.int16], Measurement | None] | ExclusionReason:
         """Return lanes and measurement of a valid update, or the first rule that it breaks."""
-        if len(data) > self.update_bytes:
+        if len(data) > self.pinned_bytes:
             return ExclusionReason.OVERSIZED
-        if compute_digest(data) != record.digest:
-            return ExclusionReason.WRONG_DIGEST
         try:
+            data = self.unseal(record, data)
+            if compute_digest(data) != record.digest:
+                return ExclusionReason.WRONG_DIGEST
             header, _ = decode_blob(data)
         except MalformedBlob:
             return ExclusionReason.MALFORMED
+        except Misplaced:
+            return ExclusionReason.MISBOUND
         if header.base_model not in self.bases:
             return ExclusionReason.MISBOUND
         place = self.round_number, header.base_model, record.participant

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.errors import MalformedBlob
+from fl_chain.errors import MalformedBlob, Misplaced
+from fl_chain.privacy.sealing import (
+    KeyRing,
+    SealPlace,
+    compute_sealed_bytes,
+    decode_sealed,
+    open_sealed,
+)
 from fl_chain.protocol.blob import (
     DTYPES,
     MODEL,
@@ -55,17 +62,47 @@ def compute_blob_bytes(header: BlobHeader) -> int:
 
 
 def compute_update_bytes(manifest: Manifest) -> int:
-    """Return the exact size of every update of a task; the codec of its CID follows from it."""
+    """Return the exact size of every update of a task."""
     return compute_blob_bytes(update_header(manifest, 0, "", ""))
 
 
-def compute_fetch_bytes(update_bytes: int) -> int:
-    """Return the cap to fetch an update of a size under.
+def compute_pinned_bytes(manifest: Manifest) -> int:
+    """Return the exact size of what is pinned of an update; its CID's codec follows from it."""
+    size = compute_update_bytes(manifest)
+    is_sealed = manifest.privacy.is_sealed
+    return compute_sealed_bytes(size, len(manifest.readers)) if is_sealed else size
 
-    It is larger than the update, so that oversized content is read whole and its CID verified: a
-    store could otherwise have any update left out by sending too much.
+
+def compute_fetch_bytes(pinned_bytes: int) -> int:
+    """Return the cap to fetch an update under of which so much is pinned.
+
+    It is larger, so that oversized content is read whole and its CID verified: a store could
+    otherwise have any update left out by sending too much.
     """
-    return 2 * update_bytes + 2 * LEAF_CHUNK_BYTES
+    return 2 * pinned_bytes + 2 * LEAF_CHUNK_BYTES
+
+
+def unseal(
+    manifest: Manifest, round_number: int, participant: str, data: bytes, keys: KeyRing
+) -> bytes:
+    """Return the blob of an update from what is pinned of it: the same, unless it is sealed.
+
+    Raises
+    ------
+    MalformedBlob
+        Not a canonical container.
+    Misplaced
+        A container of another task, round or participant, or for more or fewer readers.
+    CannotDecrypt
+        None of the keys opens it.
+    """
+    if not manifest.privacy.is_sealed:
+        return data
+    sealed = decode_sealed(data)
+    place = SealPlace(manifest.task_id, round_number, participant)
+    if sealed.place != place or len(sealed.rows) != len(manifest.readers):
+        raise Misplaced("the sealed update is of another place, or for other readers")
+    return open_sealed(sealed, keys)
 
 
 def decode_model_blob(data: bytes, expected: BlobHeader) -> NDArray[np.int32]:

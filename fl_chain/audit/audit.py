@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fl_chain.aggregation.round_blobs import (
     compute_blob_bytes,
-    compute_update_bytes,
+    compute_pinned_bytes,
     decode_model_blob,
     model_header,
 )
@@ -30,12 +30,11 @@ from fl_chain.audit.observer import IGNORE, Observer
 from fl_chain.audit.round_checks import GatheredRound, conclude_round, gather_round
 from fl_chain.audit.scope import AuditedRound, Scope
 from fl_chain.audit.task_checks import (
-    check_contract,
     check_genesis,
+    check_ledger,
     check_manifest,
+    check_registry,
     check_state,
-    encode_arguments,
-    encode_registry_arguments,
 )
 from fl_chain.audit.workers import InTurn, Workers
 from fl_chain.errors import MalformedBlob, StoreError
@@ -106,15 +105,8 @@ def run_audit(
     report(ledger_finding, finding, replay)
     if task is None:
         return findings
-    parameters = task.parameters
-    creation = (
-        evidence.ledger_creation_code,
-        encode_arguments(parameters, tuple(task.committee.members)),
-    )
-    report(check_contract("ledger", evidence.ledger, *creation))
-    arguments = encode_registry_arguments(registry.records)
-    code = evidence.registry_creation_code
-    report(check_contract("registry", evidence.registry, code, arguments))
+    report(check_ledger(task, evidence))
+    report(check_registry(task, evidence, registry.records))
     report(check_registry_transitions(registry.records))
     if evidence.state is not None and replay.verdict == Verdict.PASS:
         report(check_state(task, evidence.state))
@@ -134,7 +126,7 @@ def run_audit(
     num_updates = sum(task.rounds[number].num_updates for number in executed)
     observer.plan(len(executed), num_updates, len(selected) - len(executed))
     workers = workers or InTurn()
-    workers.expect(num_updates * compute_update_bytes(manifest))
+    workers.expect(num_updates * compute_pinned_bytes(manifest))
 
     def gather(number: int) -> GatheredRound:
         history = task.rounds[number]

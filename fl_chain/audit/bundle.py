@@ -24,12 +24,16 @@ BLOCKS: Final = "blocks.jsonl"
 STATE: Final = "state.json"
 CONTENT: Final = "content.car"
 BUILDS: Final = {
+    "disputes": "build/Disputes.json",
     "ledger": "build/RoundLedger.json",
     "registry": "build/ParticipantRegistry.json",
 }
 FILES: Final = (BLOCKS, STATE, CONTENT, *BUILDS.values())
 """Every file of a bundle beside its index; there are no others."""
 CONTRACTS: Final = ("ledger", "registry")
+"""Those that emit records."""
+ACCOUNTS: Final = (*CONTRACTS, "disputes")
+"""Those whose code the state shows."""
 HISTORY_SLOTS: Final = {"ledger": 1, "registry": 0}
 """Storage slot of each contract's history hash."""
 
@@ -55,6 +59,8 @@ class BundleIndex:
     chain_id: int
     ledger: str
     registry: str
+    disputes: str
+    """The code that the ledger runs for disputes."""
     block: int
     """The last block that it shows."""
     block_hash: bytes
@@ -89,6 +95,7 @@ class BundleAccount:
     code: bytes
     account: tuple[bytes, ...]
     storage: tuple[bytes, ...]
+    """Of the history hash; nothing where there is none."""
 
 
 def encode_index(index: BundleIndex) -> bytes:
@@ -98,6 +105,7 @@ def encode_index(index: BundleIndex) -> bytes:
             "block": index.block,
             "block_hash": index.block_hash.hex(),
             "chain_id": index.chain_id,
+            "disputes": index.disputes,
             "files": [
                 {"bytes": file.size, "name": file.name, "sha256": file.sha256.hex()}
                 for file in index.files
@@ -128,6 +136,7 @@ def decode_index(data: bytes) -> BundleIndex:
             chain_id=_count(members["chain_id"]),
             ledger=parse_address(members["ledger"]),
             registry=parse_address(members["registry"]),
+            disputes=parse_address(members["disputes"]),
             block=_count(members["block"]),
             block_hash=parse_digest(members["block_hash"]),
             is_linked=members["is_linked"],
@@ -197,7 +206,7 @@ def decode_block(line: bytes) -> BundleBlock:
 
 
 def encode_state(accounts: dict[str, BundleAccount]) -> bytes:
-    """Return the canonical bytes of both contracts' states."""
+    """Return the canonical bytes of the contracts' states."""
     return encode_json(
         {
             name: {
@@ -211,12 +220,12 @@ def encode_state(accounts: dict[str, BundleAccount]) -> bytes:
 
 
 def decode_state(data: bytes) -> dict[str, BundleAccount]:
-    """Return the states of both contracts.
+    """Return the states of the contracts.
 
     Raises
     ------
     MalformedBlob
-        Not canonical, or not of exactly both.
+        Not canonical, or not of exactly these.
     """
     members: Any = decode_json(data)
     try:
@@ -230,8 +239,8 @@ def decode_state(data: bytes) -> dict[str, BundleAccount]:
         }
     except (KeyError, TypeError, AttributeError, ValueError):
         raise MalformedBlob("the state lacks a field or has one of the wrong kind") from None
-    if sorted(accounts) != sorted(CONTRACTS) or encode_state(accounts) != data:
-        raise MalformedBlob("the state is not that of ledger and registry in canonical form")
+    if sorted(accounts) != sorted(ACCOUNTS) or encode_state(accounts) != data:
+        raise MalformedBlob(f"the state is not that of {', '.join(ACCOUNTS)} in canonical form")
     return accounts
 
 

@@ -22,6 +22,7 @@ from fl_chain.audit.bundle import (
 )
 from fl_chain.audit.chain_proofs import (
     Header,
+    ProvenAccount,
     ProvenTransaction,
     decode_header,
     decode_receipt,
@@ -30,7 +31,7 @@ from fl_chain.audit.chain_proofs import (
     prove_entry,
     prove_storage,
 )
-from fl_chain.audit.evidence import ContractEvidence
+from fl_chain.audit.evidence import CodeEvidence, ContractEvidence
 from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.errors import MalformedBlob
 from fl_chain.protocol.car import CarIndex
@@ -38,7 +39,7 @@ from fl_chain.protocol.logs import Log, decode_log
 from fl_chain.protocol.records import UpdateSubmitted
 
 IsKnownCode = Callable[[str, bytes], bool]
-"""Takes ``ledger`` or ``registry`` and runtime code; whether it is this build's."""
+"""Takes the name of one of ``ACCOUNTS`` and runtime code; whether it is this build's."""
 
 SUBMITTED_BY_ITSELF = tuple(
     keccak(signature)[:4]
@@ -102,21 +103,19 @@ def check_state_proofs(
     chain: ProvenChain,
     accounts: dict[str, BundleAccount],
     is_known_code: IsKnownCode,
-) -> tuple[Finding, dict[str, ContractEvidence]]:
-    """Check code and storage below the last block's state root; return both contracts' evidence.
+) -> tuple[Finding, dict[str, ContractEvidence], CodeEvidence]:
+    """Check code and storage below the last block's state root; return the contracts' evidence.
 
     Where a proof fails, the evidence says nothing: no code is known, no history hash is right.
     """
     check = "contract_proofs"
     if chain.head is None:
         raise ValueError("without a header there is no state root")
-    found, problem = {}, ""
+    found, problem, root = {}, "", chain.head.state_root
     for name, address in zip(CONTRACTS, (index.ledger, index.registry), strict=True):
         account, code, history_hash = accounts[name], b"", b""
         try:
-            proven = prove_account(chain.head.state_root, address, account.account)
-            if keccak(account.code) != proven.code_hash:
-                raise MalformedBlob(f"the code of {address} is not what the state has")
+            proven = _prove_code(root, address, account)
             code = account.code
             slot = HISTORY_SLOTS[name]
             history_hash = prove_storage(proven.storage_root, slot, account.storage)
@@ -130,11 +129,28 @@ def check_state_proofs(
             is_known_code=bool(code) and is_known_code(name, code),
             creation_input=creation.input if creation else b"",
         )
+    account, code = accounts["disputes"], b""
+    try:
+        _prove_code(root, index.disputes, account)
+        code = account.code
+    except MalformedBlob as error:
+        problem = problem or f"disputes: {error.message}"
+    disputes = CodeEvidence(index.disputes, bool(code) and is_known_code("disputes", code))
     if problem:
-        return failed(check, problem), found
-    head = chain.head
-    detail = f"code and history hash of both contracts stand in the state of block {head.number}"
-    return passed(check, detail), found
+        return failed(check, problem), found, disputes
+    detail = (
+        "code and history hash of both contracts, and the code for disputes,"
+        f" stand in the state of block {chain.head.number}"
+    )
+    return passed(check, detail), found, disputes
+
+
+def _prove_code(state_root: bytes, address: str, account: BundleAccount) -> ProvenAccount:
+    """Return an account of the state whose code is the one that is shown."""
+    proven = prove_account(state_root, address, account.account)
+    if keccak(account.code) != proven.code_hash:
+        raise MalformedBlob(f"the code of {address} is not what the state has")
+    return proven
 
 
 def check_build(is_same: bool) -> Finding:

@@ -70,8 +70,9 @@ CATALOGUE: tuple[Check, ...] = (
         "ledger_code",
         OF_THE_TASK,
         "the ledger is this build's contract",
-        "The ledger runs this build's code, and was created by this build's constructor with the"
-        " parameters that are on record.",
+        "The ledger runs this build's code, was created by this build's constructor with the"
+        " parameters that are on record, and what it runs for disputes is this build's code as"
+        " well.",
         _NODE_TELLS_THE_TRUTH,
         "another version's contract, or none of this project's: audit it with the version that its"
         " manifest names",
@@ -176,7 +177,8 @@ CATALOGUE: tuple[Check, ...] = (
         " that nobody could get it.",
         "ledger_history and transitions, for what is on record",
         "the IPFS node served other bytes: ask another one",
-        "nobody serves an update: its participant should pin it again",
+        "nobody serves an update: its participant should pin it again; or updates are sealed, and"
+        " none of your keys opens them: ask an auditor whom the task names, or be one (--reader)",
     ),
     Check(
         "exclusions",
@@ -185,7 +187,8 @@ CATALOGUE: tuple[Check, ...] = (
         "The report's reason for each update is the one that its record and its content give.",
         "report and update_blob",
         "the report is wrong about an update: its proposer is at fault",
-        "an update left out as unavailable can be had now: nobody can tell whether it could then",
+        "an update left out as unavailable can be had now: nobody can tell whether it could then;"
+        " or updates are sealed and were not opened",
     ),
     Check(
         "aggregate",
@@ -196,7 +199,7 @@ CATALOGUE: tuple[Check, ...] = (
         "update_blob; nothing about any aggregator, and nothing about how anybody trained",
         "the model is not what the updates yield: its proposer proposed a wrong one",
         "the report is missing, and might have left out an update: its proposer should pin it"
-        " again",
+        " again; or updates are sealed and were not opened: the model was not re-executed",
     ),
     Check(
         "model_blob",
@@ -245,7 +248,8 @@ CATALOGUE: tuple[Check, ...] = (
         "contract_proofs",
         OF_A_BUNDLE,
         "both contracts stand in the last block's state",
-        "Code and history hash of ledger and registry are those in the state of the last block.",
+        "Code and history hash of ledger and registry, and the code for disputes, are those in the"
+        " state of the last block.",
         "block_headers",
         "code or history hash were changed: whoever made the bundle is at fault",
     ),

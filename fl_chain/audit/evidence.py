@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fl_chain.privacy.sealing import KeyRing
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.logs import Log
 
@@ -29,11 +30,20 @@ class ContractEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeEvidence:
+    """What a chain node says about a contract that emits nothing and has no immutables."""
+
+    address: str
+    is_known_code: bool
+    """Whether the deployed code is this build's, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerState:
     """What the ledger's views answer at the block of its logs, each as raw ABI words."""
 
     parameters: bytes
-    """``parameters()``: 23 words."""
+    """``parameters()``: 26 words."""
     current_round: bytes
     """``currentRound()``: 8 words."""
     proposal: bytes
@@ -63,6 +73,9 @@ class LedgerState:
     """``pot()``: 1 word; as the one below, looked at only where the task has a reward."""
     payrolls: Mapping[int, bytes] = field(default_factory=dict)
     """``payrollOf(r)`` for every round: 3 words each."""
+    privacy_spent: Mapping[str, bytes] = field(default_factory=dict)
+    """``privacySpentOf(a)`` for every address of ``participants``: 1 word each; asked for only
+    where the task has a privacy budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +85,13 @@ class Evidence:
     chain_id: int
     ledger: ContractEvidence
     registry: ContractEvidence
+    disputes: CodeEvidence
+    """The code that the ledger runs for disputes."""
     ledger_creation_code: bytes
     """Creation code of this build's ledger, without constructor arguments."""
     registry_creation_code: bytes
     fetch_blob: FetchBlob
+    keys: KeyRing = field(default_factory=dict)
+    """What opens sealed updates; the auditor's own."""
     state: LedgerState | None = None
     """The ledger's storage through its views; None where there is no chain node to ask."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fl_chain.aggregation.round_blobs import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_pinned_bytes
 from fl_chain.aggregation.submissions import (
     Place,
     Submission,
@@ -83,7 +83,7 @@ def _had_something(
     submissions: Iterable[Submission], manifest: Manifest, evidence: Evidence
 ) -> bool:
     """Return whether a list holds anything that can be told apart from what nobody could get."""
-    size = compute_update_bytes(manifest)
+    size = compute_pinned_bytes(manifest)
     return any(
         submission.record is None
         or submission.reason is not None

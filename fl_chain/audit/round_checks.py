@@ -72,7 +72,7 @@ def gather_round(
         raise ValueError("a round without a proposal has no model to check")
     report, finding = check_report(manifest, history, proposal, bases[0], evidence)
     findings = [finding]
-    aggregation = RoundAggregation(manifest, proposal.round, bases)
+    aggregation = RoundAggregation(manifest, proposal.round, bases, evidence.keys)
     submissions, made = check_lists(manifest, history, proposal, report, evidence)
     findings += made
     if submissions is not None:

@@ -8,13 +8,14 @@ Everything here can be handed to another process and back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fl_chain.aggregation.derive import PartialRound, RoundAggregation
 from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import FetchBlob
 from fl_chain.audit.findings import Finding, from_store_error
-from fl_chain.errors import StoreError
+from fl_chain.errors import CannotDecrypt, StoreError
+from fl_chain.privacy.sealing import KeyRing
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.promises import read_promise
@@ -40,6 +41,8 @@ class Slice:
     bases: tuple[str, ...]
     """Digests of the models that its updates may begin from, that of the base model first."""
     updates: tuple[Asked, ...]
+    keys: KeyRing = field(default_factory=dict)
+    """What opens them, where they are sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Outcome:
     """Why its content excludes it."""
     problem: Finding | None = None
     """What it means that it could not be had; None if it could, or is only given as unavailable."""
+    is_closed: bool = False
+    """Whether it is sealed and was not opened: its container is of its place, no more is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class ExaminedSlice:
 
 def examine_slice(part: Slice, fetch_blob: FetchBlob) -> ExaminedSlice:
     """Fetch, examine and add up the updates of a slice; one of them is in memory at a time."""
-    aggregation = RoundAggregation(part.manifest, part.round_number, part.bases)
+    aggregation = RoundAggregation(part.manifest, part.round_number, part.bases, part.keys)
     outcomes = tuple(examine_update(aggregation, asked, fetch_blob) for asked in part.updates)
     return ExaminedSlice(outcomes, aggregation.partial())
 
@@ -75,7 +80,7 @@ def examine_slice(part: Slice, fetch_blob: FetchBlob) -> ExaminedSlice:
 def examine_update(aggregation: RoundAggregation, asked: Asked, fetch_blob: FetchBlob) -> Outcome:
     """Fetch an update, and add it to an aggregation unless it is given as unavailable."""
     record = asked.record
-    cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
+    cid = cid_from_digest(record.cid_digest, aggregation.pinned_bytes)
     try:
         data = fetch_blob(cid, aggregation.fetch_bytes)
     except StoreError as error:
@@ -86,7 +91,10 @@ def examine_update(aggregation: RoundAggregation, asked: Asked, fetch_blob: Fetc
         return Outcome(record.sequence, 0, is_there=False, problem=problem)
     if asked.is_claimed:
         return Outcome(record.sequence, len(data), is_there=True)
-    reason = aggregation.add(record, data)
+    try:
+        reason = aggregation.add(record, data)
+    except CannotDecrypt:
+        return Outcome(record.sequence, len(data), is_there=True, is_closed=True)
     return Outcome(record.sequence, len(data), is_there=True, reason=reason)
 
 
@@ -110,6 +118,7 @@ def cut_slices(
             aggregation.round_number,
             aggregation.bases,
             tuple(waiting),
+            aggregation.keys,
         )
         waiting.clear()
         return part

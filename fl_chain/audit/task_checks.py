@@ -59,6 +59,27 @@ def check_contract(
     return passed(check, f"{contract.address} runs this build's code")
 
 
+def check_ledger(task: Task, evidence: Evidence) -> Finding:
+    """Check the ledger as a contract, and the code that it runs for disputes on its own storage."""
+    disputes, named = evidence.disputes, task.parameters.disputes
+    is_ours = disputes.is_known_code and disputes.address == named
+    if evidence.ledger.is_known_code and not is_ours:
+        detail = f"the code at {named}, which the ledger runs for disputes, is not this build's"
+        return failed("ledger_code", detail)
+    arguments = encode_arguments(task.parameters, tuple(task.committee.members))
+    return check_contract("ledger", evidence.ledger, evidence.ledger_creation_code, arguments)
+
+
+def check_registry(task: Task, evidence: Evidence, records: Sequence[Record]) -> Finding:
+    """Check the registry as a contract, and that it is the one that the task names."""
+    registry, named = evidence.registry, task.parameters.registry
+    if registry.address != named:
+        detail = "the registry that is shown is not the one that the task names"
+        return failed("registry_code", detail, named, registry.address)
+    arguments = encode_registry_arguments(records)
+    return check_contract("registry", registry, evidence.registry_creation_code, arguments)
+
+
 def check_state(task: Task, state: LedgerState) -> Finding:
     """Check that the ledger's storage says what its records say."""
     check = "ledger_state"
@@ -105,6 +126,11 @@ def check_state(task: Task, state: LedgerState) -> Finding:
         for participant, lot in task.lots.items():
             answer = state.lots.get(participant, b"")
             pairs.append((f"lotOf({participant})", b"".join(encode_words(lot)), answer))
+    if task.has_budget:
+        for participant in sorted(state.participants):
+            answer = state.privacy_spent.get(participant, b"")
+            spent = _word(task.spent(participant))
+            pairs.append((f"privacySpentOf({participant})", spent, answer))
     if task.parameters.reward:
         pairs.append(("pot()", _word(task.pot), state.pot))
         for number in task.rounds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fl_chain.aggregation.derive import RoundAggregation
 from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import Evidence
@@ -10,6 +12,8 @@ from fl_chain.audit.observer import Observer
 from fl_chain.audit.slices import Asked, Outcome, cut_slices, examine_update, is_claimed
 from fl_chain.audit.workers import Workers
 from fl_chain.protocol.report import ExclusionReason, RoundReport
+
+_HOW_TO_OPEN: Final = "an auditor whom the task names opens them: --reader NAME"
 
 
 def check_updates(
@@ -29,7 +33,7 @@ def check_updates(
     """
     round_number = aggregation.round_number
     findings: list[Finding] = []
-    num_verified = num_claimed = 0
+    num_verified = num_claimed = num_closed = 0
     outcomes = _examine_slices(aggregation, submissions, report, evidence, workers, observer)
     for submission in submissions:
         claim = report.reason_of(submission.sequence) if report is not None else None
@@ -74,6 +78,9 @@ def check_updates(
         if outcome.problem is not None:
             findings.append(outcome.problem)
             continue
+        if outcome.is_closed:
+            num_closed += 1
+            continue
         num_verified += 1
         if report is not None and claim != outcome.reason:
             findings.append(
@@ -85,6 +92,9 @@ def check_updates(
                     round_number,
                 )
             )
+    if num_closed:
+        findings += _say_closed(num_closed, num_verified, round_number)
+        return findings
     if not any(finding.check == "update_blob" for finding in findings):
         claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
         detail = f"{num_verified} updates fetched and verified{claimed_too}"
@@ -94,6 +104,22 @@ def check_updates(
         detail = f"{len(report.included)} included, {len(report.excluded)} excluded, none missing"
         findings.append(passed("exclusions", detail, round_number))
     return findings
+
+
+def _say_closed(num_closed: int, num_verified: int, round_number: int) -> list[Finding]:
+    """Return what was and what was not verified of a round whose updates are sealed to others."""
+    fetched = f"{num_closed} updates fetched, sealed, each for its task, round and participant"
+    others = f", {num_verified} others verified" if num_verified else ""
+    closed = f"{num_closed} updates are sealed and were not opened"
+    details = {
+        "update_blob": f"{fetched}{others}; what they hold was not verified",
+        "exclusions": f"{closed}: which of them count was not verified",
+        "aggregate": f"{closed}: the model was not re-executed",
+    }
+    return [
+        Finding(check, Verdict.UNDECIDABLE, round_number, "", "", f"{detail} ({_HOW_TO_OPEN})")
+        for check, detail in details.items()
+    ]
 
 
 def _examine_slices(

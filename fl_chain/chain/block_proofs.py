@@ -44,7 +44,7 @@ class EntryProof:
 
 @dataclass(frozen=True, slots=True)
 class AccountProof:
-    """The nodes that lead to an account, and from there to one storage slot; and its code."""
+    """The nodes that lead to an account, and from there to a storage slot; and its code."""
 
     code: bytes
     account: tuple[bytes, ...]
@@ -96,20 +96,25 @@ def fetch_entry_proofs(
 
 
 def fetch_account_proof(
-    connection: ChainConnection, address: str, slot: int, number: int
+    connection: ChainConnection, address: str, slot: int | None, number: int
 ) -> AccountProof:
-    """Return what proves a contract's code and one slot of its storage at a block."""
+    """Return what proves a contract's code, and a slot of its storage if any, at a block."""
+    slots = [] if slot is None else ["0x" + slot.to_bytes(32).hex()]
     answer, code = connection.batch(
         [
-            ("eth_getProof", [address, ["0x" + slot.to_bytes(32).hex()], hex(number)]),
+            ("eth_getProof", [address, slots, hex(number)]),
             ("eth_getCode", [address, hex(number)]),
         ]
     )
-    (stored,) = read_list(read_field(answer, "storageProof"))
+    stored = read_list(read_field(answer, "storageProof"))
+    if len(stored) != len(slots):
+        raise LedgerError(f"{connection.origin} proves other storage than was asked for")
     return AccountProof(
         code=read_bytes(code),
         account=tuple(map(read_bytes, read_list(read_field(answer, "accountProof")))),
-        storage=tuple(map(read_bytes, read_list(read_field(stored, "proof")))),
+        storage=tuple(
+            read_bytes(node) for one in stored for node in read_list(read_field(one, "proof"))
+        ),
     )
 
 

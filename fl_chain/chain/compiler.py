@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,18 @@ from fl_chain.errors import ToolchainError
 from fl_chain.npm import node_executable
 
 COMPILER_VERSION = "0.8.37"
-CONTRACTS = ("AuditRegister", "ParticipantRegistry", "RoundLedger")
+CONTRACTS = ("AuditRegister", "Disputes", "ParticipantRegistry", "RoundLedger")
 """The contracts whose artifacts ship with the package."""
-INTERFACES = {**{name: f"I{name}" for name in CONTRACTS}, "RoundLedger": "ILedger"}
+SOURCES = {
+    **{name: f"contracts/{name}.sol" for name in CONTRACTS},
+    "Disputes": "contracts/ledger/Disputes.sol",
+}
+"""By contract, where its source is."""
+INTERFACES = {
+    **{name: (f"I{name}",) for name in CONTRACTS},
+    "Disputes": ("IDisputes", "ISampling"),
+    "RoundLedger": ("ILedger",),
+}
 """By contract, what answers at its address."""
 FORWARDED = {"RoundLedger": "Disputes"}
 """By contract, whose code runs for functions that the contract itself does not have."""
@@ -100,7 +111,7 @@ def compile_contracts(checkout: Path) -> dict[str, Artifact]:
     return {
         name: _artifact(
             name,
-            built[f"contracts/{name}.sol"][name],
+            built[SOURCES[name]][name],
             _interface_of(name, built),
             digest,
         )
@@ -108,16 +119,24 @@ def compile_contracts(checkout: Path) -> dict[str, Artifact]:
     }
 
 
-def _interface_of(name: str, built: dict[str, Any]) -> dict[str, Any]:
+def _interface_of(name: str, built: dict[str, Any]) -> list[Any]:
     """Return the interface of a contract, which has every function once and no other."""
-    title = INTERFACES[name]
-    interface: dict[str, Any] = built[f"contracts/interfaces/{title}.sol"][title]
-    functions = list(_functions(built[f"contracts/{name}.sol"][name]))
+    interfaces = [built[f"contracts/interfaces/{title}.sol"][title] for title in INTERFACES[name]]
+    functions = list(_functions(built[SOURCES[name]][name]))
     if name in FORWARDED:
-        functions += _functions(built[f"contracts/ledger/{FORWARDED[name]}.sol"][FORWARDED[name]])
-    if sorted(functions) != sorted(_functions(interface)):
-        raise ToolchainError(f"{title} is not the interface of {name}")
-    return interface
+        functions += _functions(built[SOURCES[FORWARDED[name]]][FORWARDED[name]])
+    if sorted(functions) != sorted(chain.from_iterable(map(_functions, interfaces))):
+        raise ToolchainError(f"{' and '.join(INTERFACES[name])} is not the interface of {name}")
+    return join_interfaces(interface["abi"] for interface in interfaces)
+
+
+def join_interfaces(interfaces: Iterable[list[Any]]) -> list[Any]:
+    """Return the entries of several interfaces, those that they have in common once."""
+    joined: list[Any] = []
+    for entry in chain.from_iterable(interfaces):
+        if entry not in joined:
+            joined.append(entry)
+    return joined
 
 
 def _functions(compiled: dict[str, Any]) -> dict[str, str]:
@@ -133,7 +152,7 @@ def write_artifacts(artifacts: dict[str, Artifact], directory: Path) -> None:
 
 
 def _artifact(
-    name: str, compiled: dict[str, Any], interface: dict[str, Any], sources_digest: str
+    name: str, compiled: dict[str, Any], interface: list[Any], sources_digest: str
 ) -> Artifact:
     constructor = [entry for entry in compiled["abi"] if entry["type"] == "constructor"]
     deployed = compiled["evm"]["deployedBytecode"]
@@ -143,7 +162,7 @@ def _artifact(
         for place in places
     ]
     return {
-        "abi": [*constructor, *interface["abi"]],
+        "abi": [*constructor, *interface],
         "bytecode": "0x" + compiled["evm"]["bytecode"]["object"],
         "compiler": COMPILER_VERSION,
         "contractName": name,

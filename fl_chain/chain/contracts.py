@@ -21,6 +21,8 @@ from fl_chain.protocol.actions import LedgerAction, RecordAudit, RegistryAction
 from fl_chain.protocol.records import TaskParameters
 
 LEDGER = "RoundLedger"
+DISPUTES = "Disputes"
+"""The code that decides disputes, on the storage of whichever ledger runs it."""
 REGISTRY = "ParticipantRegistry"
 AUDIT_REGISTER = "AuditRegister"
 

@@ -1,10 +1,9 @@
-"""Files of encryption keys: an X25519 key pair each, beside the account that it belongs to.
+"""Files of encryption keys: a key pair each, beside the account that it belongs to.
 
-The private key is encrypted as a key file's is (Web3 Secret Storage, version 3); the public key
-stands in the open. The file's name does not end as that of a key file does, so that no listing
-takes it for an account.
-
-Source: RFC 7748.
+The secret is encrypted as a key file's is (Web3 Secret Storage, version 3); the public key stands
+in the open. The file's name does not end as that of a key file does, so that no listing takes it
+for an account. A key that was replaced stays, under a name of its own: it opens what was encrypted
+to it before.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from Crypto.Protocol.DH import import_x25519_private_key
 from eth_account import Account
 
 from fl_chain.chain.keys import (
@@ -23,12 +21,19 @@ from fl_chain.chain.keys import (
     write_private,
 )
 from fl_chain.errors import KeyFileError
+from fl_chain.protocol.encryption import (
+    PUBLIC_KEY_BYTES,
+    SECRET_BYTES,
+    derive_public_key,
+    name_key,
+)
 
-ENDING = ".x25519"
+ENDING = ".encryption"
+_FIELD = "encryption_key"
 
 
 def create_encryption_key(path: Path, password: str, *, is_generated: bool = False) -> bytes:
-    """Write a new key pair and return its public key, 32 bytes.
+    """Write a new key pair and return its public key, 1,216 bytes.
 
     Raises
     ------
@@ -41,11 +46,20 @@ def create_encryption_key(path: Path, password: str, *, is_generated: bool = Fal
     rounds = SCRYPT_ROUNDS_GENERATED if is_generated else SCRYPT_ROUNDS
     keystore = Account.encrypt(secret, password, kdf="scrypt", iterations=rounds)
     del keystore["address"]  # these 32 bytes are no account's
-    public_key = compute_public_key(secret)
-    keystore["x25519"] = public_key.hex()
+    public_key = derive_public_key(secret)
+    keystore[_FIELD] = public_key.hex()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_private(path, json.dumps(keystore) + "\n")
     return public_key
+
+
+def retire_encryption_key(path: Path) -> Path:
+    """Give a key pair that is to be replaced a name of its own, and return that."""
+    name = name_key(read_public_key(path)).hex()[:8]
+    retired = path.with_name(f"{path.name.removesuffix(ENDING)}.{name}{ENDING}")
+    if retired.exists():
+        raise KeyFileError(f"{retired} exists", "keys are never overwritten; move it away first")
+    return path.rename(retired)
 
 
 def read_public_key(path: Path) -> bytes:
@@ -56,18 +70,18 @@ def read_public_key(path: Path) -> bytes:
     KeyFileError
         Missing or malformed.
     """
-    text = read_keystore(path).get("x25519")
+    text = read_keystore(path).get(_FIELD)
     try:
         key = bytes.fromhex(text or "")
     except (TypeError, ValueError):
         key = b""
-    if len(key) != 32:
+    if len(key) != PUBLIC_KEY_BYTES:
         raise KeyFileError(f"{path} is no encryption key", "restore it from a backup")
     return key
 
 
 def load_encryption_key(path: Path, password: str) -> bytes:
-    """Return the private key of a file, 32 bytes.
+    """Return the secret of a file, 32 bytes.
 
     Raises
     ------
@@ -81,11 +95,18 @@ def load_encryption_key(path: Path, password: str) -> bytes:
         raise KeyFileError(
             f"cannot open {path}: wrong password or damaged file", "check --password-file"
         ) from None
-    if len(secret) != 32 or compute_public_key(secret) != expected:
+    if len(secret) != SECRET_BYTES or derive_public_key(secret) != expected:
         raise KeyFileError(f"{path} is damaged", "restore it from a backup")
     return secret
 
 
-def compute_public_key(secret: bytes) -> bytes:
-    """Return the X25519 public key of 32 bytes."""
-    return import_x25519_private_key(secret).public_key().export_key(format="raw")
+def load_key_ring(path: Path, password: str) -> dict[bytes, bytes]:
+    """Return the secrets of a key pair and of those that it replaced, by their names.
+
+    It is empty if there is none; see :func:`load_encryption_key` for errors.
+    """
+    stem = path.name.removesuffix(ENDING)
+    former = sorted(path.parent.glob(f"{stem}.*{ENDING}"))
+    paths = [*([path] if path.exists() else []), *former]
+    secrets = [load_encryption_key(one, password) for one in paths]
+    return {name_key(derive_public_key(secret)): secret for secret in secrets}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
+    DISPUTES,
     LEDGER,
     encode_action,
     encode_creation,
@@ -21,11 +23,14 @@ from fl_chain.chain.keys import label_secret
 from fl_chain.chain.ledger import Page, Receipt
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
-from fl_chain.errors import UnknownContract, UsageError
+from fl_chain.errors import MalformedBlob, UnknownContract, UsageError
 from fl_chain.protocol.actions import Challenge, DepositBond, FundPot, LedgerAction, RegistryAction
 from fl_chain.protocol.attestation import Signature, compute_signing_hash
-from fl_chain.protocol.logs import WORD_BYTES, topic_of
+from fl_chain.protocol.logs import WORD_BYTES, Log, decode_log, topic_of
 from fl_chain.protocol.records import TaskCreated, TaskParameters
+
+MOST_LOOKED_AT = 8
+"""Addresses of code for disputes that tasks name; anybody can make up any number of tasks."""
 
 
 class EthereumLedger:
@@ -45,7 +50,8 @@ class EthereumLedger:
     Raises
     ------
     UnknownContract
-        The code at the address is not this version's RoundLedger.
+        The code at the address is not this version's RoundLedger, or the code that it runs for
+        disputes is not this version's Disputes.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class EthereumLedger:
         self.connection = connection
         self.chain_id = connection.chain_id
         self.address = address.lower()
-        check_code(connection, self.address, LEDGER)
+        check_ledger(connection, self.address)
         self._sender = TransactionSender(connection, account, outbox) if account else None
         self.sender = self._sender.address if self._sender else ""
         self._watcher = LogWatcher(connection, self.address)
@@ -106,7 +112,11 @@ class EthereumLedger:
     def derive_secret(self, purpose: str, number: int) -> bytes:
         """Return bytes that only the sender's key yields; see the seam."""
         label = label_secret(self.chain_id, self.address, purpose, number)
-        return self._require_sender().derive_secret(label)
+        if self._sender is None:
+            raise UsageError(
+                "this command has no key to derive from", "open one with --key and --password-file"
+            )
+        return self._sender.derive_secret(label)
 
     def settle(self) -> None:
         """Find out what became of a transaction that was signed before a crash."""
@@ -123,6 +133,15 @@ class EthereumLedger:
     def is_enrolled(self, registry: str, participant: str) -> bool:
         """Return whether a registry lists a participant; see the seam."""
         return bool(ask_registry(self.connection, registry, "isEnrolled", participant))
+
+    def successor_of(self, registry: str, participant: str) -> str:
+        """Return the key that took a participant's place; see the seam."""
+        return ask_registry(self.connection, registry, "successorOf", participant)
+
+    def encryption_key_of(self, registry: str, participant: str) -> bytes:
+        """Return the name of a participant's encryption key; see the seam."""
+        word = _ask_word(self.connection, registry, "encryptionKeyOf", participant)
+        return word if any(word) else b""
 
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""
@@ -167,21 +186,81 @@ def check_code(connection: ChainConnection, address: str, contract: str) -> None
         )
 
 
+def check_ledger(connection: ChainConnection, address: str) -> None:
+    """Check that the code at an address is our ledger, and runs our code for disputes.
+
+    Raises
+    ------
+    UnknownContract
+        The one or the other is not; the message says which.
+    """
+    check_code(connection, address, LEDGER)
+    disputes = _disputes_of(connection, address)
+    if not matches_runtime_code(DISPUTES, connection.code(disputes)):
+        raise UnknownContract(
+            f"the ledger at {address} on {connection.origin} runs code at {disputes} that is not"
+            f" this version's {DISPUTES}",
+            "take no part: that code can do anything with the task's records and bonds",
+        )
+
+
+def _disputes_of(connection: ChainConnection, ledger: str) -> str:
+    """Return where a ledger whose code is ours says that its code for disputes is."""
+    words = connection.view(ledger, encode_view("parameters"))
+    return "0x" + words[WORD_BYTES : 2 * WORD_BYTES][-20:].hex()
+
+
 def ask_registry(connection: ChainConnection, registry: str, view: str, participant: str) -> str:
     """Return a registry's answer about one address, as an address; empty if it is zero."""
-    call = {"to": registry, "data": "0x" + encode_view(view, participant).hex()}
-    word = read_bytes(connection.call("eth_call", call, "latest"))[:WORD_BYTES]
+    word = _ask_word(connection, registry, view, participant)
     return "0x" + word[-20:].hex() if any(word) else ""
 
 
+def _ask_word(connection: ChainConnection, registry: str, view: str, participant: str) -> bytes:
+    call = {"to": registry, "data": "0x" + encode_view(view, participant).hex()}
+    return read_bytes(connection.call("eth_call", call, "latest"))[:WORD_BYTES]
+
+
 def find_tasks(connection: ChainConnection) -> list[tuple[str, int]]:
-    """Return address and block of every ledger on the chain whose code is ours, oldest first."""
-    logs = connection.fetch_logs(0, topics=["0x" + topic_of(TaskCreated).hex()])
-    return [
-        (log.address, log.block_number)
-        for log in logs
-        if matches_runtime_code(LEDGER, connection.code(log.address))
-    ]
+    """Return address and block of every ledger on the chain whose code is ours, oldest first.
+
+    Its code for disputes is ours as well.
+    """
+    is_ours: dict[str, bool] = {}
+    found = []
+    for log in _fetch_creations(connection):
+        if not matches_runtime_code(LEDGER, connection.code(log.address)):
+            continue
+        disputes = _disputes_of(connection, log.address)
+        if disputes not in is_ours:
+            is_ours[disputes] = matches_runtime_code(DISPUTES, connection.code(disputes))
+        if is_ours[disputes]:
+            found.append((log.address, log.block_number))
+    return found
+
+
+def _fetch_creations(connection: ChainConnection) -> list[Log]:
+    return connection.fetch_logs(0, topics=["0x" + topic_of(TaskCreated).hex()])
+
+
+def find_disputes(connection: ChainConnection) -> str:
+    """Return where on the chain our code for disputes is; empty if no task of late has it.
+
+    Whoever put it there cannot have changed it: it is compared byte for byte.
+    """
+    named: dict[str, None] = {}
+    with contextlib.suppress(RpcError):  # a node that does not search the whole chain
+        for log in reversed(_fetch_creations(connection)):
+            with contextlib.suppress(MalformedBlob):  # some other contract's event
+                record = decode_log(log)
+                if isinstance(record, TaskCreated):
+                    named[record.parameters.disputes] = None
+            if len(named) == MOST_LOOKED_AT:
+                break
+    for address in named:
+        if matches_runtime_code(DISPUTES, connection.code(address)):
+            return address
+    return ""
 
 
 class Deployer:
@@ -216,8 +295,15 @@ class Deployer:
         """
         return self._sender.deploy(encode_registry_creation(enrolment_bond, leave_seconds))
 
+    def deploy_disputes(self) -> str:
+        """Return the address of the code for disputes: one that a task has already, or a new one.
+
+        Any number of tasks can share it.
+        """
+        return find_disputes(self.connection) or self._sender.deploy(encode_creation(DISPUTES))
+
     def deploy_ledger(self, parameters: TaskParameters, aggregators: Sequence[str]) -> str:
-        """Deploy a RoundLedger and return its address."""
+        """Deploy a RoundLedger, whose code for disputes is there already; return its address."""
         return self._sender.deploy(encode_creation(LEDGER, parameters, aggregators))
 
     def are_enrolled(self, registry: str, participants: Sequence[str]) -> list[bool]:

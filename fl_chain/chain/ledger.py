@@ -104,6 +104,14 @@ class Ledger(Protocol):
         """Return whether a registry lists a participant now."""
         ...
 
+    def successor_of(self, registry: str, participant: str) -> str:
+        """Return the key that took a participant's place in a registry; empty if none did."""
+        ...
+
+    def encryption_key_of(self, registry: str, participant: str) -> bytes:
+        """Return the name of a participant's encryption key, 32 bytes; empty if it has none."""
+        ...
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for; watch, then fetch, then wait."""
         ...

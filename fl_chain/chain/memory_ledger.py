@@ -80,6 +80,16 @@ class MemoryLedger:
         assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
         return self._chain.registry.state.is_enrolled(participant)
 
+    def successor_of(self, registry: str, participant: str) -> str:
+        """Return the key that took a participant's place; see the seam."""
+        assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
+        return self._chain.registry.state.successors.get(participant, "")
+
+    def encryption_key_of(self, registry: str, participant: str) -> bytes:
+        """Return the name of a participant's encryption key; see the seam."""
+        assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
+        return self._chain.registry.state.encryption_keys.get(participant, b"")
+
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""
         wanted = frozenset(map(topic_of, kinds))

@@ -78,10 +78,12 @@ def run(
 
     progress = print_progress(as_json)
     services = settings.services(rpc, ipfs)
-    account = settings.open_key(services, key, password_file)
+    password = settings.password(password_file)
+    account = services.open_key(services.locate_key(key), password)
+    keys = services.open_key_ring(key, password)
     with services.open_journal(task, account) as journal, services.open_store() as store:
         ledger = services.open_ledger(task, account, journal)
-        options = {"progress": progress, "patience_seconds": patience}
+        options = {"progress": progress, "patience_seconds": patience, "keys": keys}
         with ExitStack() as stack:
             options["map_at_once"] = stack.enter_context(ThreadCrew(FETCHES_AT_ONCE)).map
             if intake_port is not None:

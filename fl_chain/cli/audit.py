@@ -21,6 +21,7 @@ from fl_chain.cli.settings import (
     json_option,
     look_option,
     password_option,
+    reader_option,
     rpc_option,
     task_option,
 )
@@ -97,6 +98,7 @@ def audit() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --sign, the file to write the signed audit to.  [default: audit.json]",
 )
+@reader_option
 @password_option
 @click.pass_obj
 def run(
@@ -112,6 +114,7 @@ def run(
     as_json: bool,
     signer: str | None,
     statement: Path | None,
+    reader: str | None,
     password_file: Path | None,
     html_file: Path | None,
 ) -> int:
@@ -129,6 +132,7 @@ def run(
     fl-chain audit run --task 0x... --resume
     fl-chain audit run --task 0x... --html report.html
     fl-chain audit run --task 0x... --sign auditor --statement audit.json
+    fl-chain audit run --task 0x... --reader auditor
     """
     if only_round is not None and since is not None:
         raise click.UsageError("--round and --since exclude each other")
@@ -150,6 +154,7 @@ def run(
             print_finding(finding, terminal)
 
     services = settings.services(rpc)
+    keys = settings.open_reader(services, reader, password_file)
     signature, signed = None, None
     statement = statement or Path("audit.json")
     if signer is not None:
@@ -175,6 +180,7 @@ def run(
                 is_resumed=is_resumed,
                 observer=bar,
                 on_evidence=signature.keep if signature else None,
+                keys=keys,
             )
             if signature is not None:
                 signed = signature.write(findings, store.put)
@@ -184,7 +190,7 @@ def run(
         raise
     print_verdict(findings, as_json)
     if writer is not None:
-        writer.write(findings, only_round, since, signed)
+        writer.write(findings, only_round, since, signed, keys)
     if not as_json:
         for what, path in (("report", html_file), ("signed audit", statement if signed else None)):
             if path is not None:

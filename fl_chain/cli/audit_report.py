@@ -61,8 +61,9 @@ class ReportWriter:
         only_round: int | None,
         since: int | None,
         signed: SignedAudit | None,
+        keys: Mapping[bytes, bytes],
     ) -> None:
-        """Write what the audit found, and who signed it.
+        """Write what the audit found by some keys, and who signed it.
 
         Raises
         ------
@@ -87,7 +88,7 @@ class ReportWriter:
             Explorer(self._services, [self._task]).open(self._task) as opened,
             self._services.open_stores(self._ipfs, self._look_seconds) as store,
         ):
-            norms = list(measure_norms(opened.history, store))
+            norms = list(measure_norms(opened.history, store, keys))
             text = make_report(opened, audited, norms)
         write_whole(self._path, text.encode())
 

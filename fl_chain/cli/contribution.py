@@ -13,7 +13,9 @@ from fl_chain.cli.settings import (
     Settings,
     ipfs_option,
     json_option,
+    password_option,
     project_options,
+    reader_option,
     rpc_option,
     task_option,
 )
@@ -36,6 +38,8 @@ def contribution() -> None:
 )
 @click.option("--shapley", "has_shapley", is_flag=True, help="Shapley values too: takes longer.")
 @project_options
+@reader_option
+@password_option
 @rpc_option
 @ipfs_option
 @json_option
@@ -48,6 +52,8 @@ def list_command(
     has_shapley: bool,
     project: Path | None,
     data: Path | None,
+    reader: str | None,
+    password_file: Path | None,
     rpc: str | None,
     ipfs: str | None,
     as_json: bool,
@@ -63,6 +69,7 @@ def list_command(
     fl-chain contribution list --task 0x... --round 3
     fl-chain contribution list --task 0x... --round 3 --shapley --measure accuracy
     fl-chain contribution list --task 0x... --round 3 --project project.py --data test.csv
+    fl-chain contribution list --task 0x... --round 3 --reader auditor
     """
     from fl_chain.roles.contributions import describe_validation, list_contributions
     from fl_chain.roles.evaluator import Evaluator
@@ -72,6 +79,7 @@ def list_command(
             click.echo(f"\r{count} coalitions evaluated", nl=False, err=True)
 
     services = settings.services(rpc, ipfs)
+    keys = settings.open_reader(services, reader, password_file)
     with services.open_store() as store, open_task_history(settings, task, rpc, ipfs) as history:
         evaluator = Evaluator(services.open_ledger(task), store, project, data)
         rows = list(
@@ -82,6 +90,7 @@ def list_command(
                 round_number,
                 measure=measure,
                 has_shapley=has_shapley,
+                keys=keys,
                 note=note,
             )
         )

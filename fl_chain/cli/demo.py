@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from fl_chain.audit.findings import EXIT_CODES, Verdict
 from fl_chain.cli.aggregator import CHEATS
 from fl_chain.cli.demo_rounds import BARS, RoundBoard
 from fl_chain.cli.output import console, count, speak
@@ -20,6 +21,7 @@ from fl_chain.cli.settings import Settings
 from fl_chain.errors import UsageError
 from fl_chain.interrupts import signals_held
 from fl_chain.protocol.committee import MAX_AGGREGATORS
+from fl_chain.protocol.privacy import PRIVACY_MODES
 
 if TYPE_CHECKING:
     from fl_chain.roles.demo import Demo
@@ -88,6 +90,13 @@ def demo() -> None:
     type=click.FloatRange(0, 1, min_open=True),
     help="Let a seed select such a share of the participants for each round, such as 0.5.",
 )
+@click.option(
+    "--privacy",
+    type=click.Choice(PRIVACY_MODES),
+    default=PRIVACY_MODES[0],
+    show_default=True,
+    help="Who can read updates: anybody, or the aggregators and a named auditor.",
+)
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
 @click.pass_obj
@@ -104,6 +113,7 @@ def run(
     commit_reveal: bool,
     lists: bool,
     sample_rate: float | None,
+    privacy: str,
     keep: bool,
     stop: bool,
 ) -> int:
@@ -120,6 +130,7 @@ def run(
     fl-chain demo run --data digits --commit-reveal
     fl-chain demo run --data digits --lists --rounds 3
     fl-chain demo run --data digits --sample-rate 0.5
+    fl-chain demo run --data digits --privacy sealed
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -137,7 +148,7 @@ def run(
     if lists and (is_relayed or commit_reveal):
         raise UsageError("updates go into lists, through a relay, or behind commitments: one way")
     share = "" if sample_rate is None else str(sample_rate)
-    ways = (is_relayed, cheat or "", commit_reveal, lists, share)
+    ways = (is_relayed, cheat or "", commit_reveal, lists, privacy, share)
     options = DemoOptions(state, *size, *ways)
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
@@ -146,7 +157,7 @@ def run(
             click.echo(f"{', '.join(count(n, noun) for n, noun in scale)} on {data}")
             job.prepare()
             _run_rounds(job)
-        code = _audit(job)
+        code = _audit_all(job)
         if cheat:
             code = code or _show_losses(job)
         is_kept = keep
@@ -224,13 +235,25 @@ def _line(cells: Sequence[str]) -> str:
     return "  " + "  ".join(cell.rjust(max(len(name), MIN_WIDTH)) for cell, name in pairs)
 
 
-def _audit(job: Demo) -> int:
+def _audit_all(job: Demo) -> int:
+    """Audit as anybody can, and where updates are sealed, as the named auditor as well."""
+    code = _audit(job)
+    for auditor in job.options.auditors:
+        if code != EXIT_CODES[Verdict.UNDECIDABLE]:
+            return code or 1
+        click.echo(f"\nthe same as {auditor}, whom the task names:")
+        code = _audit(job, ["--reader", auditor, "--password-file", str(job.password_path)])
+    return code
+
+
+def _audit(job: Demo, options: Sequence[str] = ()) -> int:
     """Audit in a process of its own, which knows RPC endpoint, contract and IPFS, no more."""
     arguments = ["--state", str(job.options.state), "audit", "run"]
     arguments += ["--task", job.stage.task.ledger]
     arguments += ["--rpc", job.stage.devnet.chain.address]
     for service in job.stage.devnet.ipfs:
         arguments += ["--ipfs", service.address]
+    arguments += options
     click.echo(f"$ fl-chain {' '.join(arguments)}")
     sys.stdout.flush()
     command = [sys.executable, "-m", "fl_chain.cli", *arguments]

@@ -53,7 +53,11 @@ def print_verdict(findings: Sequence[Finding], as_json: bool) -> None:
     """Print the verdict of all findings, and how many findings and rounds there are."""
     verdict = compute_verdict(findings)
     counts = {v: sum(f.verdict == v for f in findings) for v in Verdict}
-    models = [finding for finding in findings if finding.check == RE_EXECUTION]
+    models = [
+        finding
+        for finding in findings
+        if finding.check == RE_EXECUTION and finding.verdict != Verdict.UNDECIDABLE
+    ]
     num_former = sum(finding.audited_at is not None for finding in models)
     num_rounds = len(models) - num_former
     if as_json:

@@ -23,6 +23,7 @@ LOOK_SECONDS = 2.0
 TASKS_OPTIONAL = ("task_id", "round", "is_stopped", "participants", "name")
 ROUNDS_OPTIONAL = ("committed", "seed", "selected", "proposer", "report", "base_round", "rejected")
 PARTICIPANTS_OPTIONAL = ("selected",)
+PRIVACY_OPTIONAL = ("budget", "spent")
 AGGREGATORS_OPTIONAL = ("seat", "final")
 UPDATES_OPTIONAL = ("transaction", "cid_digest", "cid", "listed_by", "reason")
 MODELS_OPTIONAL = ("report", "cid", "base_round", "proposed_at")
@@ -86,6 +87,39 @@ def participants(
     with open_task_history(settings, task, rpc, None) as found:
         rows = list_participants(found, round_number)
         print_rows(rows, as_json, "no participants yet", PARTICIPANTS_OPTIONAL)
+
+
+@history.command("privacy")
+@task_option
+@click.option(
+    "--delta",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=1e-5,
+    show_default=True,
+    help="Of the epsilons.",
+)
+@rpc_option
+@ipfs_option
+@json_option
+@click.pass_obj
+def privacy(
+    settings: Settings, task: str, delta: float, rpc: str | None, ipfs: str | None, as_json: bool
+) -> None:
+    """List what the updates of each participant have cost of its privacy budget.
+
+    Costs are of zero-concentrated differential privacy (rho); the integers are 2^-32 of it, as the
+    ledger counts. An epsilon is for one example of the participant. That an update has the noise
+    that it should have, no ledger can see.
+
+    \b
+    fl-chain history privacy --task 0x...
+    fl-chain history privacy --task 0x... --delta 1e-6 --json
+    """
+    from fl_chain.roles.history_privacy import list_privacy
+
+    empty = "this task has no privacy budget"
+    with open_task_history(settings, task, rpc, ipfs) as found:
+        print_rows(list_privacy(found, delta), as_json, empty, PRIVACY_OPTIONAL)
 
 
 @history.command("aggregators")

@@ -42,7 +42,16 @@ _SENTENCES = {
     "attested": (
         "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
     ),
+    "awaiting_keys": (
+        "round {round}: waiting for the encryption keys of {readers}; each names one with"
+        " fl-chain registry set-encryption-key"
+    ),
+    "budget": "the privacy budget of a participant is for {updates} {updates:update}",
     "bonded": "enrolled with a bond of {bond}, {gas} gas",
+    "budget_spent": (
+        "round {round}: the privacy budget is spent, with {updates} {updates:update};"
+        " this participant sits the rest of the task out"
+    ),
     "carried_over": "round {round} closed before training was done; its update will be late",
     "challenged": (
         "round {round}: the model of {proposer} is wrong, challenged about {question} {position}"
@@ -54,7 +63,7 @@ _SENTENCES = {
     "decided": "round {round}: the contract decided by update {sequence}, {gas} gas",
     "deployed": "contracts deployed: ledger {ledger}, registry {registry}",
     "deposited": "bond of {bond} deposited",
-    "encryption_key_set": "encryption key {key} set, {gas} gas",
+    "encryption_key_set": "encryption key {key} set, pinned as {cid}, {gas} gas",
     "enrolled": "{participants} {participants:participant} enrolled, {gas} gas",
     "cut_short": "round {round}: time was up after {steps} {steps:step}, which count like all",
     "ended": "round {round} was aborted: its deadline had passed",
@@ -78,6 +87,10 @@ _SENTENCES = {
     ),
     "funded_pot": "pot funded with {ether}, {gas} gas",
     "paid_rewards": "round {round}: rewards paid, part {part}, {gas} gas",
+    "readers": (
+        "updates will be sealed to {readers} {readers:reader}, each of whom names a key first:"
+        " fl-chain registry set-encryption-key"
+    ),
     "reclaimed_pot": "what was left in the pot can be claimed, {gas} gas",
     "finalized": "round {round} finalized",
     "gave_up": "round {round} can have no model: {reason}",
@@ -119,6 +132,17 @@ _SENTENCES = {
     "revealed": "round {round}: secret revealed, {gas} gas",
     "revoked": "{participants} {participants:participant} revoked for good, {gas} gas",
     "rotated": "{successor} takes the place of {participant}, {gas} gas",
+    "sealed_only_audits": (
+        "the contract cannot check models made from sealed updates, and there is no committee: only"
+        " audits by readers find a wrong model"
+    ),
+    "sealed_without": (
+        "round {round}: sealed without {readers}, who cannot read this update: no usable key"
+    ),
+    "short_budget": (
+        "the privacy budget pays for {updates} {updates:update} of each participant, and there are"
+        " {rounds} {rounds:round}"
+    ),
     "selected": "round {round}: part {part} is wrong",
     "silo": "the partition is that of {silo}",
     "silent": "round {round}: not attested: {reason}",

@@ -16,8 +16,10 @@ from fl_chain.cli.settings import (
     ipfs_option,
     json_option,
     key_options,
+    password_option,
     patience_option,
     project_options,
+    reader_option,
     rpc_option,
     task_option,
 )
@@ -143,6 +145,8 @@ def run(
 @click.option("--key", "name", metavar="NAME", required=True, help="Name of a key, or an address.")
 @click.option("--round", "round_number", type=click.IntRange(1), help="[default: all]")
 @data_options
+@reader_option
+@password_option
 @patience_option
 @rpc_option
 @ipfs_option
@@ -154,6 +158,8 @@ def replay(
     name: str,
     round_number: int | None,
     local: LocalData,
+    reader: str | None,
+    password_file: Path | None,
     patience: float,
     rpc: str | None,
     ipfs: str | None,
@@ -162,8 +168,9 @@ def replay(
     """Train again on one's own data, and hold what comes of it against the record.
 
     For those who may see the data: the same data, packages and kind of processor give the same
-    bytes. It takes no password and sends nothing. Exit codes: 0 all the same, 1 an update differs,
-    2 an update cannot be had.
+    bytes. It sends nothing. It takes a password to open sealed updates with --reader; or that of
+    --key, from which noise follows in a task that trains with noise. Exit codes: 0 all the same, 1
+    an update differs, 2 an update cannot be had.
 
     \b
     fl-chain participant replay --task 0x... --key alice --partition-id 0 --num-partitions 10
@@ -176,8 +183,12 @@ def replay(
 
     services = settings.services(rpc, ipfs)
     address = services.resolve_address(name)
+    keys = settings.open_reader(services, reader, password_file)
+    account = None
+    if password_file is not None and reader is None:
+        account = settings.open_key(services, name, password_file)
     with services.open_store() as store:
-        ledger = services.open_ledger(task)
+        ledger = services.open_ledger(task, account)
         trainer = open_trainer(
             ledger,
             store,
@@ -188,7 +199,7 @@ def replay(
         follower = TaskFollower(ledger, store)
         follower.refresh()
         rows = []
-        for row in replay_training(follower, store, trainer, address, round_number):
+        for row in replay_training(follower, store, trainer, address, round_number, keys):
             rows.append(row)
             if as_json:
                 print_rows([row], as_json, "")

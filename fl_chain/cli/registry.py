@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from fl_chain.cli.output import print_line, print_progress, print_rows
-from fl_chain.cli.settings import Settings, json_option, key_options, rpc_option
+from fl_chain.cli.settings import Settings, ipfs_option, json_option, key_options, rpc_option
 from fl_chain.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -42,20 +42,23 @@ class Place:
         password_file: Path | None = None,
     ) -> None:
         self.settings = settings
+        self.rpc = rpc
         self.services = settings.services(rpc)
         self.key = key
         self.password_file = password_file
         self._registry = registry
         self._task = task
 
-    def open(self) -> Any:
-        """Open the registry, to send to with the key if there is one."""
+    def open(self, password: str | None = None) -> Any:
+        """Open the registry, to send to with the key if there is one; ask for no known password."""
         if (self._registry is None) == (self._task is None):
             raise UsageError("name the registry", "with --registry, or with --task")
         address = self._registry or self._registry_of(str(self._task))
         account = None
         if self.key:
-            account = self.settings.open_key(self.services, self.key, self.password_file)
+            if password is None:
+                password = self.settings.password(self.password_file)
+            account = self.services.open_key(self.services.locate_key(self.key), password)
         return self.services.open_registry(self.services.resolve_address(address), account)
 
     def _registry_of(self, task: str) -> str:
@@ -280,39 +283,43 @@ def rotate(
 
 
 @registry.command("set-encryption-key")
-@click.option("--public-key", metavar="HEX", help="An X25519 public key that was made elsewhere.")
+@click.option(
+    "--public-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of a key pair that was made elsewhere; its secret is not needed.",
+)
+@click.option("--new", "is_new", is_flag=True, help="Replace the key pair that there is.")
+@ipfs_option
 @acts_on_registry
 def set_encryption_key(
     place: Place,
-    public_key: str | None,
+    public_key: Path | None,
+    is_new: bool,
+    ipfs: str | None,
     as_json: bool,
 ) -> None:
-    """Name the key with which others encrypt to this participant.
+    """Name the key with which others encrypt to whoever holds --key, and pin it.
 
     Without --public-key, a key pair is made and kept beside the signing key, under the same
-    password.
+    password, unless there is one. With --new it is made in any case; the former one still opens
+    what was encrypted to it.
 
     \b
     fl-chain registry set-encryption-key --registry 0x... --key alice
+    fl-chain registry set-encryption-key --task 0x... --key alice --new
     """
+    if is_new and public_key is not None:
+        raise click.UsageError("--new and --public-key exclude each other")
     from fl_chain.roles import registry as roles
 
-    opened = place.open()
-    if public_key is None:
-        path = place.services.locate_encryption_key(place.key)
-        made = roles.make_encryption_key(path, place.settings.password(place.password_file))
-    else:
-        made = _read_public_key(public_key)
-    roles.set_encryption_key(opened, made, print_progress(as_json))
-
-
-def _read_public_key(text: str) -> bytes:
-    try:
-        key = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        key = b""
-    if len(key) != 32 or not any(key):
-        raise UsageError(
-            f"{text[:80]!r} is no X25519 public key", "64 hexadecimal digits, not all 0"
-        )
-    return key
+    services = place.settings.services(place.rpc, ipfs)
+    password = place.settings.password(place.password_file)
+    opened = place.open(password)
+    path = public_key or place.services.locate_encryption_key(place.key)
+    progress = print_progress(as_json)
+    with services.open_store() as store:
+        if public_key is None:
+            made = roles.make_encryption_key(path, password, is_new=is_new)
+        else:
+            made = roles.read_public_key_of(path)
+        roles.set_encryption_key(opened, store, made, progress)

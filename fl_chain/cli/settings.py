@@ -113,6 +113,27 @@ class Settings:
         path = services.locate_key(name)
         return services.open_key(path, self.password(password_file))
 
+    def open_reader(
+        self, services: Services, name: str | None, password_file: Path | None
+    ) -> Mapping[bytes, bytes]:
+        """Open the encryption keys of a key by its name; there are none without a name.
+
+        Raises
+        ------
+        UsageError
+            The key has no encryption keys.
+        """
+        if name is None:
+            return {}
+        services.locate_key(name)
+        ring = services.open_key_ring(name, self.password(password_file))
+        if not ring:
+            raise UsageError(
+                f"there is no encryption key beside the key {name}",
+                "its holder has it, or makes one with: fl-chain registry set-encryption-key",
+            )
+        return ring
+
 
 def check_address(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Return the address that an option names, in its one form."""
@@ -177,6 +198,12 @@ def password_option(command: Command) -> Command:
         type=click.Path(path_type=Path, dir_okay=False),
         help="File whose first line is the key's password.  [default: ask]",
     )(command)
+
+
+def reader_option(command: Command) -> Command:
+    """Add --reader; the command has --password-file."""
+    text = "Key whose encryption keys open sealed updates: of an aggregator, or a named auditor."
+    return click.option("--reader", metavar="NAME", help=text)(command)
 
 
 def key_options(command: Command) -> Command:

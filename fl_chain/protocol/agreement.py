@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Final
 
 from fl_chain.errors import InvalidManifest
 from fl_chain.protocol.blob import compute_header_bytes, count_values
@@ -12,21 +12,27 @@ from fl_chain.protocol.constants import CHUNK_BYTES, NO_VALUES
 from fl_chain.protocol.manifest import WEI_PER_GWEI, Manifest
 from fl_chain.protocol.records import TaskParameters
 
+GIVEN: Final = (
+    *("registry", "disputes", "manifest_digest", "manifest_cid_digest"),
+    *("genesis_digest", "genesis_cid_digest"),
+)
+"""Parameters that follow from no manifest."""
 
-def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
+
+def compute_parameters(manifest: Manifest, **given: Any) -> TaskParameters:
     """Return the parameters that the contract of a manifest has.
 
     Parameters
     ----------
     manifest
         The task.
-    digests
-        The fields of :class:`TaskParameters` that no manifest can hold: the registry, and digest
-        and CID digest of the manifest and of the genesis model.
+    given
+        The fields of :class:`TaskParameters` that no manifest can hold: the registry, the code for
+        disputes, and digest and CID digest of the manifest and of the genesis model.
     """
     committee, encoding = manifest.committee, manifest.encoding
     return TaskParameters(
-        **digests,
+        **given,
         **asdict(manifest.rounds),
         quorum=committee.quorum,
         bond=committee.bond_gwei * WEI_PER_GWEI,
@@ -38,6 +44,8 @@ def compute_parameters(manifest: Manifest, **digests: Any) -> TaskParameters:
         else NO_VALUES,
         is_open=manifest.admission == "open",
         reward=manifest.reward.round_gwei * WEI_PER_GWEI,
+        privacy_cost=manifest.privacy.cost,
+        privacy_budget=manifest.privacy.budget,
     )
 
 
@@ -58,9 +66,8 @@ def check_agreement(
     InvalidManifest
         They disagree; the message names the first field.
     """
-    names = ("registry", "manifest_digest", "manifest_cid_digest", "genesis_digest")
-    digests = {name: getattr(parameters, name) for name in (*names, "genesis_cid_digest")}
-    expected = compute_parameters(manifest, **digests)
+    given = {name: getattr(parameters, name) for name in GIVEN}
+    expected = compute_parameters(manifest, **given)
     for entry in fields(TaskParameters):
         if getattr(expected, entry.name) != getattr(parameters, entry.name):
             raise InvalidManifest(f"manifest and contract disagree about {entry.name}")

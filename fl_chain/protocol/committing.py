@@ -5,11 +5,11 @@ from __future__ import annotations
 from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.phases import Action
 from fl_chain.protocol.records import UpdateCommitted
-from fl_chain.protocol.seeding import SeedingTask
+from fl_chain.protocol.spending import SpendingTask
 from fl_chain.protocol.state import Committing
 
 
-class CommittingTask(SeedingTask):
+class CommittingTask(SpendingTask):
     """What :class:`fl_chain.protocol.round.Task` knows about commitments; nothing without them."""
 
     def has_committed(self, participant: str) -> bool:
@@ -32,6 +32,7 @@ class CommittingTask(SeedingTask):
         self.check_selected(participant, round_number)
         if self.last_round_of.get(participant) == round_number:
             refuse("AlreadyCommitted", f"{participant} has committed in round {round_number}")
+        self.check_budget(participant)
 
     def check_has_commitments(self) -> None:
         """Check that this is a task with commitments.

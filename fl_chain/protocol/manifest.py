@@ -19,6 +19,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest_rules import manifest_rules
 from fl_chain.protocol.optimizer import NONE, Optimizer, extend_layout
 from fl_chain.protocol.packing import count_packed_bytes
+from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.rewards import NONE as NO_REWARDS
 from fl_chain.protocol.rewards import RewardParameters
@@ -86,7 +87,7 @@ class Manifest:
     optimizer: Optimizer = field(default_factory=Optimizer)
     num_malicious: int = 0
     """So many updates of a round the rule has to withstand; 0 with the rule ``mean``."""
-    privacy: str = "open"
+    privacy: PrivacyParameters = field(default_factory=PrivacyParameters)
     admission: str = "coordinator"
     """``coordinator`` if only the coordinator admits participants, ``open`` if anybody does."""
     measurements: bool = False
@@ -124,16 +125,24 @@ class Manifest:
 
     @property
     def has_values(self) -> bool:
-        """Whether the contract can decide about values of a proposed model."""
+        """Whether the contract can decide about values of a proposed model.
+
+        Not where updates are sealed: to decide, it would have to be shown some of their lanes.
+        """
         is_plain = self.encoding.is_plain and self.optimizer.name == NONE
-        return self.rule == MEAN and is_plain
+        return self.rule == MEAN and is_plain and not self.privacy.is_sealed
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Addresses of whoever sealed updates are encrypted to: aggregators, then auditors."""
+        return (*self.committee.aggregators, *self.privacy.auditors)
 
     def __post_init__(self) -> None:
         """Refuse a task that could not be carried out exactly, and say why."""
         try:
             check_layout(self.layout, self.measurements)
-            for aggregator in self.committee.aggregators:
-                parse_address(aggregator)
+            for reader in self.readers:
+                parse_address(reader)
             for holds, rule in manifest_rules(self):
                 if not holds:
                     raise InvalidManifest(f"manifest: {rule}")
@@ -159,6 +168,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     }
     committee = _plain(manifest.committee)
     committee["aggregators"] = list(manifest.committee.aggregators)
+    privacy = _plain(manifest.privacy) | {"auditors": list(manifest.privacy.auditors)}
     data = encode_json(
         {
             "admission": manifest.admission,
@@ -175,7 +185,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "name": manifest.name,
             "num_malicious": manifest.num_malicious,
             "optimizer": _plain(manifest.optimizer),
-            "privacy": manifest.privacy,
+            "privacy": privacy,
             "recipe": recipe,
             "reward": _plain(manifest.reward),
             "rounds": _plain(manifest.rounds),
@@ -215,7 +225,7 @@ def decode_manifest(data: bytes) -> Manifest:
             optimizer=_build(Optimizer, value["optimizer"]),
             reward=_build(RewardParameters, value["reward"]),
             num_malicious=_typed(value["num_malicious"], int),
-            privacy=_typed(value["privacy"], str),
+            privacy=_privacy(value["privacy"]),
             admission=_typed(value["admission"], str),
             measurements=_typed(value["measurements"], bool),
             keep_seconds=_typed(value["keep_seconds"], int),
@@ -249,6 +259,12 @@ def _committee(value: dict[str, Any]) -> CommitteeParameters:
         CommitteeParameters, {**value, "aggregators": aggregators}
     )
     return committee
+
+
+def _privacy(value: dict[str, Any]) -> PrivacyParameters:
+    auditors = _texts(value["auditors"])
+    privacy: PrivacyParameters = _build(PrivacyParameters, {**value, "auditors": auditors})
+    return privacy
 
 
 def _recipe(value: dict[str, Any]) -> Recipe:

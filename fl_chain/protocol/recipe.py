@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Final
+
+from fl_chain.protocol.sampled_gaussian import count_private_steps
 
 __all__ = [
     "ALGORITHMS",
@@ -25,6 +28,7 @@ MAX_PATTERNS: Final = 32
 FLOWER_SUFFIX: Final = ".flower"
 PROJECT_NAME: Final = re.compile(r"[0-9A-Za-z_-]{1,97}\.(?:py|flower)", re.ASCII)
 _PATTERN: Final = re.compile(r"[0-9A-Za-z_.*-]{1,100}", re.ASCII)
+_OF_NOISE: Final = ("noise_multiplier", "max_grad_norm", "sampling_rate")
 _CID_TEXT: Final = re.compile(r"b[a-z2-7]{1,200}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", re.ASCII)
 
@@ -45,6 +49,12 @@ class Recipe:
     """Decimal text: mu of FedProx, which holds local training to the model that it began with."""
     algorithm: str = "fedavg"
     """One of ALGORITHMS: what participants do beside local steps."""
+    noise_multiplier: str = "0"
+    """Decimal text: noise in each local step, over `max_grad_norm`; 0 for training without."""
+    max_grad_norm: str = "0"
+    """Decimal text: norm to which the gradient of each example is clipped, where there is noise."""
+    sampling_rate: str = "0"
+    """Decimal text: chance of each example to be in a local step, where there is noise."""
     reference_steps: int = 0
     """As how many local steps an update counts, by another algorithm than fedavg; otherwise 0."""
     shared: tuple[str, ...] = EVERYTHING
@@ -53,6 +63,16 @@ class Recipe:
     """Seed of the genesis model and of the participants' shuffling."""
     environment: tuple[tuple[str, str], ...] = ()
     """Package names and versions that the coordinator used, sorted by name; of a file the CID."""
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether training hides every single example behind noise."""
+        return Decimal(self.noise_multiplier) > 0
+
+    @property
+    def num_private_steps(self) -> int:
+        """Local steps of a round with noise: as many as bring each example `num_epochs` times."""
+        return count_private_steps(self.num_epochs, Decimal(self.sampling_rate))
 
     @property
     def project(self) -> tuple[str, str] | None:
@@ -81,9 +101,22 @@ def recipe_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
     is_pattern = all(_PATTERN.fullmatch(pattern) for pattern in shared)
     yield is_pattern, "shared has patterns of 1 to 100 letters, digits, and the signs _ . - *"
     yield shared == EVERYTHING or recipe.algorithm != "scaffold", "scaffold shares everything"
-    for name in ("learning_rate", "proximal"):
+    for name in ("learning_rate", "proximal", *_OF_NOISE):
         is_decimal = _DECIMAL.fullmatch(getattr(recipe, name)) is not None
         yield is_decimal, f'{name} is a decimal number as text, such as "0.1"'
+    yield from _noise_rules(recipe)
+
+
+def _noise_rules(recipe: Recipe) -> Iterator[tuple[bool, str]]:
+    noise, norm, rate = (Decimal(getattr(recipe, name)) for name in _OF_NOISE)
+    if not noise:
+        yield norm == rate == 0, "max_grad_norm and sampling_rate are 0 without noise_multiplier"
+        return
+    yield norm > 0, "max_grad_norm is above 0 with noise_multiplier"
+    yield 0 < rate <= 1, "sampling_rate is above 0, at most 1, with noise_multiplier"
+    yield recipe.algorithm == "fedavg", "algorithm is fedavg with noise_multiplier"
+    is_bounded = recipe.num_private_steps < 2**32
+    yield is_bounded, "num_epochs / sampling_rate, the local steps with noise, is below 2^32"
 
 
 def is_matched(name: str, patterns: Iterable[str]) -> bool:

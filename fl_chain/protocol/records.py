@@ -31,6 +31,7 @@ from fl_chain.protocol.words import (
     Uint8,
     Uint32,
     Uint40,
+    Uint64,
     Uint96,
 )
 
@@ -75,6 +76,8 @@ class TaskParameters:
     """What the contract fixes before anyone trains; see contracts/interfaces/ILedgerTypes.sol."""
 
     registry: Address
+    disputes: Address
+    """The code that decides disputes, which runs on the ledger's storage."""
     manifest_digest: Bytes32
     manifest_cid_digest: Bytes32
     genesis_digest: Bytes32
@@ -108,6 +111,10 @@ class TaskParameters:
     ``sample_rate`` is."""
     reward: Uint96 = 0
     """What the updates of a finalized round earn together, in wei; above 0 only with a quorum."""
+    privacy_cost: Uint64 = 0
+    """What an update costs of its participant's privacy budget, in 2^-32 of rho; 0 without one."""
+    privacy_budget: Uint64 = 0
+    """The most that the updates of a participant may cost together; 0 if they cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)

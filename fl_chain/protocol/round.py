@@ -161,6 +161,7 @@ class Task(ProposingTask, CommittingTask, RewardingTask):
         has_acted = self.last_round_of.get(participant) == round_number
         if has_acted and not self.has_committed(participant):
             refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
+        self.check_budget(participant)
         if not 1 <= weight <= self.parameters.max_weight:
             refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
 
@@ -198,6 +199,7 @@ class Task(ProposingTask, CommittingTask, RewardingTask):
         self.last_round_of[record.participant] = record.round
         self.rounds[record.round].updates.append(record)
         self.pending.pop(record.participant, None)
+        self._charge(record.participant)
         is_last = record.sequence + 1 == self.closing_updates
         self.current = replace(
             self.current,

@@ -201,6 +201,8 @@ class TaskState:
         self.dispute = Dispute()
         self.claimed_parts: tuple[int, ...] = ()
         """What the proposer claimed last in a dispute."""
+        self.privacy_spent: dict[str, int] = {}
+        """Participant to what its updates cost together; only where they cost anything."""
         self.pot = 0
         """In wei."""
         self.payrolls: dict[int, Payroll] = {}

@@ -14,6 +14,7 @@ from fl_chain.aggregation.round_blobs import decode_model_blob, model_header
 from fl_chain.chain.ether import format_ether
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError, ValueOutOfRange
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.actions import DepositBond, Propose
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.phases import Phase
@@ -54,6 +55,8 @@ class AggregatorRole:
         Remembers across restarts what was attested to; None forgets it.
     intake
         Signed updates that this aggregator lists; None if it lists none.
+    keys
+        What opens updates, where they are sealed.
     map_at_once
         Fetches and pins several blobs; ``map`` takes one after the other.
     """
@@ -65,6 +68,7 @@ class AggregatorRole:
         journal: Journal | None = None,
         *,
         intake: Intake | None = None,
+        keys: KeyRing = NO_KEYS,
         map_at_once: MapAtOnce = map,
         progress: Progress = ignore_progress,
         patience_seconds: float = DEFAULT_PATIENCE_SECONDS,
@@ -75,8 +79,9 @@ class AggregatorRole:
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._map_at_once = map_at_once
+        self._keys = keys
         self._examination = Examination(
-            self.follower, store, progress, patience_seconds, map_at_once
+            self.follower, store, progress, patience_seconds, map_at_once, keys
         )
         self._attester = Attester(
             self.follower, store, self._examination, journal, progress, patience_seconds
@@ -105,10 +110,19 @@ class AggregatorRole:
                 f"name the key of one with --key: {', '.join(aggregators)}",
             )
         if not self.follower.task.is_over:
+            self._require_keys()
             self._patiently(self._ledger.check_funds)
             report_promise(self._patiently(lambda: self.follower.manifest), self._progress)
         while not self.step():
             pass
+
+    def _require_keys(self) -> None:
+        is_sealed = self._patiently(lambda: self.follower.manifest).privacy.is_sealed
+        if is_sealed and not self._keys:
+            raise UsageError(
+                "this task has sealed updates, and this aggregator has no encryption key",
+                "make and name one with: fl-chain registry set-encryption-key",
+            )
 
     def step(self) -> bool:
         """Do what is to be done now, or wait for news; return whether the task is over."""

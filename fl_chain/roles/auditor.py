@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.audit.audit import OnFinding, run_audit
-from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
+from fl_chain.audit.evidence import CodeEvidence, ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding
 from fl_chain.audit.observer import IGNORE, Observer
 from fl_chain.audit.scope import Scope
@@ -21,6 +21,7 @@ from fl_chain.audit.workers import InTurn, Workers
 from fl_chain.chain.answers import read_bytes, read_field, read_logs, read_quantity
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
+    DISPUTES,
     LEDGER,
     REGISTRY,
     encode_creation,
@@ -28,6 +29,7 @@ from fl_chain.chain.contracts import (
     matches_runtime_code,
 )
 from fl_chain.errors import LedgerError, MalformedBlob, UnknownContract
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.logs import Log, decode_log
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -55,7 +57,9 @@ MOST_READS = 50
 """Attempts to read logs and running hash without a block in between."""
 
 
-def collect_evidence(connection: ChainConnection, address: str, store: ContentStore) -> Evidence:
+def collect_evidence(
+    connection: ChainConnection, address: str, store: ContentStore, keys: KeyRing = NO_KEYS
+) -> Evidence:
     """Read everything that the chain node has about one task.
 
     Raises
@@ -86,13 +90,17 @@ def collect_evidence(connection: ChainConnection, address: str, store: ContentSt
     registry_address = created.parameters.registry
     _, logs, history_hash = _read_at_one_block(connection, registry_address)
     registry = _collect_contract(connection, registry_address, REGISTRY, logs, history_hash)
+    disputes = created.parameters.disputes
+    is_known_code = matches_runtime_code(DISPUTES, connection.code(disputes))
     return Evidence(
         chain_id=connection.chain_id,
         ledger=ledger,
         registry=registry,
+        disputes=CodeEvidence(disputes, is_known_code),
         ledger_creation_code=encode_creation(LEDGER),
         registry_creation_code=encode_creation(REGISTRY),
         fetch_blob=lambda cid, max_bytes: store.get(cid, max_bytes=max_bytes),
+        keys=keys,
         state=state,
     )
 
@@ -111,6 +119,7 @@ def audit_task(
     observer: Observer = IGNORE,
     open_store: OpenStore | None = None,
     on_evidence: Callable[[Evidence], None] | None = None,
+    keys: KeyRing = NO_KEYS,
 ) -> list[Finding]:
     """Audit one task; see :func:`fl_chain.audit.audit.run_audit`.
 
@@ -135,6 +144,8 @@ def audit_task(
         it is read by threads only.
     on_evidence
         Called with what chain node and content store say, before it is audited.
+    keys
+        What opens sealed updates.
 
     Raises
     ------
@@ -154,7 +165,7 @@ def audit_task(
             workers = stack.enter_context(ParallelWorkers(num_jobs, open_store))
         if isinstance(store, IpfsStore | MirroredStore):
             store.version()
-        evidence = collect_evidence(connection, address, store)
+        evidence = collect_evidence(connection, address, store, keys)
         if on_evidence is not None:
             on_evidence(evidence)
         scope = Scope(only_round, since)
@@ -214,7 +225,7 @@ def _read_state(
     """Return the block and what the ledger's views answer there; block -1 if one came between."""
     rounds, participants = [0], dict[str, None]()
     aggregators, accounts = dict[str, None](), dict[str, None]()
-    chains, is_sampled, has_rewards = dict[str, None](), False, False
+    chains, is_sampled, has_rewards, has_budget = dict[str, None](), False, False, False
     for log in logs:
         with contextlib.suppress(MalformedBlob):  # the checks say which log is none
             record = decode_log(log)
@@ -222,6 +233,7 @@ def _read_state(
                 case TaskCreated():
                     is_sampled = record.parameters.sample_rate > 0
                     has_rewards = record.parameters.reward > 0
+                    has_budget = record.parameters.privacy_cost > 0
                 case RewardsPaid():
                     for row in filter(None, record.rows):
                         accounts[read_row(row).participant] = None
@@ -244,6 +256,7 @@ def _read_state(
                 case ProposalChallenged():
                     accounts[record.challenger] = None
     drawn = participants if is_sampled else {}
+    charged = participants if has_budget else {}
     rewarded = [number for number in rounds if number] if has_rewards else []
     before, parameters, current, proposal, dispute, *views, after = connection.try_batch(
         [
@@ -263,6 +276,7 @@ def _read_state(
             *(_view(address, "lotOf", participant) for participant in drawn),
             _view(address, "pot"),
             *(_view(address, "payrollOf", number) for number in rewarded),
+            *(_view(address, "privacySpentOf", participant) for participant in charged),
             ("eth_blockNumber", []),
         ]
     )
@@ -286,6 +300,7 @@ def _read_state(
         lots=dict(zip(drawn, answers, strict=False)),
         pot=next(answers),
         payrolls=dict(zip(rewarded, answers, strict=False)),
+        privacy_spent=dict(zip(charged, answers, strict=False)),
     )
     return read_quantity(before) if before == after else -1, state
 

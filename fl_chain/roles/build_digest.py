@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from fl_chain.chain.contracts import LEDGER, REGISTRY, encode_creation
+from fl_chain.chain.contracts import DISPUTES, LEDGER, REGISTRY, encode_creation
 from fl_chain.protocol.digest import compute_digest
 
 PURE_SOURCES = ("errors.py", "protocol", "aggregation", "audit")
@@ -16,7 +16,7 @@ PURE_SOURCES = ("errors.py", "protocol", "aggregation", "audit")
 def compute_build_digest() -> bytes:
     """Return the 32-byte digest of the pure core's sources and the contracts' creation codes."""
     package = files("fl_chain")
-    parts = [encode_creation(LEDGER), encode_creation(REGISTRY)]
+    parts = [encode_creation(name) for name in (LEDGER, REGISTRY, DISPUTES)]
     for name in PURE_SOURCES:
         for path, content in _read_sources(package / name, name):
             parts += [path.encode(), content]

@@ -22,6 +22,7 @@ from fl_chain.aggregation.derive import RoundAggregation
 from fl_chain.aggregation.round_blobs import read_lanes
 from fl_chain.errors import LocalStateError, StoreError, UsageError
 from fl_chain.index.selection import Selection
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.staleness import list_base_digests
@@ -47,6 +48,7 @@ def list_contributions(
     *,
     measure: str = "loss",
     has_shapley: bool = False,
+    keys: KeyRing = NO_KEYS,
     note: Note = lambda count: None,
 ) -> Iterator[Row]:
     """Yield what each included update of a finalized round contributed.
@@ -67,6 +69,8 @@ def list_contributions(
         One of MEASURES.
     has_shapley
         Whether to compute Shapley values, which takes many evaluations.
+    keys
+        What opens updates, where they are sealed.
     note
         Told about progress.
 
@@ -76,10 +80,12 @@ def list_contributions(
         The round has no final model, too many updates, or no accuracy.
     StoreError
         An update cannot be had.
+    CannotDecrypt
+        Updates are sealed, and none of the keys opens them.
     """
     follower = evaluator.follower
     follower.refresh()
-    updates = _collect(history, follower, store, round_number)
+    updates = _collect(history, follower, store, round_number, keys)
     base = follower.model(follower.task.rounds[round_number].opened.base_round)
     coalitions = Coalitions(follower.manifest, round_number, base, updates)
     count = 0
@@ -128,7 +134,11 @@ def describe_validation(evaluator: Evaluator, data: Path | None) -> str:
 
 
 def _collect(
-    history: TaskHistory, follower: TaskFollower, store: ContentStore, round_number: int
+    history: TaskHistory,
+    follower: TaskFollower,
+    store: ContentStore,
+    round_number: int,
+    keys: KeyRing,
 ) -> list[Contributed]:
     task, manifest = follower.task, follower.manifest
     found = task.rounds.get(round_number)
@@ -138,7 +148,7 @@ def _collect(
     if len(rows) > MOST_UPDATES:
         raise UsageError(f"round {round_number} has {len(rows)} updates, at most {MOST_UPDATES}")
     bases = list_base_digests(task, round_number, manifest.max_staleness)
-    aggregation = RoundAggregation(manifest, round_number, bases)
+    aggregation = RoundAggregation(manifest, round_number, bases, keys)
     updates = []
     for row in rows:
         if row["cid"] is None or row.get("reason"):
@@ -154,7 +164,7 @@ def _collect(
         )
         data = _fetch(store, row["cid"], aggregation.fetch_bytes)
         if aggregation.add(record, data) is None:
-            lanes = read_lanes(manifest, round_number, data)
+            lanes = read_lanes(manifest, round_number, aggregation.unseal(record, data))
             updates.append(Contributed(record.participant, record.weight, lanes))
     return updates
 

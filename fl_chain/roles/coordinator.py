@@ -1,4 +1,4 @@
-"""The coordinator: turns a task file into a manifest, a genesis model and two contracts."""
+"""The coordinator: turns a task file into a manifest, a genesis model and contracts."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ def create_task(
     parameters = compute_parameters(
         manifest,
         registry=registry,
+        disputes=deployer.deploy_disputes(),
         manifest_digest=compute_digest(document),
         manifest_cid_digest=manifest_cid.digest,
         genesis_digest=compute_digest(genesis),
@@ -90,10 +91,20 @@ def create_task(
     )
     ledger = deployer.deploy_ledger(parameters, manifest.committee.aggregators)
     progress("deployed", {"ledger": ledger, "registry": registry})
+    if manifest.privacy.is_sealed:
+        enrol_missing(deployer, registry, manifest.readers)
+        progress("readers", {"readers": len(manifest.readers)})
     admit_participants(deployer, ledger, registry, task_file.participants, progress)
     if manifest.rule != MEAN and not manifest.committee.quorum:
         progress("only_audits", {"rule": manifest.rule})
+    if manifest.privacy.is_sealed and not manifest.committee.quorum:
+        progress("sealed_only_audits", {})
     rounds, count = manifest.rounds, len(task_file.participants)
+    if manifest.privacy.budget:
+        updates = manifest.privacy.budget // manifest.privacy.cost
+        progress("budget", {"updates": updates, "cost": manifest.privacy.cost})
+        if updates < rounds.num_rounds:
+            progress("short_budget", {"updates": updates, "rounds": rounds.num_rounds})
     if manifest.admission == "coordinator" and count < rounds.target_updates:
         seconds = rounds.collect_seconds
         progress(
@@ -115,13 +126,18 @@ def admit_participants(
         raise UsageError("a participant is listed twice")
     for start in range(0, len(participants), ADMISSIONS_PER_TRANSACTION):
         batch = participants[start : start + ADMISSIONS_PER_TRANSACTION]
-        missing = _without(batch, deployer.are_enrolled(registry, batch))
-        if missing:
-            deployer.send(registry, Enrol(missing))
+        enrol_missing(deployer, registry, batch)
         missing = _without(batch, deployer.are_admitted(ledger, batch))
         if missing:
             deployer.send(ledger, Admit(missing))
         progress("admitted", {"participants": start + len(batch)})
+
+
+def enrol_missing(deployer: Deployer, registry: str, addresses: tuple[str, ...]) -> None:
+    """Enrol in the registry whoever is not yet; only who is enrolled can name an encryption key."""
+    missing = _without(addresses, deployer.are_enrolled(registry, addresses))
+    if missing:
+        deployer.send(registry, Enrol(missing))
 
 
 def _without(participants: tuple[str, ...], is_done: list[bool]) -> tuple[str, ...]:

@@ -31,8 +31,11 @@ from fl_chain.protocol.records import BondSlashed, Fault
 from fl_chain.roles.coordinator import CreatedTask, create_task
 from fl_chain.roles.demo_options import COORDINATOR, RELAY, WATCHER, DemoOptions
 from fl_chain.roles.devnet import Devnet, fund, read_devnet, reset_devnet, start_devnet, stop_devnet
+from fl_chain.roles.progress import ignore_progress
+from fl_chain.roles.registry import make_encryption_key, set_encryption_key
 from fl_chain.roles.services import Services, generate_password
 from fl_chain.roles.task_file import parse_task
+from fl_chain.storage.store import ContentStore
 from fl_chain.training.catalogue import find_dataset, load_dataset
 
 RunCommand = Callable[[list[str]], int]
@@ -151,6 +154,8 @@ class Demo:
         account = services.open_key(services.locate_key(COORDINATOR), self._password())
         with services.open_store() as store:
             task = create_task(parse_task(description), services.open_deployer(account), store)
+            for name in options.readers:
+                self._name_encryption_key(name, task.registry, store)
         self._stage = Stage(devnet, task)
 
     def start(self) -> None:
@@ -238,7 +243,7 @@ class Demo:
 
     def _start(self, name: str, arguments: Sequence[str]) -> None:
         command = ["--state", str(self.options.state), *arguments, "--task", self.stage.task.ledger]
-        command += ["--password-file", str(self._password_path), "--json"]
+        command += ["--password-file", str(self.password_path), "--json"]
         reader, writer = multiprocessing.Pipe(duplex=False)
         self._log_path(name).parent.mkdir(exist_ok=True)
         process = start_fork_server(PRELOADED).Process(
@@ -255,22 +260,31 @@ class Demo:
             self._outputs[reader] = name
 
     def _make_keys(self, names: Sequence[str]) -> dict[str, str]:
-        for path in self.services.keys.glob("*.json"):
+        for path in self.services.keys.glob("*"):
             path.unlink()  # the demo's own keys of last time, for a chain that is gone
-        self._password_path.unlink(missing_ok=True)
-        password = generate_password(self._password_path)
+        self.password_path.unlink(missing_ok=True)
+        password = generate_password(self.password_path)
         return {name: self.services.create_key(name, password, is_generated=True) for name in names}
+
+    def _name_encryption_key(self, name: str, registry: str, store: ContentStore) -> None:
+        services, password = self.services, self._password()
+        account = services.open_key(services.locate_key(name), password)
+        path = services.locate_encryption_key(name)
+        key = make_encryption_key(path, password, is_generated=True)
+        opened = services.open_registry(registry, account)
+        set_encryption_key(opened, store, key, ignore_progress)
+
+    @property
+    def password_path(self) -> Path:
+        """File of the password of every key."""
+        return self.options.state / "password"
 
     @property
     def _inbox(self) -> Path:
         return self.options.state / "inbox"
 
     def _password(self) -> str:
-        return self._password_path.read_text(encoding="utf-8").strip()
-
-    @property
-    def _password_path(self) -> Path:
-        return self.options.state / "password"
+        return self.password_path.read_text(encoding="utf-8").strip()
 
     def _log_path(self, name: str) -> Path:
         return self.options.state / "logs" / f"{name}.log"

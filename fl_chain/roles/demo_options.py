@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import UsageError
+from fl_chain.protocol.privacy import OPEN, SEALED
 from fl_chain.training.catalogue import find_dataset
 
 DEFAULT_PARTICIPANTS = 10
@@ -27,6 +28,8 @@ LIST_SECONDS = 9
 Whoever is later than that on a busy machine sends its update itself."""
 SAMPLED_COLLECT_SECONDS = 30
 """Time to submit where fewer may be selected than close a round: people are watching."""
+AUDITOR = "auditor"
+"""Key of the auditor that a task with sealed updates names."""
 WATCHER = "watcher"
 """Key of the challenger that watches an aggregator that cheats."""
 
@@ -58,6 +61,8 @@ class DemoOptions:
     """Whether participants commit to their updates before anybody shows one."""
     lists: bool = False
     """Whether the first aggregator lists the updates, and pays for all that come in time."""
+    privacy: str = OPEN
+    """Mode of the task; where updates are sealed, an auditor can read them as well."""
     sample_rate: str = ""
     """Share of the participants that a round selects on average; empty if all take part."""
 
@@ -67,7 +72,8 @@ class DemoOptions:
 
         None either where a dispute is to decide, which a committee would be faster than.
         """
-        is_alone = self.num_aggregators == 1 or self.cheat in ("wrong-model", "omit")
+        disputed = ("wrong-model", "omit") if self.privacy == OPEN else ("omit",)
+        is_alone = self.num_aggregators == 1 or self.cheat in disputed
         return 0 if is_alone else self.num_aggregators // 2 + 1
 
     @property
@@ -84,7 +90,17 @@ class DemoOptions:
     def keys(self) -> list[str]:
         """Names of all keys that it takes."""
         others = [WATCHER] * bool(self.cheat) + [RELAY] * self.is_relayed
-        return [COORDINATOR, *self.aggregators, *self.participants, *others]
+        return [COORDINATOR, *self.aggregators, *self.participants, *others, *self.auditors]
+
+    @property
+    def auditors(self) -> list[str]:
+        """Names of the keys that read updates besides the aggregators."""
+        return [AUDITOR] if self.privacy == SEALED else []
+
+    @property
+    def readers(self) -> list[str]:
+        """Names of all keys that sealed updates are encrypted to."""
+        return [*self.aggregators, *self.auditors] if self.privacy == SEALED else []
 
     @property
     def windows(self) -> dict[str, int]:
@@ -128,6 +144,10 @@ class DemoOptions:
                 "aggregators": [addresses[name] for name in self.aggregators],
                 "quorum": self.quorum,
                 "bond_gwei": BOND_GWEI,
+            },
+            "privacy": {
+                "mode": self.privacy,
+                "auditors": [addresses[name] for name in self.auditors],
             },
             "recipe": {"model": model, "data": self.data},
             "rounds": {

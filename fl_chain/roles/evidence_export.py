@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fl_chain.audit.bundle import (
+    ACCOUNTS,
     BLOCKS,
     BUILDS,
     CONTENT,
@@ -30,7 +31,7 @@ from fl_chain.chain.block_proofs import (
     fetch_headers,
 )
 from fl_chain.chain.connection import ChainConnection
-from fl_chain.chain.contracts import LEDGER, REGISTRY, encode_build
+from fl_chain.chain.contracts import DISPUTES, LEDGER, REGISTRY, encode_build
 from fl_chain.errors import LedgerError, StoreError
 from fl_chain.protocol.car import encode_car_header, encode_section
 from fl_chain.protocol.cid import Cid, split_blocks
@@ -90,8 +91,8 @@ def export_evidence(
         The path is there already.
     """
     head = history.index.head
-    registry = history.parameters.registry
-    addresses = {"ledger": history.index.ledger, "registry": registry}
+    registry, disputes = history.parameters.registry, history.parameters.disputes
+    addresses = (history.index.ledger, registry, disputes)
     writer = BundleWriter(path)
     try:
         blocks = _find_blocks(history, registry, head.block)
@@ -100,12 +101,12 @@ def export_evidence(
             numbers = range(numbers[0], head.block + 1)
         _write_blocks(writer, history.connection, blocks, numbers, on_step)
         accounts = {}
-        for name, address in addresses.items():
-            slot = HISTORY_SLOTS[name]
+        for name, address in zip(ACCOUNTS, addresses, strict=True):
+            slot = HISTORY_SLOTS.get(name)
             proof = fetch_account_proof(history.connection, address, slot, head.block)
             accounts[name] = BundleAccount(proof.code, proof.account, proof.storage)
         writer.write(STATE, encode_state(accounts))
-        for name, contract in (("ledger", LEDGER), ("registry", REGISTRY)):
+        for name, contract in zip(ACCOUNTS, (LEDGER, REGISTRY, DISPUTES), strict=True):
             writer.write(BUILDS[name], encode_build(contract))
         num_blobs, missing = _write_content(writer, history, store, on_step)
         files = tuple(_describe(writer.folder / name, name) for name in FILES)
@@ -113,6 +114,7 @@ def export_evidence(
             history.index.chain_id,
             history.index.ledger,
             registry,
+            disputes,
             head.block,
             head.hash,
             is_linked,

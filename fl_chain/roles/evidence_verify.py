@@ -31,6 +31,7 @@ from fl_chain.audit.bundle_checks import (
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, failed, passed
 from fl_chain.chain.contracts import (
+    DISPUTES,
     LEDGER,
     REGISTRY,
     encode_build,
@@ -42,7 +43,7 @@ from fl_chain.protocol.car import index_blocks, read_blob
 from fl_chain.protocol.cid import Cid
 from fl_chain.roles.evidence_files import BundleReader, read_index
 
-CONTRACT_NAMES = {"ledger": LEDGER, "registry": REGISTRY}
+CONTRACT_NAMES = {"ledger": LEDGER, "registry": REGISTRY, "disputes": DISPUTES}
 MAX_BUILD_BYTES = 2**24
 
 Reporter = Callable[..., None]
@@ -116,7 +117,7 @@ def _collect(reader: BundleReader, index: BundleIndex, report: Reporter) -> Evid
     except (MalformedBlob, UsageError) as error:
         report(failed("contract_proofs", error.message))
         return None
-    finding, contracts = check_state_proofs(
+    finding, contracts, disputes = check_state_proofs(
         index,
         chain,
         accounts,
@@ -134,6 +135,7 @@ def _collect(reader: BundleReader, index: BundleIndex, report: Reporter) -> Evid
         chain_id=index.chain_id,
         ledger=contracts["ledger"],
         registry=contracts["registry"],
+        disputes=disputes,
         ledger_creation_code=encode_creation(LEDGER),
         registry_creation_code=encode_creation(REGISTRY),
         fetch_blob=fetch_blob,

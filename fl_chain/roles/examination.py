@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 
 from fl_chain.aggregation.derive import RoundAggregation
 from fl_chain.aggregation.submissions import Submission, are_all, list_submissions
-from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, FlChainError
+from fl_chain.errors import (
+    BlobCorrupt,
+    BlobTooLarge,
+    BlobUnavailable,
+    CannotDecrypt,
+    FlChainError,
+)
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import UpdatesListed, UpdateSubmitted
@@ -52,6 +59,8 @@ class Examination:
         How long to wait for a store that is away.
     map_at_once
         Fetches several updates.
+    keys
+        What opens updates, where they are sealed.
     """
 
     def __init__(
@@ -61,12 +70,14 @@ class Examination:
         progress: Progress,
         patience_seconds: float,
         map_at_once: MapAtOnce = map,
+        keys: KeyRing = NO_KEYS,
     ) -> None:
         self._follower = follower
         self._store = store
         self._progress = progress
         self._patience_seconds = patience_seconds
         self._map_at_once = map_at_once
+        self._keys = keys
         self._examined: set[int] = set()
         self._behind: set[int] = set()
         """Sequence numbers of updates whose participants have an earlier one that is missing."""
@@ -148,7 +159,7 @@ class Examination:
         None if one of the others can not be had any more.
         """
         mine = self._aggregation()
-        aggregation = RoundAggregation(mine.manifest, mine.round_number, mine.bases)
+        aggregation = RoundAggregation(mine.manifest, mine.round_number, mine.bases, self._keys)
         lists: dict[int, bytes] = {}
         for listed in self._history.lists:
             data = self._lists.get(listed.first)
@@ -170,7 +181,7 @@ class Examination:
                 continue
             try:
                 aggregation.add(record, self._fetch(record))
-            except _NOT_THERE:
+            except (*_NOT_THERE, CannotDecrypt):
                 return None
         return aggregation
 
@@ -210,7 +221,7 @@ class Examination:
         if aggregation is None or is_other or aggregation.round_number != number:
             manifest = self._patiently(lambda: self._follower.manifest)
             bases = list_base_digests(task, number, manifest.max_staleness)
-            self.aggregation = RoundAggregation(manifest, number, bases)
+            self.aggregation = RoundAggregation(manifest, number, bases, self._keys)
             self._examined, self.given_up, self._task = set(), set(), task
             self._behind = set()
             self._lists, self._submissions = {}, (None, [])
@@ -240,8 +251,13 @@ class Examination:
         if data is None:
             return False
         values: dict[str, Any] = {"fetch_seconds": seconds}
-        with timed(values, "verify_seconds"):
-            reason = aggregation.add(record, data)
+        try:
+            with timed(values, "verify_seconds"):
+                reason = aggregation.add(record, data)
+        except CannotDecrypt:
+            # It will not be opened later either: for this aggregator it is not there.
+            self._exclude(Submission(record.sequence, record, ExclusionReason.UNAVAILABLE))
+            return True
         self._examined.add(record.sequence)
         self._report(record.sequence, record.participant, values, reason)
         return True
@@ -256,7 +272,7 @@ class Examination:
 
     def _fetch(self, record: UpdateSubmitted) -> bytes:
         aggregation = self._aggregation()
-        cid = cid_from_digest(record.cid_digest, aggregation.update_bytes)
+        cid = cid_from_digest(record.cid_digest, aggregation.pinned_bytes)
         # What is unavailable is asked for again later, behind the others.
         return self._patiently(
             lambda: self._store.get(cid, max_bytes=aggregation.fetch_bytes), AWAY

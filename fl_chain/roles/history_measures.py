@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from fl_chain.aggregation.round_blobs import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_pinned_bytes
 from fl_chain.index.selection import EVERYTHING, Selection
 from fl_chain.protocol.measurement import MEASURED_LIMIT, MILLIONTHS, MeasuredTotals
 from fl_chain.protocol.records import UpdateCommitted, UpdatesListed, UpdateSubmitted
@@ -40,7 +40,7 @@ def list_measures(history: TaskHistory, selection: Selection = EVERYTHING) -> It
         for number, summary in rounds.items()
     }
     reports = _find_reports(history, rounds, counts)
-    size = compute_update_bytes(history.manifest) if history.manifest else None
+    size = compute_pinned_bytes(history.manifest) if history.manifest else None
     for number, summary in rounds.items():
         report = reports.get(number)
         included = len(report.included) if report else None

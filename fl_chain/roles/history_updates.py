@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fl_chain.aggregation.round_blobs import compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_pinned_bytes
 from fl_chain.aggregation.submissions import Place, Submission, list_submissions
 from fl_chain.index.selection import EVERYTHING, Selection
 from fl_chain.protocol.cid import cid_from_digest
@@ -34,7 +34,7 @@ def list_updates(history: TaskHistory, selection: Selection = EVERYTHING) -> Ite
         if not isinstance(record, UpdateSubmitted):
             continue
         if size is None and history.manifest is not None:
-            size = compute_update_bytes(history.manifest)
+            size = compute_pinned_bytes(history.manifest)
         yield {
             "round": record.round,
             "sequence": record.sequence,
@@ -45,7 +45,7 @@ def list_updates(history: TaskHistory, selection: Selection = EVERYTHING) -> Ite
 
 def _list_with_lists(history: TaskHistory, selection: Selection) -> Iterator[Row]:
     task = history.task
-    size = compute_update_bytes(history.manifest) if history.manifest else None
+    size = compute_pinned_bytes(history.manifest) if history.manifest else None
     transactions = {
         (item.record.round, item.record.sequence): item.transaction
         for item in history.index.updates(selection)

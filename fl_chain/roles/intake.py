@@ -89,6 +89,8 @@ class Intake:
                 raise RelayRefused(f"{signer} is not selected for round {handover.round}")
             if task.last_round_of.get(signer) == handover.round:
                 raise RelayRefused(f"{signer} has submitted in round {handover.round}")
+            if not task.can_pay(signer):
+                raise RelayRefused(f"{signer} has spent its privacy budget")
             most = task.parameters.max_weight
             if not 1 <= update.weight <= most or not any(update.digest):
                 raise RelayRefused(f"a weight is 1 to {most}, and a digest not zero")
@@ -125,7 +127,7 @@ class Intake:
             task = self.follower.task
             rest = task.admitted - self._pending.keys()
             left = [one for one in rest if task.last_round_of.get(one) != self._round]
-            if not any(map(task.is_selected, left)):
+            if not any(task.is_selected(one) and task.can_pay(one) for one in left):
                 return True
             total, closing = task.current.num_updates + len(self._pending), task.closing_updates
             return closing is not None and total >= closing

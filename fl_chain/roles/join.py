@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +32,15 @@ from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import parameter_layout
 from fl_chain.training.partitioners import NaturalPartitioner, build_partitioner
+from fl_chain.training.private_sgd import PrivateSgd, PrivateSteps
 from fl_chain.training.project import Partition, Project, ProjectTrainer, Settings
 from fl_chain.training.trainer import Trainer
 
 MAX_EVALUATED: Final = 500
 """A base model is evaluated on so many of a participant's own examples at most: in every round,
 and its loss and accuracy over all participants hardly gain by more."""
+_NOISE: Final = "training with noise"
+"""What the secret of noise and chance is derived from a participant's key for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ def open_trainer(
     torch.set_num_threads(1)
     follower = TaskFollower(ledger, store)
     manifest = with_patience(lambda: follower.manifest, patience_seconds, progress)
+    draw_secret = partial(ledger.derive_secret, _NOISE, 0)
     if not 0 <= local.partition_id < local.num_partitions:
         raise TrainingError(
             f"there is no partition {local.partition_id} of {local.num_partitions}",
@@ -97,9 +104,9 @@ def open_trainer(
     if local.flower is not None:
         trainer: Trainer = _join_by_app(manifest, store, local, local.flower, progress)
     elif (own := open_project(manifest, local.project)) is not None:
-        trainer = _join_by_project(manifest, local, own, progress)
+        trainer = _join_by_project(manifest, local, own, draw_secret, progress)
     else:
-        trainer = _join_by_name(manifest, local, progress)
+        trainer = _join_by_name(manifest, local, draw_secret, progress)
     report_promise(manifest, progress)
     return trainer
 
@@ -107,6 +114,11 @@ def open_trainer(
 def _join_by_app(
     manifest: Manifest, store: ContentStore, local: LocalData, directory: Path, progress: Progress
 ) -> FlowerTrainer:
+    if manifest.recipe.has_noise:
+        raise UsageError(
+            "this task asks for noise in training, which a Flower app does itself or not at all",
+            "use a model and data that fl_chain trains",
+        )
     if local.project is not None or local.data is not None:
         raise UsageError("a Flower app loads its data itself", "leave out --project and --data")
     app, bundle = open_flower_app(manifest, store, directory)
@@ -116,17 +128,23 @@ def _join_by_app(
 
 
 def _join_by_project(
-    manifest: Manifest, local: LocalData, own: Project, progress: Progress
+    manifest: Manifest,
+    local: LocalData,
+    own: Project,
+    draw_secret: Callable[[], bytes],
+    progress: Progress,
 ) -> LocalSgd:
     module = own.build_model(manifest.recipe.seed, manifest.recipe.shared)
     partition = Partition(local.partition_id, local.num_partitions, local.data)
     dataset = own.load_dataset(partition, module)
     progress("joined_own", {"examples": len(dataset), "project": own.path.name})
     report_labels(dataset, progress)
-    return build_trainer(manifest.recipe, manifest.layout, dataset, module, own)
+    return build_trainer(manifest.recipe, manifest.layout, dataset, module, own, draw_secret)
 
 
-def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> LocalSgd:
+def _join_by_name(
+    manifest: Manifest, local: LocalData, draw_secret: Callable[[], bytes], progress: Progress
+) -> LocalSgd:
     recipe = manifest.recipe
     if local.data is not None:
         raise UsageError(f"the data of this task are {recipe.data}", "leave out --data")
@@ -143,7 +161,7 @@ def _join_by_name(manifest: Manifest, local: LocalData, progress: Progress) -> L
         progress("silo", {"silo": dataset.silo_names[local.partition_id]})
     report_labels(dataset, progress)
     module = build_model(recipe.model, recipe.seed)
-    return build_trainer(recipe, manifest.layout, dataset, module)
+    return build_trainer(recipe, manifest.layout, dataset, module, draw_secret=draw_secret)
 
 
 def report_labels(dataset: Dataset, progress: Progress) -> None:
@@ -176,13 +194,27 @@ def build_trainer(
     dataset: Dataset,
     module: nn.Module,
     project: Project | None = None,
+    draw_secret: Callable[[], bytes] = secrets.token_bytes,
 ) -> LocalSgd:
     """Return the trainer of a recipe, and of a task with this layout, on a data set.
+
+    Parameters
+    ----------
+    recipe, layout
+        Of the task.
+    dataset, module
+        The participant's examples, and the model.
+    project
+        Where the model is from, if it is the participant's own.
+    draw_secret
+        Returns 32 bytes that the participant alone knows, for the noise of a task that has it.
 
     Raises
     ------
     InvalidManifest
         The model has another layout.
+    UsageError
+        There is to be noise, and the project trains by itself.
     """
     here = parameter_layout(module, recipe.shared)
     if here != layout:
@@ -198,6 +230,29 @@ def build_trainer(
     except ValueError:
         raise InvalidManifest("learning_rate or proximal is no number") from None
     evaluated = dataset.subset(np.arange(min(len(dataset), MAX_EVALUATED)))
+    evaluation = evaluate if project is None else project.evaluate
+    if recipe.has_noise:
+        if project is not None and project.has_own_training:
+            raise UsageError(
+                f"train() of {project.path} adds no noise, and this task asks for it",
+                "leave train() out: fl_chain trains",
+            )
+        return PrivateSgd(
+            module,
+            dataset,
+            steps=PrivateSteps(
+                float(recipe.noise_multiplier),
+                float(recipe.max_grad_norm),
+                float(recipe.sampling_rate),
+                recipe.num_private_steps,
+            ),
+            secret=draw_secret(),
+            learning_rate=learning_rate,
+            proximal=proximal,
+            shared=recipe.shared,
+            evaluation_dataset=evaluated,
+            evaluation=evaluation,
+        )
     if project is not None and project.has_own_training:
         if recipe.reference_steps:
             raise UsageError(
@@ -217,5 +272,5 @@ def build_trainer(
         has_control_variates=recipe.algorithm == "scaffold",
         shared=recipe.shared,
         evaluation_dataset=evaluated,
-        evaluation=evaluate if project is None else project.evaluate,
+        evaluation=evaluation,
     )

@@ -3,12 +3,16 @@
 The chain is the authority on what was submitted. The journal closes the two gaps around it: an
 update that was made but not yet sent is sent as it was, and a transaction that was signed but not
 yet mined is sent again byte for byte, which can not happen twice.
+
+What training remembers may tell about the data that it is from, and is encrypted on disk, under a
+key that follows from the account's. What is to be pinned is as open or as sealed as it will be.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -18,6 +22,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl_chain.errors import LocalStateError
 from fl_chain.roles.journal_lock import JournalLock
@@ -27,6 +33,8 @@ if TYPE_CHECKING:  # aggregators have a journal as well, and no use for torch
     from fl_chain.training.trainer import Memory
 
 _MEMORY: Final = "memory-"
+_LABEL: Final = b"fl_chain/journal/1"
+_NONCE_BYTES: Final = 12
 _TASK: Final = "of task"
 _HINT: Final = "free disk space or choose another --state"
 
@@ -41,7 +49,10 @@ class JournalEntry:
     base_model: str
     """Digest of the model that it was trained from, 64 hexadecimal digits."""
     weight: int
-    blob: bytes
+    digest: bytes
+    """Of the update, 32 bytes."""
+    pinned: bytes
+    """What is pinned of it: its blob, sealed where the task has that."""
     salt: bytes = b""
     """The 32 random bytes of the commitment to it; empty in a task without commitments."""
 
@@ -53,6 +64,8 @@ class Journal:
     ----------
     directory
         Of one participant and one task; made if missing.
+    key
+        32 bytes that encrypt what training remembers; None leaves it in the open.
 
     While it is open no other process can open it. A process that ends leaves it closed, whatever
     ended it.
@@ -64,7 +77,8 @@ class Journal:
         be used.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, key: bytes | None = None) -> None:
+        self._cipher = None if key is None else AESGCM(key)
         self._update = directory / "update.safetensors"
         self._facts = directory / "update.json"
         self._transaction = directory / "transaction.hex"
@@ -96,16 +110,17 @@ class Journal:
         """Remember an update in place of the one before; with a salt, also across a power cut."""
         facts = {
             "base_model": entry.base_model,
+            "digest": entry.digest.hex(),
             "round": entry.round,
             "salt": entry.salt.hex(),
-            "size": len(entry.blob),
+            "size": len(entry.pinned),
             "task": entry.task,
             "weight": entry.weight,
         }
         self._facts.unlink(missing_ok=True)
         # Without the salt, or with another update, nothing is left to reveal.
         is_durable = bool(entry.salt)
-        write_whole(self._update, entry.blob, _HINT, is_durable=is_durable)
+        write_whole(self._update, entry.pinned, _HINT, is_durable=is_durable)
         write_whole(self._facts, json.dumps(facts).encode(), _HINT, is_durable=is_durable)
 
     def read_update(
@@ -114,12 +129,13 @@ class Journal:
         """Return the remembered update if it is for this task and round and began from a base."""
         try:
             facts = json.loads(self._facts.read_bytes())
-            blob = self._update.read_bytes()
+            pinned = self._update.read_bytes()
             base_model, place = facts["base_model"], (facts["task"], facts["round"])
             is_for_this = place == (task, round_number) and base_model in bases
-            if is_for_this and facts["size"] == len(blob):
-                weight, salt = int(facts["weight"]), bytes.fromhex(facts["salt"])
-                return JournalEntry(task, round_number, base_model, weight, blob, salt)
+            if is_for_this and facts["size"] == len(pinned):
+                digest, salt = bytes.fromhex(facts["digest"]), bytes.fromhex(facts["salt"])
+                what = int(facts["weight"]), digest, pinned, salt
+                return JournalEntry(task, round_number, base_model, *what)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing remembered, or half of it: the update is made again
         return None
@@ -133,11 +149,10 @@ class Journal:
             return
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **{_TASK: np.array(task)}, **memory)
-        path = self._directory / f"{_MEMORY}{round_number}.npz"
-        write_whole(path, content.getvalue(), _HINT)
+        write_whole(self._locate_memory(round_number), self._encrypt(content.getvalue()), _HINT)
         for number in self._list_memories():
             if number not in (round_number, self._memory_in_use):
-                (self._directory / f"{_MEMORY}{number}.npz").unlink(missing_ok=True)
+                self._locate_memory(number).unlink(missing_ok=True)
 
     def read_memory(self, task: str, round_number: int) -> Memory:
         """Return what training of this task knew after a round, or the last one before that.
@@ -147,26 +162,48 @@ class Journal:
         Raises
         ------
         LocalStateError
-            The file is damaged.
+            The file is damaged, or of another key.
         """
         former = [number for number in self._list_memories() if number <= round_number]
         self._memory_in_use = max(former, default=0)
         if not former:
             return {}
-        path = self._directory / f"{_MEMORY}{self._memory_in_use}.npz"
+        path = self._locate_memory(self._memory_in_use)
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+            plain = self._decrypt(path.read_bytes())
+            with np.load(io.BytesIO(plain), allow_pickle=False) as content:
                 memory = {name: content[name] for name in content.files}
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            *(OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error),
+            InvalidTag,
+        ) as error:
+            reason = str(error) or "it is damaged, or of another key"
             raise LocalStateError(
-                f"cannot read {path}, what training remembers: {error}",
+                f"cannot read {path}, what training remembers: {reason}",
                 "move it away to go on without it",
             ) from None
         return memory if str(memory.pop(_TASK, "")) == task else {}
 
+    def _encrypt(self, content: bytes) -> bytes:
+        if self._cipher is None:
+            return content
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, content, _LABEL)
+
+    def _decrypt(self, content: bytes) -> bytes:
+        if self._cipher is None:
+            return content
+        nonce, rest = content[:_NONCE_BYTES], content[_NONCE_BYTES:]
+        return self._cipher.decrypt(nonce, rest, _LABEL)
+
+    def _locate_memory(self, round_number: int) -> Path:
+        ending = ".npz" if self._cipher is None else ".sealed"
+        return self._directory / f"{_MEMORY}{round_number}{ending}"
+
     def _list_memories(self) -> list[int]:
+        ending = self._locate_memory(0).suffix
         names = [
-            path.stem.removeprefix(_MEMORY) for path in self._directory.glob(f"{_MEMORY}*.npz")
+            path.stem.removeprefix(_MEMORY) for path in self._directory.glob(f"{_MEMORY}*{ending}")
         ]
         return [int(name) for name in names if name.isdecimal()]
 

@@ -9,7 +9,6 @@ from fl_chain.errors import TransactionRejected, UsageError
 from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.commitment import compute_commitment
-from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -34,6 +33,7 @@ from fl_chain.roles.liveness import (
 )
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
+from fl_chain.roles.sealer import Sealer
 from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.roles.update_maker import UpdateMaker
 from fl_chain.storage.store import ContentStore
@@ -103,6 +103,7 @@ class ParticipantRole:
             self.follower,
             trainer,
             journal,
+            Sealer(self.follower, store, progress, self._patiently),
             meter or SilentMeter(),
             progress,
             self._patiently,
@@ -114,6 +115,8 @@ class ParticipantRole:
         """Round whose update was committed to, and is not in the journal."""
         self._sat_out = 0
         """Last round that this participant was not selected for."""
+        self._has_told_spent = False
+        """Whether it has said that its privacy budget is spent."""
 
     def run(self) -> None:
         """Work until the task is over.
@@ -151,6 +154,9 @@ class ParticipantRole:
                 self._patiently(self._ledger.check_funds)
                 self._must_show_funds = False
             self._take_part(round_number)
+        elif self._has_spent():
+            self._has_told_spent = True
+            self._progress("budget_spent", {"round": round_number, **self._spending()})
         elif self._sits_out():
             self._sat_out = round_number
             self._progress("not_selected", {"round": round_number})
@@ -162,7 +168,7 @@ class ParticipantRole:
     def _is_awaited(self) -> bool:
         """Return whether the round has room for something that this participant has not sent."""
         task, sender = self.follower.task, self._ledger.sender
-        if sender in task.admitted and not task.is_selected(sender):
+        if sender in task.admitted and not (task.is_selected(sender) and task.can_pay(sender)):
             return False
         if sender not in task.admitted and task.is_sampled and self.follower.phase in _OPENING:
             return True  # the sooner it is admitted, the sooner it can be selected
@@ -177,6 +183,27 @@ class ParticipantRole:
                 return task.last_round_of.get(sender) != number != self._recorded_in
             case _:
                 return False
+
+    def _has_spent(self) -> bool:
+        """Return whether no open round has anything to do for this participant, and never will.
+
+        Unless it has said so, or the round is the one of its last update.
+        """
+        task, sender = self.follower.task, self._ledger.sender
+        is_open = self.follower.phase in (Phase.COMMITTING, Phase.COLLECTING)
+        is_over = sender in task.admitted and not task.can_pay(sender)
+        has_acted = task.last_round_of.get(sender) == task.current.round
+        return is_open and is_over and not has_acted and not self._has_told_spent
+
+    def _spending(self) -> dict[str, int]:
+        """Return what this participant's updates cost, and the most that they may."""
+        task = self.follower.task
+        spent = task.spent(self._ledger.sender)
+        return {
+            "updates": spent // task.parameters.privacy_cost,
+            "spent": spent,
+            "budget": task.parameters.privacy_budget,
+        }
 
     def _sits_out(self) -> bool:
         """Return whether the round has opened without this participant, which has not said so."""
@@ -224,17 +251,15 @@ class ParticipantRole:
 
     def _commitment_to(self, entry: JournalEntry) -> bytes:
         ledger = self._ledger
-        digests = compute_digest(entry.blob), compute_cid(entry.blob).digest
+        digests = entry.digest, compute_cid(entry.pinned).digest
         place = ledger.chain_id, ledger.address, entry.round, ledger.sender
         return compute_commitment(*place, *digests, entry.weight, entry.salt)
 
     def _submit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
         """Pin an update and record it, with its salt if there is a commitment to it."""
-        with timed(values, "digest_seconds"):
-            digest = compute_digest(entry.blob)
         with timed(values, "pin_seconds"):
-            cid = self._patiently(lambda: self._store.put(entry.blob))
-        update = entry.round, digest, cid.digest, entry.weight
+            cid = self._patiently(lambda: self._store.put(entry.pinned))
+        update = entry.round, entry.digest, cid.digest, entry.weight
         action = RevealUpdate(*update, entry.salt) if entry.salt else SubmitUpdate(*update)
         gas = self._send(action, "submit_seconds", values)
         if gas is None:
@@ -244,9 +269,9 @@ class ParticipantRole:
             "submitted",
             {
                 **values,
-                "digest": digest.hex(),
+                "digest": entry.digest.hex(),
                 "cid": str(cid),
-                "bytes": len(entry.blob),
+                "bytes": len(entry.pinned),
                 "weight": entry.weight,
                 "gas": gas,
             },

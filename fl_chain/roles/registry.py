@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fl_chain.chain.encryption_keys import create_encryption_key, read_public_key
+from fl_chain.chain.encryption_keys import (
+    create_encryption_key,
+    read_public_key,
+    retire_encryption_key,
+)
 from fl_chain.chain.ether import format_ether
 from fl_chain.chain.registry import EthereumRegistry
-from fl_chain.errors import UsageError
+from fl_chain.errors import KeyFileError, MalformedBlob, UsageError
 from fl_chain.protocol.actions import (
     ClaimBond,
     Enrol,
@@ -19,9 +23,11 @@ from fl_chain.protocol.actions import (
     Rotate,
     SetEncryptionKey,
 )
+from fl_chain.protocol.encryption import check_public_key, name_key
 from fl_chain.protocol.registry import Registry
 from fl_chain.roles.acceptances import Acceptance, read_acceptance, write_acceptance
 from fl_chain.roles.progress import Progress
+from fl_chain.storage.store import ContentStore
 
 
 def list_participants(state: Registry) -> Iterator[dict[str, Any]]:
@@ -137,12 +143,37 @@ def rotate_key(registry: EthereumRegistry, path: Path, progress: Progress) -> No
     progress("rotated", {**facts, "gas": receipt.gas_used})
 
 
-def set_encryption_key(registry: EthereumRegistry, public_key: bytes, progress: Progress) -> None:
-    """Name the key with which others encrypt to the sender."""
-    receipt = registry.send(SetEncryptionKey(public_key))
-    progress("encryption_key_set", {"key": public_key.hex(), "gas": receipt.gas_used})
+def set_encryption_key(
+    registry: EthereumRegistry, store: ContentStore, public_key: bytes, progress: Progress
+) -> None:
+    """Pin the key with which others encrypt to the sender, and name it.
+
+    Raises
+    ------
+    KeyFileError
+        Nothing can be encrypted to it.
+    """
+    try:
+        check_public_key(public_key)
+    except MalformedBlob as error:
+        raise KeyFileError(error.message, "make a key pair anew") from None
+    cid, name = store.put(public_key), name_key(public_key)
+    receipt = registry.send(SetEncryptionKey(name))
+    facts = {"key": name.hex(), "cid": str(cid), "gas": receipt.gas_used}
+    progress("encryption_key_set", facts)
 
 
-def make_encryption_key(path: Path, password: str) -> bytes:
-    """Return the public key of a file, made anew if there is none; 32 bytes."""
-    return read_public_key(path) if path.exists() else create_encryption_key(path, password)
+def read_public_key_of(path: Path) -> bytes:
+    """Return the public key of a key pair's file; see `make_encryption_key`."""
+    return read_public_key(path)
+
+
+def make_encryption_key(
+    path: Path, password: str, *, is_new: bool = False, is_generated: bool = False
+) -> bytes:
+    """Return the public key of a file, 1,216 bytes; made anew if there is none, or if told to."""
+    if path.exists():
+        if not is_new:
+            return read_public_key(path)
+        retire_encryption_key(path)
+    return create_encryption_key(path, password, is_generated=is_generated)

@@ -117,7 +117,7 @@ class RelayRole:
         try:
             receipt = self._patiently(lambda: self._ledger.send(action))
         except TransactionRejected as error:
-            if error.error in ("NotAdmitted", "NotSelected"):
+            if error.error in ("NotAdmitted", "NotSelected", "PrivacyBudgetExceeded"):
                 # If the ledger names somebody else: look at all of it anew.
                 if not self.intake.forget([str(error.values.get("participant", "")).lower()]):
                     self.intake.forget_all()

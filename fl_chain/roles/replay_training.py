@@ -10,8 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes, read_lanes
-from fl_chain.errors import MalformedBlob, StoreError, UsageError
+from fl_chain.aggregation.round_blobs import (
+    compute_fetch_bytes,
+    compute_pinned_bytes,
+    read_lanes,
+    unseal,
+)
+from fl_chain.errors import MalformedBlob, ProtocolError, StoreError, UsageError
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.blob import BlobHeader, decode_blob
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
@@ -31,6 +37,7 @@ def replay_training(
     trainer: Trainer,
     participant: str,
     round_number: int | None = None,
+    keys: KeyRing = NO_KEYS,
 ) -> Iterator[Row]:
     """Yield for each of a participant's own records whether training again yields its digest.
 
@@ -49,6 +56,8 @@ def replay_training(
         Its address; updates in lists are not looked at.
     round_number
         The only round to look at; None for all.
+    keys
+        What opens updates, where they are sealed.
 
     Raises
     ------
@@ -80,7 +89,7 @@ def replay_training(
             continue
         recorded = header = None
         if update in wanted or max_staleness:
-            recorded = _fetch(store, compute_update_bytes(manifest), update)
+            recorded = _fetch(store, manifest, update, keys)
             header = _read_header(recorded)
         row: Row = {"round": update.round, "update": update.digest.hex(), "replayed": None}
         if max_staleness:
@@ -118,11 +127,15 @@ def replay_training(
         }
 
 
-def _fetch(store: ContentStore, size: int, update: UpdateSubmitted) -> bytes | None:
+def _fetch(
+    store: ContentStore, manifest: Manifest, update: UpdateSubmitted, keys: KeyRing
+) -> bytes | None:
+    size = compute_pinned_bytes(manifest)
     try:
         cid = cid_from_digest(update.cid_digest, size)
         data = store.get(cid, max_bytes=compute_fetch_bytes(size))
-    except StoreError:
+        data = unseal(manifest, update.round, update.participant, data, keys)
+    except (StoreError, ProtocolError):
         return None
     return data if compute_digest(data) == update.digest else None
 

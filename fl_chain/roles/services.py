@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from eth_account.signers.local import LocalAccount
 
 from fl_chain.chain import keys
 from fl_chain.chain.connection import ChainConnection
-from fl_chain.chain.encryption_keys import ENDING
+from fl_chain.chain.encryption_keys import ENDING, load_key_ring
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import LocalStateError, UsageError
@@ -23,6 +24,9 @@ from fl_chain.roles.journal import Journal
 from fl_chain.storage.api_address import api_url
 from fl_chain.storage.ipfs import IpfsStore
 from fl_chain.storage.mirrored import MirroredStore
+
+_JOURNAL: Final = b"fl_chain/1 journal"
+"""What the key of a journal is derived for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class Services:
 
     def open_journal(self, task: str, account: LocalAccount) -> Journal:
         """Open the journal of one participant in one task; no other process may have it open."""
-        return Journal(self.state / "journal" / task / str(account.address).lower())
+        directory = self.state / "journal" / task / str(account.address).lower()
+        return Journal(directory, keys.derive_secret(account, _JOURNAL))
 
     def locate_key(self, name: str) -> Path:
         """Return the path of a key file by name or path.
@@ -122,6 +127,10 @@ class Services:
     def locate_encryption_key(self, name: str) -> Path:
         """Return the path of the encryption key beside a key file; there may be none yet."""
         return self.locate_key(name).with_suffix(ENDING)
+
+    def open_key_ring(self, name: str, password: str) -> dict[bytes, bytes]:
+        """Open the encryption keys beside a key file, those that were replaced as well."""
+        return load_key_ring(self.locate_encryption_key(name), password)
 
     def open_key(self, path: Path, password: str) -> LocalAccount:
         """Open a key file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_update_bytes
+from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_pinned_bytes
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import Manifest
@@ -53,7 +53,7 @@ def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:
     yield TaskBlob("manifest", None, None, cid, MAX_DOCUMENT_BYTES, who, when)
     if history.manifest is None or history.model_bytes is None:
         return
-    model_bytes, update_bytes = history.model_bytes, compute_update_bytes(history.manifest)
+    model_bytes, pinned_bytes = history.model_bytes, compute_pinned_bytes(history.manifest)
     cid = cid_from_digest(parameters.genesis_cid_digest, model_bytes)
     yield TaskBlob("genesis", None, None, cid, model_bytes, who, when)
     updates = list_updates(history)
@@ -66,8 +66,8 @@ def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:
                     "update",
                     number,
                     update["sequence"],
-                    cid_from_digest(digest, update_bytes),
-                    compute_fetch_bytes(update_bytes),
+                    cid_from_digest(digest, pinned_bytes),
+                    compute_fetch_bytes(pinned_bytes),
                     update["participant"],
                     update["submitted_at"],
                 )

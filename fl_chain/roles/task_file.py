@@ -9,17 +9,19 @@ from decimal import Decimal
 from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
-from fl_chain.protocol.recipe import Recipe
+from fl_chain.protocol.privacy import PrivacyParameters
+from fl_chain.protocol.recipe import Recipe, recipe_rules
 from fl_chain.protocol.rewards import RewardParameters
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
+from fl_chain.roles.privacy_budget import plan_budget
 from fl_chain.roles.task_code import TaskCode, read_task_code
 from fl_chain.roles.task_rules import check_task_rules
 
@@ -37,7 +39,7 @@ class EnrolmentTerms:
 
 
 _TOP = (
-    *("name", "participants", "registry", "rule", "privacy", "admission", "measurements"),
+    *("name", "participants", "registry", "rule", "admission", "measurements"),
     *("keep_seconds", "num_malicious", "max_staleness", "differences"),
 )
 _TABLES = {
@@ -48,6 +50,7 @@ _TABLES = {
     "optimizer": Optimizer,
     "enrolment": EnrolmentTerms,
     "reward": RewardParameters,
+    "privacy": PrivacyParameters,
 }
 _NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
@@ -90,7 +93,7 @@ class TaskFile:
     """Address of a registry to use; empty to deploy one."""
     rule: str
     num_malicious: int
-    privacy: str
+    privacy: PrivacyParameters
     rounds: RoundParameters
     recipe: Recipe
     code: TaskCode | None
@@ -181,6 +184,7 @@ def parse_task(
     if "shared" in recipe:
         patterns = _take_list("recipe.shared", recipe, "patterns of names of parameters")
         recipe["shared"] = tuple(sorted(set(patterns)))
+    training: Recipe = _build("recipe", recipe)
     encoding: Encoding = _build("encoding", _encoding(contents))
     task = TaskFile(
         name=_take(contents, "name", ""),
@@ -190,9 +194,9 @@ def parse_task(
         rule=_take(contents, "rule", "mean"),
         optimizer=_optimizer(contents, encoding),
         num_malicious=_take(contents, "num_malicious", 0),
-        privacy=_take(contents, "privacy", "open"),
+        privacy=_privacy(contents, resolve, training),
         rounds=_build("rounds", rounds),
-        recipe=_build("recipe", recipe),
+        recipe=training,
         code=code,
         encoding=encoding,
         admission=_take(contents, "admission", "coordinator"),
@@ -285,6 +289,68 @@ def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
         if numbers[key] == 0 != value:
             raise InvalidManifest(f"optimizer.{key} is {value}, too small to be told from 0")
     return Optimizer(name, **numbers)
+
+
+def _privacy(
+    contents: dict[str, Any], resolve: Callable[[str], str], recipe: Recipe
+) -> PrivacyParameters:
+    """Return who can read updates, and what they may cost; a mode may stand for itself."""
+    value = contents.get("privacy", {})
+    table: dict[str, Any] = {"mode": value}
+    if not isinstance(value, str):
+        table = dict(_table(contents, "privacy"))
+    if "auditors" in table:
+        listed = _take_list("privacy.auditors", table)
+        table["auditors"] = _accounts("privacy.auditors", listed, resolve)
+    epsilon, delta = (_take_number(table, name) for name in ("epsilon", "delta"))
+    if epsilon is None and delta is None:
+        if recipe_has_noise(recipe) and not table.get("budget"):
+            raise UsageError(
+                "training with noise needs a budget",
+                "name privacy.epsilon and privacy.delta, such as 3.0 and 1e-5",
+            )
+        privacy: PrivacyParameters = _build("privacy", table)
+        return privacy
+    if epsilon is None or delta is None or {"budget", "cost", "max_order"} & set(table):
+        raise UsageError(
+            "privacy.epsilon and privacy.delta go together, and in the place of budget, cost and"
+            " max_order",
+            "name both, and leave the others out",
+        )
+    if not recipe_has_noise(recipe):
+        raise UsageError(
+            "privacy.epsilon is for training with noise",
+            "name recipe.noise_multiplier, max_grad_norm and sampling_rate as well",
+        )
+    if not (0 < delta < 1 and epsilon > 0):
+        raise InvalidManifest("privacy.epsilon is above 0, and privacy.delta between 0 and 1")
+    if not all(holds for holds, _ in recipe_rules(recipe)):
+        built: PrivacyParameters = _build("privacy", table)
+        return built  # the rules of manifests say what is wrong
+    planned = plan_budget(recipe, float(epsilon), float(delta))
+    orders = {"max_order": planned.max_order}
+    return cast(
+        PrivacyParameters,
+        _build("privacy", {**table, "budget": planned.budget, "cost": planned.cost, **orders}),
+    )
+
+
+def recipe_has_noise(recipe: Recipe) -> bool:
+    """Return whether a recipe asks for noise, also one that no manifest may have."""
+    try:
+        return recipe.has_noise
+    except ArithmeticError:  # no number, and the rules of manifests say so
+        return False
+
+
+def _take_number(table: dict[str, Any], name: str) -> Decimal | None:
+    """Take a number out of a table; None if it is not there."""
+    if name not in table:
+        return None
+    value = table.pop(name)
+    if not _is_number(value):
+        raise UsageError(f"privacy.{name} is {_show(value)}, expected a number")
+    return Decimal(value)
 
 
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:

@@ -10,6 +10,7 @@ from fl_chain.protocol.canonical_json import MAX_INTEGER
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, Manifest, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
+from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.rewards import RewardParameters
 
@@ -35,7 +36,7 @@ def check_task_rules(
     rule: str,
     num_malicious: int,
     optimizer: Optimizer,
-    privacy: str,
+    privacy: PrivacyParameters,
     rounds: RoundParameters,
     recipe: Recipe,
     encoding: Encoding,

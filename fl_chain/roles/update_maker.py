@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from fl_chain.protocol.commitment import SALT_BYTES
+from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.staleness import discount_weight, list_base_digests
@@ -24,6 +25,7 @@ from fl_chain.roles.local_update import (
 )
 from fl_chain.roles.local_work import train_and_measure
 from fl_chain.roles.progress import Progress, noticed_after, timed
+from fl_chain.roles.sealer import Sealer
 from fl_chain.training.energy import EnergyMeter
 from fl_chain.training.trainer import Memory, Trainer, TrainingResult
 
@@ -55,6 +57,8 @@ class UpdateMaker:
         Trains on the participant's own data.
     journal
         Survives restarts.
+    sealer
+        Seals updates, where the task asks for that.
     meter
         Measures the energy of the training, where the task asks for measurements.
     progress
@@ -68,6 +72,7 @@ class UpdateMaker:
         follower: TaskFollower,
         trainer: Trainer,
         journal: Journal,
+        sealer: Sealer,
         meter: EnergyMeter,
         progress: Progress,
         patiently: Callable[[Callable[[], Any]], Any],
@@ -75,6 +80,7 @@ class UpdateMaker:
         self._follower = follower
         self._trainer = trainer
         self._journal = journal
+        self._sealer = sealer
         self._meter = meter
         self._progress = progress
         self._patiently = patiently
@@ -191,7 +197,12 @@ class UpdateMaker:
             weight = max(1, discount_weight(weight, staleness))
             salt = os.urandom(SALT_BYTES) if parameters.commit_seconds else b""
             task_id = place.manifest.task_id
-            entry = JournalEntry(task_id, round_number, place.base_model, weight, blob, salt)
+            digest = compute_digest(blob)
+        with timed(values, "seal_seconds"):
+            pinned = self._sealer.seal(round_number, blob)
+        with timed(values, "write_seconds"):
+            what = weight, digest, pinned, salt
+            entry = JournalEntry(task_id, round_number, place.base_model, *what)
             memory = add_unsent(self._trainer.memory(), unsent)
             self._journal.write_memory(task_id, round_number, memory)
             self._journal.write_update(entry)

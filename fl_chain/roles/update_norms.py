@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from fl_chain.aggregation.round_blobs import compute_update_bytes, read_lanes
+from fl_chain.aggregation.round_blobs import compute_pinned_bytes, read_lanes, unseal
 from fl_chain.errors import ProtocolError, StoreError, StoreUnreachable
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
 from fl_chain.protocol.blob import UPDATE, decode_blob
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.digest import compute_digest
@@ -20,7 +21,9 @@ MOST_UPDATES: Final = 2_000
 """Every one is fetched; a task with more is not measured."""
 
 
-def measure_norms(history: TaskHistory, store: ContentStore) -> Iterator[Row]:
+def measure_norms(
+    history: TaskHistory, store: ContentStore, keys: KeyRing = NO_KEYS
+) -> Iterator[Row]:
     """Yield the L2 norm of every update whose content can be had and is a canonical blob.
 
     Parameters
@@ -29,6 +32,8 @@ def measure_norms(history: TaskHistory, store: ContentStore) -> Iterator[Row]:
         Of the task.
     store
         Where the updates are.
+    keys
+        What opens them, where they are sealed; those that stay closed are passed over.
 
     Yields
     ------
@@ -44,12 +49,13 @@ def measure_norms(history: TaskHistory, store: ContentStore) -> Iterator[Row]:
         rows.append(row)
         if len(rows) > MOST_UPDATES:
             return
-    size = compute_update_bytes(manifest)
+    size = compute_pinned_bytes(manifest)
     for row in rows:
         if row["cid"] is None:
             continue
         try:
             data = store.get(Cid.parse(row["cid"]), max_bytes=size)
+            data = unseal(manifest, row["round"], row["participant"], data, keys)
             if compute_digest(data).hex() != row["digest"]:
                 continue
             header, _ = decode_blob(data)

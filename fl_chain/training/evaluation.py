@@ -48,7 +48,7 @@ def compute_loss(scores: torch.Tensor, labels: torch.Tensor, reduction: str) -> 
     labels
         int64 ``[n]``, of sequences ``[n, k]``; float32 ``[n]`` for numbers.
     reduction
-        ``mean`` or ``sum``.
+        ``mean``, ``sum``, or ``none`` for a loss per example, of sequences ``[n, k]``.
     """
     if labels.is_floating_point():
         return functional.mse_loss(scores.squeeze(1), labels, reduction=reduction)

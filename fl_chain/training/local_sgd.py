@@ -162,6 +162,17 @@ class LocalSgd:
         for control variates, which depend on the rounds before.
         """
         started = time.perf_counter()
+        self._begin(parameters)
+        # Updates that count by their steps have to be whole.
+        self._stop_at = (
+            math.inf if seconds is None or not self._reference_steps else started + seconds
+        )
+        with reproducible(seed) as generator:
+            loss = self._run(generator, parameters, former)
+        planned = self._num_epochs * math.ceil(len(self._labels) / self._batch_size)
+        return self._end(parameters, loss, started, planned)
+
+    def _begin(self, parameters: Mapping[str, npt.NDArray[np.float32]]) -> None:
         for name, array in parameters.items():
             if not np.isfinite(array).all():
                 raise TrainingError(
@@ -170,13 +181,16 @@ class LocalSgd:
                 )
         set_parameters(self._module, parameters, self._shared)
         self._module.train()
-        # Updates that count by their steps have to be whole.
-        self._stop_at = (
-            math.inf if seconds is None or not self._reference_steps else started + seconds
-        )
         self._num_steps = 0
-        with reproducible(seed) as generator:
-            loss = self._run(generator, parameters, former)
+
+    def _end(
+        self,
+        parameters: Mapping[str, npt.NDArray[np.float32]],
+        loss: float,
+        started: float,
+        planned: int,
+    ) -> TrainingResult:
+        """Return how the parameters changed in so many steps of those that were planned."""
         trained = get_parameters(self._module, self._shared)
         with np.errstate(over="ignore", invalid="ignore"):  # found and named just below
             delta = {name: array - parameters[name] for name, array in trained.items()}
@@ -186,7 +200,6 @@ class LocalSgd:
         for name, array in delta.items():
             if not np.isfinite(array).all():
                 raise self._divergence(f"parameter {name!r} became NaN or infinity")
-        planned = self._num_epochs * math.ceil(len(self._labels) / self._batch_size)
         return TrainingResult(
             delta,
             len(self._labels),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.web.verdicts import advise, describe_check, problems_first
 from fl_chain.web.words import WORDS, anchor_of
 
@@ -130,11 +131,24 @@ def environment() -> Environment:
         with_digests=mark_digests,
     )
     made.globals.update(
-        anchor_of=anchor_of, advise=advise, describe_check=describe_check, words=WORDS
+        anchor_of=anchor_of,
+        advise=advise,
+        describe_check=describe_check,
+        privacy_of=describe_privacy,
+        words=WORDS,
     )
     for name in made.list_templates():  # all at once: an upgrade meanwhile mixes nothing
         made.get_template(name)
     return made
+
+
+def describe_privacy(manifest: Manifest) -> str:
+    """Say who can read the updates of a task."""
+    if not manifest.privacy.is_sealed:
+        return "open: updates can be read by anybody"
+    named = len(manifest.privacy.auditors)
+    auditors = f" and {count(named, 'named auditor')}" if named else ""
+    return f"sealed: updates can be read by the aggregators{auditors}"
 
 
 def render(template: str, **values: Any) -> str:

@@ -436,23 +436,6 @@ def make_foreign_record() -> Any:
     return make_case(about, task.evidence(), [1], refused)
 
 
-def make_foreign_code() -> Any:
-    """Return contracts that something else created."""
-    task = TaskOnRecord()
-    task.honest_round()
-    task.is_known_creation = False
-    task.registry_creation = False
-    about = (
-        "Other creation code left the ledger's code behind; the chain node lacks the transaction"
-        " that created the registry."
-    )
-    wrong: Exceptions = {
-        ("ledger_code", None): ["FAIL"],
-        ("registry_code", None): ["UNDECIDABLE"],
-    }
-    return make_case(about, task.evidence(), [1], wrong)
-
-
 def make_not_enrolled() -> Any:
     """Return an admission of somebody whom the registry had revoked a second before."""
     task = TaskOnRecord()
@@ -571,7 +554,6 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "audit/cut_short.json": make_cut_short,
     "audit/no_record.json": make_no_record,
     "audit/foreign_record.json": make_foreign_record,
-    "audit/foreign_code.json": make_foreign_code,
     "audit/not_enrolled.json": make_not_enrolled,
     "audit/rotated_key.json": make_rotated_key,
     "audit/foreign_successor.json": make_foreign_successor,

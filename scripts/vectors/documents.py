@@ -8,6 +8,7 @@ from typing import Any
 
 import rfc8785
 
+from scripts.vectors import private_manifests
 from tests import reference as ref
 from tests.reference_rules import LEAST
 
@@ -28,6 +29,7 @@ def make_manifest() -> Any:
             lambda m: m["rounds"].update(sample_rate=2**31, seed_seconds=30),
         ),
         ("an open task", _set("admission", value="open")),
+        *private_manifests.POSSIBLE,
         ("a task with measurements", _set("measurements", value=True)),
         ("a task with differences", _set("differences", value=True)),
         ("equal rewards", _rewarded("equal", 1)),
@@ -109,17 +111,20 @@ def manifest() -> dict[str, Any]:
         "reward": {"formula": "none", "round_gwei": 0},
         "num_malicious": 0,
         "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
-        "privacy": "open",
+        "privacy": {"auditors": [], "budget": 0, "cost": 0, "max_order": 0, "mode": "open"},
         "recipe": {
             "algorithm": "fedavg",
             "batch_size": 10,
             "data": "digits",
             "environment": {},
             "learning_rate": "0.1",
+            "max_grad_norm": "0",
+            "noise_multiplier": "0",
             "proximal": "0",
             "model": "linear",
             "num_epochs": 1,
             "reference_steps": 0,
+            "sampling_rate": "0",
             "seed": 0,
             "shared": ["*"],
         },
@@ -400,7 +405,7 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a negative norm", _set("encoding", "max_norm", value=-1)),
     ("a norm of 2^31", _set("encoding", "max_norm", value=2**31)),
     ("an unknown admission mode", _set("admission", value="anybody")),
-    ("an unknown privacy mode", _set("privacy", value="sealed")),
+    *private_manifests.IMPOSSIBLE,
     ("an unknown rounding", _set("encoding", "rounding", value="up")),
     ("negative fraction bits", _set("encoding", "fraction_bits", value=-1)),
     ("more fraction bits than the model has", _set("encoding", "fraction_bits", value=25)),
@@ -500,6 +505,7 @@ _IMPOSSIBLE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
 ]
 
 _MALFORMED: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
+    *private_manifests.MALFORMED,
     *[(f"no {key}", _drop(key)) for key in sorted(manifest())],
     *[(f"no {key} of the rounds", _drop("rounds", key)) for key in sorted(manifest()["rounds"])],
     *[

@@ -17,7 +17,7 @@ from tests import reference as ref
 from tests import reference_rules as rules
 
 CHAIN_ID = 31337
-LEDGER, REGISTRY = "0x" + "1e" * 20, "0x" + "e1" * 20
+LEDGER, REGISTRY, DISPUTES = ("0x" + byte * 20 for byte in ("1e", "e1", "d1"))
 COORDINATOR = "0x" + "c0" * 20
 AGGREGATORS = manifest()["committee"]["aggregators"]
 BOND = 5 * 10**9
@@ -42,6 +42,7 @@ class TaskOnRecord:
         is_measured: bool = False,
         keep_seconds: int = 0,
         rule: str = "mean",
+        budget: tuple[int, int] = (0, 0),
     ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
@@ -51,6 +52,9 @@ class TaskOnRecord:
         document["rounds"]["sample_rate"] = sample_rate
         document["rounds"]["seed_seconds"] = SEED_SECONDS if sample_rate else 0
         document["keep_seconds"] = keep_seconds
+        cost, most = budget
+        private = {"cost": cost, "budget": most, "max_order": 8 if most else 0}
+        document["privacy"] = document["privacy"] | private
         document["rule"] = self.rule = rule
         is_robust = rule != "mean"
         document["num_malicious"] = int(is_robust)
@@ -65,12 +69,14 @@ class TaskOnRecord:
         """CID by what the content is to the task."""
         self.is_known_code = True
         self.is_known_creation = True
+        self.is_known_disputes = True
         self.registry_creation = True
         genesis_values = [1000, -1000]
         genesis = ref.blob(ref.model_metadata(self.task, is_measured), TENSORS, genesis_values)
         self.models = {0: (ref.digest(genesis).hex(), genesis_values)}
         self.parameters = {
             "registry": REGISTRY,
+            "disputes": DISPUTES,
             "manifest_digest": self.task,
             "manifest_cid_digest": self.pin("manifest", text),
             "genesis_digest": self.models[0][0],
@@ -83,6 +89,8 @@ class TaskOnRecord:
             "fraction_shift": 2**32 - 1 if is_robust else 9,
             "is_open": False,
             "reward": 0,
+            "privacy_cost": cost,
+            "privacy_budget": most,
         }
         self.ledger: list[Record] = []
         self.registry: list[Record] = []
@@ -338,7 +346,7 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(24 * 32) + _word(len(AGGREGATORS))
+        arguments = _parameter_words(self.ledger[0]) + _word(27 * 32) + _word(len(AGGREGATORS))
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -362,6 +370,7 @@ class TaskOnRecord:
             "only_round": None,
             "ledger": ledger,
             "registry": registry,
+            "disputes": {"address": DISPUTES, "is_known_code": self.is_known_disputes},
             "ledger_state": _views(self.ledger),
             "ledger_logs": [_log(record) for record in self.ledger],
             "registry_logs": [_log(record) for record in self.registry],
@@ -399,7 +408,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:24]).hex()
+    return b"".join(ref.abi_words(*created)[1:27]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:
@@ -417,7 +426,8 @@ def _views(records: list[Record]) -> dict[str, Any]:
     seeding |= dict.fromkeys(("committed", "from", "opens"), 0)
     chains: dict[str, list[Any]] = {}
     lots: dict[str, tuple[str, int]] = {}
-    period = parameters["seed_seconds"]
+    period, cost = parameters["seed_seconds"], parameters["privacy_cost"]
+    spent: dict[str, int] = {}
     for event, values in records:
         match event:
             case "AggregatorAppointed":
@@ -458,10 +468,12 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 former = people[values["participant"]]
                 former[0] = _word(0)
                 people[values["successor"]] = [_word(1), former[1], _word(0), _word(0)]
+                spent[values["successor"]] = spent.pop(values["participant"], 0)
             case "UpdateSubmitted":
                 prefix = ref.record_hash(event, values)[:23].hex().ljust(64, "0")
                 numbers = [_word(values["round"]), _word(values["sequence"])]
                 people[values["participant"]][1:] = [*numbers, prefix]
+                spent[values["participant"]] = spent.get(values["participant"], 0) + cost
                 current["updates"] += 1
                 target = committing[1] if parameters["commit_seconds"] else None
                 is_last = current["updates"] == (target or parameters["target_updates"])
@@ -527,6 +539,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
         "payout_of": {},
         "committing": "".join(map(_word, committing)),
         **(secrets if period else {}),
+        **({"privacy_spent_of": {w: _word(spent.get(w, 0)) for w in people}} if cost else {}),
     }
 
 

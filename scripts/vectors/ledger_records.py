@@ -12,6 +12,7 @@ WORDS = [f"{n:02x}" * 32 for n in range(16)]
 NO_WORD = "00" * 32
 PARAMETERS = {
     "registry": "0x" + "e1" * 20,
+    "disputes": "0x" + "d1" * 20,
     "manifest_digest": WORDS[1],
     "manifest_cid_digest": WORDS[2],
     "genesis_digest": WORDS[3],
@@ -34,6 +35,8 @@ PARAMETERS = {
     "sample_rate": 0,
     "seed_seconds": 0,
     "reward": 0,
+    "privacy_cost": 0,
+    "privacy_budget": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)

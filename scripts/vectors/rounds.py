@@ -168,6 +168,7 @@ def make_history() -> Any:
     registry, ledger = "0x" + "e1" * 20, "0x" + "1e" * 20
     parameters = {
         "registry": registry,
+        "disputes": "0x" + "d1" * 20,
         "manifest_digest": word[1],
         "manifest_cid_digest": word[2],
         "genesis_digest": word[3],
@@ -190,6 +191,8 @@ def make_history() -> Any:
         "sample_rate": 2**32 - 1,
         "seed_seconds": 2**32 - 1,
         "reward": 2**96 - 1,
+        "privacy_cost": 2**53 - 1,
+        "privacy_budget": 2**64 - 1,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}

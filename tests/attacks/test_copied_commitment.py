@@ -71,10 +71,10 @@ def test_who_watches_chain_and_ipfs_finds_nothing_to_copy_before_all_have_commit
         task = federation.task
         entry = journal.read_update(federation.manifest.task_id, 1, [task.base_digest.hex()])
         assert entry is not None
-        digest, cid = compute_digest(entry.blob), compute_cid(entry.blob)
+        digest, cid = compute_digest(entry.pinned), compute_cid(entry.pinned)
         assert len(entry.salt) == 32
         with pytest.raises(BlobUnavailable):
-            federation.store.get(cid, max_bytes=len(entry.blob))
+            federation.store.get(cid, max_bytes=len(entry.pinned))
         connection = federation.world.connection
         for log in ledger.fetch(0).logs:
             sent = connection.call("eth_getTransactionByHash", "0x" + log.transaction_hash.hex())
@@ -88,7 +88,7 @@ def test_who_watches_chain_and_ipfs_finds_nothing_to_copy_before_all_have_commit
             role.step()
     (update,) = federation.task.rounds[1].updates
     assert (update.digest, update.cid_digest) == (digest, cid.digest)
-    assert federation.store.get(cid, max_bytes=len(entry.blob)) == entry.blob
+    assert federation.store.get(cid, max_bytes=len(entry.pinned)) == entry.pinned
 
 
 def test_a_copied_commitment_cannot_be_revealed_by_the_copier(federation: Federation) -> None:

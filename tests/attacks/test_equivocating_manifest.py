@@ -122,7 +122,9 @@ def test_a_manifest_that_is_none_fails(honest: Federation, data: bytes) -> None:
     "change",
     [
         (b'"rule":"mean"', b'"rule":"sum"'),
-        (b'"privacy":"open"', b'"privacy":"none"'),
+        (b'"mode":"open"', b'"mode":"none"'),
+        (b'"privacy":{', b'"privacy":"open","privacy2":{'),
+        (b'"auditors":[]', b'"auditors":["0x' + b"12" * 20 + b'"]'),
         (b'"fraction_bits":15', b'"fraction_bits":31'),
         (b'"max_abs":32767', b'"max_abs":32768'),
         (b'"max_abs":32767', b'"max_abs":"32767"'),

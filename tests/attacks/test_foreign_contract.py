@@ -2,22 +2,36 @@
 
 Caught by ``ledger_code`` and ``registry_code``, which compare the deployed code, and the creation
 code too: other creation code could leave our code behind with a forged history in its storage.
-What never created a task is refused before an audit begins: ``UnknownContract``.
+What never created a task is refused before an audit begins: ``UnknownContract``. The same goes for
+our ledger with somebody else's code for disputes, which could do anything on its storage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from eth_hash.auto import keccak
 
 from fl_chain.audit.audit import run_audit
-from fl_chain.chain.contracts import LEDGER, encode_creation, load_artifact
-from fl_chain.chain.ethereum import Deployer, EthereumLedger, find_tasks
+from fl_chain.audit.evidence import CodeEvidence
+from fl_chain.chain import ethereum
+from fl_chain.chain.contracts import DISPUTES, LEDGER, encode_creation, load_artifact
+from fl_chain.chain.ethereum import Deployer, EthereumLedger, find_disputes, find_tasks
 from fl_chain.chain.sender import TransactionSender
 from fl_chain.errors import UnknownContract
-from fl_chain.protocol.logs import topic_of
-from fl_chain.protocol.records import TaskCreated
+from fl_chain.protocol.cid import compute_cid
+from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.logs import Log, append_history, compute_record_hash, encode_log, topic_of
+from fl_chain.protocol.records import (
+    RECORD_PREFIX_BYTES,
+    TaskCreated,
+    TaskParameters,
+    UpdateSubmitted,
+)
 from fl_chain.roles.auditor import collect_evidence
 from tests.world import Federation, World, problems, record
 
@@ -143,3 +157,141 @@ def test_the_creation_code_is_the_artifacts(honest: Federation) -> None:
     aggregators = tuple(honest.task.committee.members)
     creation = encode_creation(LEDGER, honest.task.parameters, aggregators)
     assert evidence.ledger.creation_input == creation
+
+
+DRAINING = bytes.fromhex("5f5f5f5f47335af100")  # all money goes to whoever calls
+OBEYING = bytes.fromhex(
+    # Begins the calldata with 0, the word at byte 33 goes into the slot at byte 1; otherwise what
+    # is behind three words becomes a log that has them for topics.
+    "5f3560f81c6010576021356001355500" + "5b606136038060615f37604135602135600135835fa300"
+)
+LAYOUT = {name: slot for name, slot, _ in load_artifact(LEDGER)["storage"]}
+
+
+@contextmanager
+def betrayed(
+    world: World, runtime: bytes, monkeypatch: pytest.MonkeyPatch, bond_gwei: int = 0
+) -> Iterator[Federation]:
+    """A task whose coordinator brought its own code for disputes, and where nobody looked."""
+    disputes = deploy(world, creation_of(runtime))
+    with monkeypatch.context() as patches:
+        patches.setattr(Deployer, "deploy_disputes", lambda self: disputes)
+        patches.setattr(ethereum, "check_ledger", lambda connection, address: None)
+        rounds = {"num_rounds": 1, "min_updates": 2, "target_updates": 4, "collect_seconds": 60}
+        federation = world.federation(bond_gwei=bond_gwei, **rounds)
+        yield federation
+    with pytest.raises(UnknownContract, match=f"runs code at {disputes} that is not"):
+        federation.ledger()
+    assert federation.address not in [found for found, _ in find_tasks(world.connection)]
+    assert problems(federation.audit()) == [(None, "ledger_code", "FAIL")]
+    assert find_disputes(world.connection) not in ("", disputes)
+
+
+def send(federation: Federation, data: bytes) -> None:
+    """Call the ledger as somebody who has no part in the task."""
+    TransactionSender(federation.world.connection, federation.world.account(20)).send(
+        federation.address, data
+    )
+
+
+def test_code_for_disputes_that_takes_the_bonds_is_found(
+    world: World, honest: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with betrayed(world, DRAINING, monkeypatch, bond_gwei=10**9) as federation:
+        federation.deposit_bonds()
+        assert int(world.connection.call("eth_getBalance", federation.address, "latest"), 16) > 0
+        send(federation, bytes(4))
+        assert int(world.connection.call("eth_getBalance", federation.address, "latest"), 16) == 0
+
+
+def test_code_for_disputes_that_submits_for_others_is_found_and_by_nothing_else(
+    world: World, honest: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes an update of somebody who sent none: record, hash and storage agree."""
+    with betrayed(world, OBEYING, monkeypatch) as federation:
+        federation.submit_honestly(0, 1)
+        blob, victim = federation.update(2), federation.address_of(2)
+        federation.store.put(blob)
+        digests = compute_digest(blob), compute_cid(blob).digest
+        forged = UpdateSubmitted(1, victim, 2, *digests, 100, federation.task.last_timestamp)
+        entry = keccak(int(victim, 16).to_bytes(32) + LAYOUT["_participants"].to_bytes(32))
+        proof = int.from_bytes(compute_record_hash(forged)[:RECORD_PREFIX_BYTES])
+        history = append_history(stored(federation, LAYOUT["_historyHash"]), forged)
+        current = int.from_bytes(stored(federation, LAYOUT["_current"])) + (1 << 64)
+        topics, data = encode_log(forged)
+        send(federation, b"\1" + b"".join(topics) + data)
+        for slot, word in (
+            (LAYOUT["_historyHash"], history),
+            (LAYOUT["_current"], current.to_bytes(32)),
+            (int.from_bytes(entry), (1 | 1 << 8 | 2 << 40 | proof << 72).to_bytes(32)),
+        ):
+            send(federation, b"\0" + slot.to_bytes(32) + word)
+        federation.end_collection()
+        federation.aggregate()
+        evidence = federation.evidence()
+        assert not evidence.disputes.is_known_code
+        fooled = CodeEvidence(evidence.disputes.address, is_known_code=True)
+        assert problems(run_audit(replace(evidence, disputes=fooled))) == []
+
+
+def stored(federation: Federation, slot: int) -> bytes:
+    connection = federation.world.connection
+    word = connection.call("eth_getStorageAt", federation.address, hex(slot), "latest")
+    return int(word, 16).to_bytes(32)
+
+
+def test_our_code_for_disputes_elsewhere_is_not_the_one_that_the_ledger_runs(
+    honest: Federation,
+) -> None:
+    evidence = record(honest).evidence
+    elsewhere = CodeEvidence("0x" + "d1" * 20, is_known_code=True)
+    found = problems(run_audit(replace(evidence, disputes=elsewhere)))
+    assert found == [(None, "ledger_code", "FAIL")]
+
+
+def test_another_registry_than_the_one_that_the_task_names_fails(honest: Federation) -> None:
+    evidence = record(honest).evidence
+    other = replace(evidence.registry, address="0x" + "e1" * 20)
+    found = problems(run_audit(replace(evidence, registry=other)))
+    assert (None, "registry_code", "FAIL") in found
+
+
+class ManyTasks:
+    """Answers like a chain node of a chain on which anybody made up any number of tasks."""
+
+    def __init__(self, parameters: TaskParameters, disputes: list[str]) -> None:
+        self.ours = parameters.disputes
+        self.logs = []
+        for number, named in enumerate(disputes):
+            created = TaskCreated(self.ours, replace(parameters, disputes=named), number)
+            self.logs.append(Log(self.ours, *encode_log(created), number, 0, bytes(32)))
+
+    def fetch_logs(self, from_block: int, topics: list[str]) -> list[Log]:
+        return self.logs
+
+    def code(self, address: str) -> bytes:
+        return bytes.fromhex(
+            load_artifact(DISPUTES)["deployedBytecode"][2:] * (address == self.ours)
+        )
+
+
+def test_code_for_disputes_is_shared_and_made_up_tasks_cost_no_more_than_a_look(
+    honest: Federation,
+) -> None:
+    deployer = Deployer(honest.world.connection, honest.coordinator)
+    assert deployer.deploy_disputes() == find_disputes(honest.world.connection) != ""
+    parameters = honest.task.parameters
+    ours, others = parameters.disputes, [f"0x{number:040x}" for number in range(1, 20)]
+    few = others[: ethereum.MOST_LOOKED_AT - 1]
+    for named, found in (
+        ([ours], ours),
+        ([ours, *few], ours),
+        ([ours, *few * 9], ours),
+        ([ours, *others], ""),
+        ([*others, ours], ours),
+        (others, ""),
+        ([], ""),
+    ):
+        chain: Any = ManyTasks(parameters, named)
+        chain.logs.append(Log(ours, (topic_of(TaskCreated),), b"", 99, 0, bytes(32)))
+        assert find_disputes(chain) == found

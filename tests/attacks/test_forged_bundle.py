@@ -56,7 +56,7 @@ from fl_chain.roles.manifest_shelf import ManifestShelf
 from tests.world import Federation, World, problems
 
 Change = Callable[[Path], None]
-LEDGER, REGISTRY = "0x" + "1e" * 20, "0x" + "2e" * 20
+LEDGER, REGISTRY, DISPUTES = ("0x" + byte * 20 for byte in ("1e", "2e", "3e"))
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +186,11 @@ def half_a_line(path: Path) -> None:
     (path / BLOCKS).write_bytes((path / BLOCKS).read_bytes()[:-10])
 
 
-def change_state(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def change_state(
+    path: Path, change: Callable[[dict[str, Any]], None], contract: str = "ledger"
+) -> None:
     state = json.loads((path / STATE).read_bytes())
-    change(state["ledger"])
+    change(state[contract])
     (path / STATE).write_bytes(encode_json(state))
 
 
@@ -214,6 +216,18 @@ def alter_account(path: Path) -> None:
 
 def other_code(path: Path) -> None:
     change_state(path, lambda ledger: ledger.update(code=flip_hex(ledger["code"])))
+
+
+def other_disputes(path: Path) -> None:
+    change_state(path, lambda code: code.update(code=flip_hex(code["code"])), "disputes")
+
+
+def disputes_elsewhere(path: Path) -> None:
+    """Whatever else has code, with the proof that it has."""
+    state = json.loads((path / STATE).read_bytes())
+    state["disputes"] = {**state["registry"], "storage": []}
+    (path / STATE).write_bytes(encode_json(state))
+    mend_index(path, disputes=decode_index((path / INDEX).read_bytes()).registry)
 
 
 def no_state(path: Path) -> None:
@@ -253,6 +267,8 @@ def no_car(path: Path) -> None:
         (forge_storage, "contract_proofs"),
         (alter_account, "contract_proofs"),
         (other_code, "contract_proofs"),
+        (other_disputes, "contract_proofs"),
+        (disputes_elsewhere, "ledger_code"),
         (no_state, "contract_proofs"),
         (alter_content, "bundle_content"),
         (cut_content, "bundle_content"),
@@ -281,6 +297,7 @@ def test_a_file_that_the_index_does_not_name_fails(bundle: Path, tmp_path: Path,
 
 def test_a_bundle_is_of_the_task_and_chain_that_it_names(bundle: Path, tmp_path: Path) -> None:
     other = {"ledger": LEDGER, "registry": REGISTRY, "chain_id": 1, "block": 7}
+    other["disputes"] = DISPUTES
     for name, value in other.items():
         path = tmp_path / name
         shutil.copytree(bundle, path)
@@ -444,7 +461,7 @@ def lone_block(transaction: bytes, record: UpdateSubmitted) -> tuple[BundleIndex
     header = rlp.encode(
         [*roots, bytes(256), b"", b"\x07", b"\x01", b"\x01", b"\x09", b"", *[b""] * 8]
     )
-    index = BundleIndex(1, LEDGER, REGISTRY, 7, keccak(header), True, (), ())
+    index = BundleIndex(1, LEDGER, REGISTRY, DISPUTES, 7, keccak(header), True, (), ())
     return index, BundleBlock(header, (BundleEntry(0, *proofs),))
 
 

@@ -47,6 +47,17 @@ def slots(federation: Federation) -> dict[str, int]:
     }
 
 
+def test_a_budget_that_an_operator_gives_back_is_located(world: World) -> None:
+    private = {"cost": 10, "budget": 25, "max_order": 8}
+    federation = world.federation(num_rounds=1, privacy=private)
+    federation.run_round()
+    connection, key = world.connection, int(federation.address_of(1), 16)
+    slot = int.from_bytes(keccak(key.to_bytes(32) + LAYOUT["_privacySpent"].to_bytes(32)))
+    assert problems(federation.audit()) == []
+    connection.call("anvil_setStorageAt", federation.address, hex(slot), "0x" + bytes(32).hex())
+    assert problems(federation.audit()) == [(None, "ledger_state", "FAIL")]
+
+
 @pytest.mark.parametrize("name", [*SLOTS, *OTHERS])
 @pytest.mark.parametrize("bit", [0, 77, 200])
 def test_a_bit_flipped_in_storage_is_located(finished: Federation, name: str, bit: int) -> None:

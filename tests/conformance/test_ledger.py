@@ -48,6 +48,7 @@ from fl_chain.protocol.actions import (
     Revoke,
     Rotate,
     Stop,
+    SubmitBatch,
     SubmitUpdate,
     Succeed,
     WithdrawBond,
@@ -101,6 +102,7 @@ from fl_chain.protocol.sampling import (
     compute_tip,
     is_drawn,
 )
+from fl_chain.protocol.signed_update import SignedUpdate, compute_update_message
 from tests.world import World, make_account
 
 COORDINATOR, AGGREGATOR, ALICE, BOB, STRANGER, SECOND, THIRD = range(7)
@@ -151,6 +153,12 @@ class Deployment:
         signature = self.open_ledger(who).sign(result)
         return Attestation(round_number, model_digest, DIGEST, signature)
 
+    def signed(self, who: int, round_number: int) -> SignedUpdate:
+        """Return an update that somebody signed for a relay."""
+        what = DIGEST, DIGEST, 5
+        signature = self.open_ledger(who).sign(compute_update_message(round_number, *what))
+        return SignedUpdate(*what, signature)
+
     def attest(self, *whos: int, model_digest: bytes = DIGEST) -> Attest:
         signatures = tuple(self.sign(who, model_digest).signature for who in whos)
         return Attest(1, model_digest, DIGEST, signatures)
@@ -182,7 +190,7 @@ class Deployment:
         return task
 
 
-def parameters(registry: str, **changes: int) -> TaskParameters:
+def parameters(registry: str, disputes: str, **changes: int) -> TaskParameters:
     values = {
         "num_rounds": 2,
         "min_updates": 1,
@@ -201,7 +209,7 @@ def parameters(registry: str, **changes: int) -> TaskParameters:
         "list_seconds": 0,
         **changes,
     }
-    return TaskParameters(registry, DIGEST, DIGEST, DIGEST, DIGEST, **values)
+    return TaskParameters(registry, disputes, DIGEST, DIGEST, DIGEST, DIGEST, **values)
 
 
 Deploy = Callable[..., Deployment]
@@ -215,7 +223,7 @@ def memory_deploy(**changes: int) -> Deployment:
     registry.carry_out(addresses[COORDINATOR], Enrol(tuple(addresses[:4])))
     chain = MemoryChain(
         addresses[COORDINATOR],
-        parameters("0x" + "ee" * 20, **changes),
+        parameters("0x" + "ee" * 20, "0x" + "dd" * 20, **changes),
         [addresses[who] for who in COMMITTEE],
         registry,
         lambda: time.time() + lead[0],
@@ -243,7 +251,8 @@ def ethereum_deploy(
     registry = deployer.deploy_registry()
     deployer.send(registry, Enrol(tuple(addresses[:4])))
     committee = [addresses[who] for who in COMMITTEE]
-    ledger = deployer.deploy_ledger(parameters(registry, **changes), committee)
+    made = parameters(registry, deployer.deploy_disputes(), **changes)
+    ledger = deployer.deploy_ledger(made, committee)
 
     def advance(seconds: int) -> None:
         connection.call("evm_increaseTime", seconds)
@@ -503,6 +512,63 @@ def test_a_rotated_participant_is_succeeded_by_anybody_and_submits_once(task: De
     assert task.refused(SECOND, again) == "AlreadySubmitted"
     assert task.refused(ALICE, again) == "NotAdmitted"
     assert task.refused(STRANGER, Succeed(task.addresses[ALICE])) == "NotAdmitted"
+
+
+def test_whoever_has_spent_its_budget_neither_submits_nor_has_anything_submitted(
+    deploy: Deploy,
+) -> None:
+    task = deploy(privacy_cost=10, privacy_budget=25, num_rounds=9)
+    task.act(COORDINATOR, Admit((task.addresses[ALICE], task.addresses[BOB])))
+    task.deposit_bonds()
+    task.submit(ALICE)
+    again = SubmitUpdate(1, DIGEST, DIGEST, 5)
+    assert task.refused(ALICE, again) == "AlreadySubmitted"
+    task.submit(BOB)
+    task.propose()
+    task.advance_clock(CHALLENGE)
+    task.act(STRANGER, Finalize(1))
+    assert task.refused(ALICE, replace(again, round=2, weight=0)) == "WeightOutOfRange"
+    task.submit(ALICE, 2)
+    state = task.task()
+    assert [state.spent(task.addresses[who]) for who in (ALICE, BOB, STRANGER)] == [20, 10, 0]
+    assert [state.updates_left(task.addresses[who]) for who in (ALICE, BOB)] == [0, 1]
+    task.advance_clock(COLLECT + 1)
+    task.propose(2, SECOND)
+    task.advance_clock(CHALLENGE)
+    task.act(STRANGER, Finalize(2))
+    assert task.refused(ALICE, replace(again, round=3, weight=0)) == "PrivacyBudgetExceeded"
+    signed = [task.signed(who, 3) for who in (BOB, ALICE)]
+    assert task.refused(STRANGER, SubmitBatch(3, tuple(signed))) == "PrivacyBudgetExceeded"
+    task.act_in_registry(ALICE, task.rotation(ALICE, THIRD))
+    task.act(STRANGER, Succeed(task.addresses[ALICE]))
+    assert task.refused(THIRD, replace(again, round=3)) == "PrivacyBudgetExceeded"
+    state = task.task()
+    assert [state.spent(task.addresses[who]) for who in (ALICE, THIRD)] == [0, 20]
+    task.submit(BOB, 3)
+
+
+def test_whoever_has_spent_its_budget_does_not_commit_to_what_it_cannot_reveal(
+    deploy: Deploy,
+) -> None:
+    task = deploy(privacy_cost=10, privacy_budget=10, commit_seconds=COLLECT, num_rounds=9)
+    task.act(COORDINATOR, Admit((task.addresses[ALICE], task.addresses[BOB])))
+    ledger = task.open_ledger(ALICE)
+    place = task.chain_id, ledger.address
+    for number in (1, 2):
+        update = DIGEST, DIGEST, 5, bytes(32)
+        commitment = compute_commitment(*place, number, task.addresses[ALICE], *update)
+        if number == 2:
+            action = CommitUpdate(number, commitment)
+            assert task.refused(ALICE, action) == "PrivacyBudgetExceeded"
+            task.act(BOB, action)
+            return
+        task.act(ALICE, CommitUpdate(number, commitment))
+        assert task.task().spent(task.addresses[ALICE]) == 0
+        task.advance_clock(COLLECT + 1)
+        task.act(ALICE, RevealUpdate(number, *update))
+        assert task.task().spent(task.addresses[ALICE]) == 10
+        task.advance_clock(COLLECT + 3 * AGGREGATE + 1)
+        task.act(STRANGER, Abort(number))
 
 
 def test_in_an_open_task_anybody_admits_whom_the_registry_lists(deploy: Deploy) -> None:

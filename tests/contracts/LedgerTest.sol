@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ILedger} from "../../contracts/interfaces/ILedger.sol";
+import {Disputes} from "../../contracts/ledger/Disputes.sol";
 import {ParticipantRegistry} from "../../contracts/ParticipantRegistry.sol";
 import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
@@ -86,18 +87,21 @@ abstract contract LedgerTest is Assertions {
     bytes32 internal constant REPORT_CID = keccak256("report cid");
 
     ParticipantRegistry internal registry;
+    Disputes internal disputes;
     ILedger internal ledger;
 
     function setUp() public virtual {
         vm.warp(START);
         registry = new ParticipantRegistry(0, 0);
         registry.enrol(everybody());
+        disputes = new Disputes();
         ledger = create(parameters());
     }
 
     function parameters() internal view returns (ILedgerTypes.TaskParameters memory) {
         return ILedgerTypes.TaskParameters({
             registry: address(registry),
+            disputes: address(disputes),
             manifestDigest: keccak256("manifest"),
             manifestCidDigest: keccak256("manifest cid"),
             genesisDigest: keccak256("genesis"),
@@ -119,7 +123,9 @@ abstract contract LedgerTest is Assertions {
             listSeconds: 0,
             sampleRate: 0,
             seedSeconds: 0,
-            reward: 0
+            reward: 0,
+            privacyCost: 0,
+            privacyBudget: 0
         });
     }
 

@@ -116,12 +116,10 @@ contract RoundLedgerBoundariesTest is CommitteeTest {
     }
 
     function test_Code_That_Decides_Disputes_Has_No_Round_Zero_To_Dispute() public {
-        // What a contract creates first has the address of its nonce 1.
-        bytes32 hash = keccak256(abi.encodePacked(hex"d694", address(ledger), hex"01"));
-        IDisputes alone = IDisputes(address(uint160(uint256(hash))));
+        IDisputes alone = disputes;
         vm.deal(ANYBODY, BOND);
         vm.expectRevert(
-            abi.encodeWithSelector(ILedgerTypes.UnexpectedPhase.selector, 0, Phase.ABORTED, Phase.PROPOSED)
+            abi.encodeWithSelector(ILedgerTypes.UnexpectedPhase.selector, 0, Phase.FINALIZED, Phase.PROPOSED)
         );
         vm.prank(ANYBODY);
         alone.challenge{value: BOND}(0, Question.HEADER, 0);

@@ -46,6 +46,30 @@ contract RoundLedgerSamplingTest is SeedTest {
         if (those.length > 0) submit(those[those.length - 1]);
     }
 
+    function test_Only_Those_Pay_Whom_The_Seed_Selects() public {
+        ILedgerTypes.TaskParameters memory p = sampled(HALF);
+        (p.privacyCost, p.privacyBudget) = (10, 10);
+        ledger = create(p);
+        waitForOpening();
+        (uint256[] memory those, uint256[] memory others) = drawn(ledger.seedOf(1));
+        _refuseSubmission(others[0]);
+        submit(those[0]);
+        eq(ledger.privacySpentOf(participant(those[0])), 10);
+        eq(ledger.privacySpentOf(participant(others[0])), 0);
+        vm.warp(aggregateUntil() + 1);
+        ledger.abort(1);
+        waitForOpening();
+        bytes32 seed = ledger.seedOf(2);
+        address who = participant(those[0]);
+        vm.prank(who);
+        vm.expectRevert(
+            isDrawn(seed, who)
+                ? abi.encodeWithSelector(ILedgerTypes.PrivacyBudgetExceeded.selector, who, 10, 10)
+                : abi.encodeWithSelector(ILedgerTypes.NotSelected.selector, 2, who)
+        );
+        ledger.submitUpdate(2, digestOf(0), cidOf(0), 1);
+    }
+
     function test_With_The_Largest_Rate_Everybody_Takes_Part() public {
         ledger = create(sampled(type(uint32).max));
         waitForOpening();

@@ -135,10 +135,11 @@ def test_a_registry_of_its_own_serves_a_task(site: Site) -> None:
     site.run("registry", "enrol", "alice", *of_registry, "--key", "coordinator", *PASSWORD)
     (row,) = site.rows("registry", "show", *of_registry)
     assert row["is_enrolled"]
-    given = ("--public-key", "ab" * 32, *of_registry, "--key", "alice", *PASSWORD)
-    site.run("registry", "set-encryption-key", *given)
+    (named,) = site.rows(
+        "registry", "set-encryption-key", *of_registry, "--key", "alice", *PASSWORD
+    )
     (row,) = site.rows("registry", "show", *of_registry)
-    assert row["encryption_key"] == "ab" * 32
+    assert row["encryption_key"] == named["key"]
     refused = (*of_registry, "--key", "alice", *PASSWORD)
     site.run("registry", "enrol", "--with-bond", *refused, code=10)
     site.run("registry", "enrol", *refused, code=10)

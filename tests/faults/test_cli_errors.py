@@ -192,6 +192,24 @@ def test_whoever_waits_for_more_participants_than_there_are_is_told(
     assert told.get("few_participants") == expected
 
 
+@pytest.mark.parametrize("budget", [0, 29, 30])
+def test_whoever_gives_a_budget_for_fewer_updates_than_rounds_is_told(
+    world: World, budget: int
+) -> None:
+    description: dict[str, Any] = {
+        "participants": [str(POOR.address).lower()],
+        "rounds": {"num_rounds": 3},
+        "recipe": {"model": "digits_mlp", "data": "digits"},
+    }
+    if budget:
+        description["privacy"] = {"cost": 10, "budget": budget, "max_order": 8}
+    told: dict[str, Any] = {}
+    deployer = Deployer(world.connection, world.account(0))
+    create_task(parse_task(description), deployer, world.store, told.__setitem__)
+    expected = {"updates": 2, "rounds": 3} if budget == 29 else None
+    assert told.get("short_budget") == expected
+
+
 @pytest.mark.parametrize("quorum", [0, 2])
 def test_whoever_lets_a_rule_that_the_contract_cannot_check_to_one_aggregator_is_told(
     world: World, quorum: int

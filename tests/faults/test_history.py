@@ -32,6 +32,7 @@ KINDS = {
     "updates": "update",
     "participants": "participant",
     "participant": "participant_details",
+    "privacy": "privacy",
     "aggregators": "aggregator",
     "aggregator": "aggregator_details",
     "models": "model",
@@ -64,7 +65,7 @@ def ask(
         flags = [*arguments, "--rpc", world.connection.rpc_url, "--json"]
         if noun != "tasks":
             flags += ["--task", federation.address]
-        if ipfs and noun not in ("participants", "aggregators"):
+        if ipfs and noun not in ("participants", "aggregators", "privacy"):
             flags += ["--ipfs", world.ipfs_address]
         capsys.readouterr()
         assert run(flags) == 0, capsys.readouterr().err
@@ -123,6 +124,13 @@ def test_without_ipfs_measures_are_what_chain_and_receipts_say(ask: Ask) -> None
     assert (first["updates"], first["included"], first["bytes"]) == (3, None, None)
     assert first["base_accuracy"] is None
     assert first["gas"] > 0
+
+
+def test_a_task_without_a_budget_has_nothing_to_say_about_one(
+    ask: Ask, federation: Federation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("history", "privacy") == []
+    assert table(federation, capsys, "history", "privacy") == "this task has no privacy budget\n"
 
 
 def test_the_gas_of_kinds_and_of_rounds_is_that_of_the_receipts(ask: Ask) -> None:

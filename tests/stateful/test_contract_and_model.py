@@ -8,6 +8,7 @@ with; after every step they agree on every phase, on storage, on money and on th
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import astuple
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from hypothesis.stateful import (
 from fl_chain.chain.answers import read_logs
 from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
+    DISPUTES,
     LEDGER,
     decode_error,
     encode_action,
@@ -179,6 +181,7 @@ class ContractAndModel(RuleBasedStateMachine):
             [(0, 0)] * 4 + [(2**31, 1), (2**31, 5), (3 * 2**30, 9), (2**32 - 1, 5)]
         ),
         reward=st.sampled_from([0, 0, 7, 90]),
+        privacy=st.sampled_from([(0, 0)] * 4 + [(1, 1), (1, 3), (2, 5), (7, 2**64 - 1)]),
     )
     def create(
         self,
@@ -193,6 +196,7 @@ class ContractAndModel(RuleBasedStateMachine):
         list_seconds: int,
         sampling: tuple[int, int],
         reward: int,
+        privacy: tuple[int, int],
     ) -> None:
         num_rounds, minimum, spare = counts
         list_seconds = 0 if commit_seconds else min(list_seconds, windows[0] - 1)
@@ -211,8 +215,10 @@ class ContractAndModel(RuleBasedStateMachine):
             address=self.registry,
         )
         assert read_records(receipt) == self.people.records
+        disputes = self.deploy(encode_creation(DISPUTES))
         parameters = TaskParameters(
             self.registry,
+            disputes["contractAddress"].lower(),
             *WORD[1:3],
             CONTENTS.genesis,
             WORD[4],
@@ -231,6 +237,7 @@ class ContractAndModel(RuleBasedStateMachine):
             list_seconds,
             *sampling,
             reward if quorum else 0,
+            *((0, 0) if list_seconds else privacy),
         )
         seats = [PEOPLE[index] for index in AGGREGATORS][:size]
         receipt = self.deploy(encode_creation(LEDGER, parameters, seats))
@@ -883,6 +890,8 @@ class ContractAndModel(RuleBasedStateMachine):
         calls += [("listingOf", person) for person in members]
         calls += [("seedChainOf", person) for person in PEOPLE]
         calls += [("lotOf", person) for person in PEOPLE]
+        charged = PEOPLE if task.has_budget else PEOPLE[:1]
+        calls += [("privacySpentOf", person) for person in charged]
         calls += [("pot",), *(("payrollOf", number) for number in numbers)]
         calls += [("seedOf", number) for number in numbers]
         calls += [("phaseOf", number) for number in numbers]
@@ -915,6 +924,8 @@ class ContractAndModel(RuleBasedStateMachine):
         for person in PEOPLE:
             lot = task.lots.get(person, Lot("0x" + "00" * 20, 0))
             assert b"".join(encode_words(lot)) == others.pop(0)
+        for person in charged:
+            assert int.from_bytes(others.pop(0)) == task.spent(person)
         assert int.from_bytes(others.pop(0)) == task.pot
         for number in numbers:
             payroll = task.payrolls.get(number)
@@ -938,6 +949,20 @@ class ContractAndModel(RuleBasedStateMachine):
             lines = [origin(update.participant) for update in history.updates]
             assert len(set(lines)) == len(lines)
         assert len({origin(person) for person in self.task.admitted}) == len(self.task.admitted)
+
+    @invariant()
+    def every_update_was_paid_for(self) -> None:
+        """By its line, under the key that this one has now, and never beyond the budget."""
+        if not self.is_created:
+            return
+        task, origin = self.task, self.people.state.origin
+        cost, budget = task.parameters.privacy_cost, task.parameters.privacy_budget
+        paid = Counter(origin(u.participant) for h in task.rounds.values() for u in h.updates)
+        spent = Counter[str]()
+        for person in PEOPLE:
+            assert 0 <= task.spent(person) <= budget
+            spent[origin(person)] += task.spent(person)
+        assert spent == Counter({line: cost * number for line, number in paid.items()})
 
     @invariant()
     def money_is_all_there(self) -> None:

@@ -92,6 +92,7 @@ class Task:
         self.withholding = withholding or set()
         parameters = TaskParameters(
             "0x" + "ee" * 20,
+            "0x" + "dd" * 20,
             *WORD[1:3],
             CONTENTS.genesis,
             WORD[4],

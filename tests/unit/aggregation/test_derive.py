@@ -220,7 +220,7 @@ def test_a_round_with_too_few_valid_updates_has_no_model() -> None:
 
 def test_sizes_are_known_before_anything_is_fetched() -> None:
     update = ROUND["updates"][0]
-    assert aggregation().update_bytes == len(update["blob"]) // 2
+    assert aggregation().pinned_bytes == len(update["blob"]) // 2
     assert compute_blob_bytes(model_header(MANIFEST)) == len(ROUND["base_model"]) // 2
 
 

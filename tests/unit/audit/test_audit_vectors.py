@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fl_chain.audit.audit import run_audit
-from fl_chain.audit.evidence import ContractEvidence, Evidence, LedgerState
+from fl_chain.audit.evidence import CodeEvidence, ContractEvidence, Evidence, LedgerState
 from fl_chain.audit.findings import Finding, Verdict, compute_verdict
 from fl_chain.audit.history_checks import check_history, check_transitions
 from fl_chain.errors import BlobCorrupt, BlobTooLarge, BlobUnavailable, InvalidTransition
@@ -26,7 +26,9 @@ from tests import reference as ref
 
 REPLAY_FILES = (
     "round/replay.json",
+    "round/replay_budgets.json",
     "round/replay_commitments.json",
+    "round/replay_committed_budgets.json",
     "round/replay_lists.json",
     "round/replay_seeds.json",
 )
@@ -100,6 +102,7 @@ def state_of(views: dict[str, Any]) -> LedgerState:
             "listing_of",
             "seed_chain_of",
             "lot_of",
+            "privacy_spent_of",
         )
     ]
     return LedgerState(
@@ -116,6 +119,7 @@ def state_of(views: dict[str, Any]) -> LedgerState:
         seeding=bytes.fromhex(views.get("seeding", "")),
         seed_chains=accounts[4],
         lots=accounts[5],
+        privacy_spent=accounts[6],
     )
 
 
@@ -124,6 +128,7 @@ def evidence_of(case: dict[str, Any]) -> Evidence:
         chain_id=case["chain_id"],
         ledger=contract_of(case, "ledger"),
         registry=contract_of(case, "registry"),
+        disputes=CodeEvidence(**case["disputes"]),
         ledger_creation_code=CODES["ledger"],
         registry_creation_code=CODES["registry"],
         fetch_blob=store_of(case),

@@ -16,13 +16,16 @@ from fl_chain.chain.compiler import (
     CONTRACTS,
     INTERFACES,
     SETTINGS,
+    SOURCES,
     compile_contracts,
     compute_sources_digest,
+    join_interfaces,
     read_sources,
     write_artifacts,
 )
 from fl_chain.chain.contracts import (
     AUDIT_REGISTER,
+    DISPUTES,
     LEDGER,
     encode_creation,
     encode_registry_creation,
@@ -97,16 +100,16 @@ def test_every_shipped_artifact_is_a_fresh_compile_byte_for_byte(
 @COMPILES_ALL
 def test_hardhat_compiles_the_same_bytecode(hardhat_artifacts: Path) -> None:
     for name in CONTRACTS:
-        path = hardhat_artifacts / f"{name}.sol" / f"{name}.json"
+        path = hardhat_artifacts / SOURCES[name].removeprefix("contracts/") / f"{name}.json"
         built = json.loads(path.read_text(encoding="utf-8"))
         shipped = load_artifact(name)
         assert built["bytecode"] == shipped["bytecode"]
         assert built["deployedBytecode"] == shipped["deployedBytecode"]
-        title = INTERFACES[name]
-        interface = hardhat_artifacts / "interfaces" / f"{title}.sol" / f"{title}.json"
+        folder = hardhat_artifacts / "interfaces"
+        paths = [folder / f"{title}.sol" / f"{title}.json" for title in INTERFACES[name]]
+        named = [json.loads(path.read_text(encoding="utf-8"))["abi"] for path in paths]
         constructor = [entry for entry in built["abi"] if entry["type"] == "constructor"]
-        named = json.loads(interface.read_text(encoding="utf-8"))["abi"]
-        assert shipped["abi"] == [*constructor, *named]
+        assert shipped["abi"] == [*constructor, *join_interfaces(named)]
 
 
 def test_hardhat_compiles_with_the_same_settings(hardhat_config: dict[str, Any]) -> None:
@@ -127,17 +130,21 @@ def test_contracts_fit_the_limit_of_mainnet(name: str) -> None:
     assert len(load_artifact(name)["deployedBytecode"]) // 2 - 1 <= MAX_CODE_BYTES
 
 
-@COMPILES_ALL
-def test_the_code_that_a_ledger_creates_fits_the_limit_of_mainnet(hardhat_artifacts: Path) -> None:
-    path = hardhat_artifacts / "ledger" / "Disputes.sol" / "Disputes.json"
-    built = json.loads(path.read_text(encoding="utf-8"))
-    assert built["bytecode"][2:] in load_artifact(LEDGER)["bytecode"]
-    assert len(built["deployedBytecode"]) // 2 - 1 <= MAX_CODE_BYTES
+def test_code_for_disputes_is_the_same_in_every_task_and_compared_as_it_is() -> None:
+    artifact = load_artifact(DISPUTES)
+    assert artifact["immutableReferences"] == []
+    assert not [entry for entry in artifact["abi"] if entry["type"] == "constructor"]
+    code = bytes.fromhex(artifact["deployedBytecode"][2:])
+    assert matches_runtime_code(DISPUTES, code)
+    for position in range(0, len(code), 97):
+        changed = bytes([code[position] ^ 1])
+        other = code[:position] + changed + code[position + 1 :]
+        assert not matches_runtime_code(DISPUTES, other)
 
 
 def test_creations_fit_the_limit_of_mainnet_with_the_largest_committee() -> None:
     address = "0x" + "11" * 20
-    parameters = TaskParameters(address, *[b"\x11" * 32] * 4, *[1] * 13, False, 0)
+    parameters = TaskParameters(address, address, *[b"\x11" * 32] * 4, *[1] * 13, False, 0)
     aggregators = [address] * MAX_AGGREGATORS
     assert len(encode_registry_creation()) <= MAX_CREATION_BYTES
     assert len(encode_creation(LEDGER, parameters, aggregators)) <= MAX_CREATION_BYTES
@@ -147,7 +154,7 @@ def test_creations_fit_the_limit_of_mainnet_with_the_largest_committee() -> None
 def test_deployed_code_is_recognised_whatever_its_immutables(name: str) -> None:
     artifact = load_artifact(name)
     code = bytearray.fromhex(artifact["deployedBytecode"][2:])
-    assert bool(artifact["immutableReferences"]) == (name != AUDIT_REGISTER)
+    assert bool(artifact["immutableReferences"]) == (name not in (AUDIT_REGISTER, DISPUTES))
     for start, length in artifact["immutableReferences"]:
         code[start : start + length] = b"\xa5" * length
     assert matches_runtime_code(name, bytes(code))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from Crypto.Cipher import ChaCha20
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,13 +47,14 @@ def test_agrees_with_the_javascript_importer(vector: dict[str, Any]) -> None:
 def test_agrees_with_kubo_where_a_block_becomes_a_tree_and_a_tree_grows_a_level() -> None:
     for seed in ("chunk-v1-seed", "v1-2025-seed"):
         vectors = [vector for vector in load_vectors("kubo.json") if vector["seed"] == seed]
-        stream = ChaCha20.new(key=hashlib.sha256(seed.encode()).digest(), nonce=bytes(12))
+        key = hashlib.sha256(seed.encode()).digest()
+        stream = Cipher(algorithms.ChaCha20(key, bytes(16)), None).encryptor()
         hasher = CidHasher()
         for before, vector in pairwise([{"size_bytes": 0}, *vectors]):
             remaining = vector["size_bytes"] - before["size_bytes"]
             while remaining:
                 size = min(remaining, LEAF_CHUNK_BYTES)
-                hasher.update(stream.encrypt(bytes(size)))
+                hasher.update(stream.update(bytes(size)))
                 remaining -= size
             assert str(hasher.cid()) == vector["cid"], vector["name"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fl_chain.errors import InvalidManifest, MalformedBlob
-from fl_chain.protocol.agreement import check_agreement
+from fl_chain.protocol.agreement import GIVEN, check_agreement
 from fl_chain.protocol.committee import NOBODY
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
 from fl_chain.protocol.manifest import (
@@ -32,12 +32,16 @@ def test_manifests_have_their_golden_bytes_and_task_id(case: dict[str, Any]) -> 
     manifest = decode_manifest(case["text"].encode())
     assert encode_manifest(manifest) == case["text"].encode()
     assert manifest.task_id == case["task_id"]
-    for name in ("name", "salt", "chain_id", "rule", "privacy"):
+    for name in ("name", "salt", "chain_id", "rule"):
         assert getattr(manifest, name) == case["manifest"][name]
     committee = case["manifest"]["committee"]
     assert list(manifest.committee.aggregators) == committee["aggregators"]
     assert manifest.committee.bond_gwei == committee["bond_gwei"]
     assert manifest.committee.quorum == committee["quorum"]
+    assert manifest.privacy.mode == case["manifest"]["privacy"]["mode"]
+    for name in ("budget", "cost", "max_order"):
+        assert getattr(manifest.privacy, name) == case["manifest"]["privacy"][name]
+    assert list(manifest.privacy.auditors) == case["manifest"]["privacy"]["auditors"]
     for part in ("rounds", "encoding"):
         for name, value in case["manifest"][part].items():
             assert getattr(getattr(manifest, part), name) == value
@@ -73,7 +77,7 @@ def test_a_contract_made_for_the_manifest_agrees_with_it() -> None:
     check(smallest(), parameters_of(smallest()))
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(TaskParameters)][5:])
+@pytest.mark.parametrize("name", [field.name for field in fields(TaskParameters)][len(GIVEN) :])
 def test_a_contract_made_for_another_task_is_named_with_the_first_difference(
     name: str,
 ) -> None:
@@ -107,6 +111,7 @@ def parameters_of(manifest: Manifest) -> TaskParameters:
     assert manifest == smallest()
     return TaskParameters(
         "0x" + "e1" * 20,
+        "0x" + "d1" * 20,
         *(bytes([i]) * 32 for i in range(1, 5)),
         num_rounds=2,
         min_updates=2,

@@ -36,7 +36,8 @@ WORD = [bytes([i]) * 32 for i in range(16)]
 ALICE, BOB, CAROL = ("0x" + f"{i:02x}" * 20 for i in (10, 11, 12))
 AGGREGATOR = "0x" + "a9" * 20
 PARAMETERS = TaskParameters(
-    "0x" + "e1" * 20, *WORD[1:5], 2, 2, 3, 1000, 100, 50, 20, 0, 0, 1, 8, 9, 0, False, 0
+    *("0x" + "e1" * 20, "0x" + "d1" * 20, *WORD[1:5]),
+    *(2, 2, 3, 1000, 100, 50, 20, 0, 0, 1, 8, 9, 0, False, 0),
 )
 COLLECT_UNTIL = START + 100
 

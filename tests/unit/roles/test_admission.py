@@ -26,7 +26,8 @@ def make_chain(is_open: bool) -> MemoryChain:
     registry = MemoryRegistry(COORDINATOR)
     registry.carry_out(COORDINATOR, Enrol((FIRST,)))
     windows, sizes = (2, 1, 2, 10, 100, 50, 0), (0, 0, 1, 8, 9)
-    parameters = TaskParameters(registry.address, *[WORD] * 4, *windows, *sizes, 0, is_open, 0)
+    given = (registry.address, registry.address, *[WORD] * 4)
+    parameters = TaskParameters(*given, *windows, *sizes, 0, is_open, 0)
     return MemoryChain(COORDINATOR, parameters, [COORDINATOR], registry)
 
 

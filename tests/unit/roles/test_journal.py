@@ -26,11 +26,11 @@ journal = Journal(Path(sys.argv[1]))
 print("open", flush=True)
 sys.stdin.read()
 """
-ENTRY = JournalEntry("t" * 64, 1, "b" * 64, 10, b"blob")
+ENTRY = JournalEntry("t" * 64, 1, "b" * 64, 10, b"d" * 32, b"blob")
 
 
 def test_an_update_comes_back_with_its_salt_and_none_without_it(tmp_path: Path) -> None:
-    salted = JournalEntry("t" * 64, 2, "b" * 64, 10, b"blob", b"\5" * 32)
+    salted = JournalEntry("t" * 64, 2, "b" * 64, 10, b"d" * 32, b"blob", b"\5" * 32)
     with Journal(tmp_path) as journal:
         for entry in (ENTRY, salted):
             journal.write_update(entry)
@@ -150,3 +150,32 @@ def test_a_memory_that_is_code_is_not_run(tmp_path: Path) -> None:
         np.savez(tmp_path / "memory-1.npz", x=np.array([print], dtype=object))
         with pytest.raises(LocalStateError, match="memory-1"):
             journal.read_memory("t" * 64, 1)
+
+
+def test_what_training_remembers_is_encrypted_under_the_accounts_key(tmp_path: Path) -> None:
+    key, memory = b"\1" * 32, {"secret": np.arange(1000, dtype=np.float32)}
+    with Journal(tmp_path, key) as journal:
+        journal.write_memory("t" * 64, 1, memory)
+        assert np.array_equal(journal.read_memory("t" * 64, 1)["secret"], memory["secret"])
+    (path,) = tmp_path.glob("memory-*")
+    assert memory["secret"][100:110].tobytes() not in path.read_bytes()
+    assert b"secret" not in path.read_bytes()
+    other = Journal(tmp_path, b"\2" * 32)
+    with other, pytest.raises(LocalStateError, match="another key"):
+        other.read_memory("t" * 64, 1)
+    altered = bytearray(path.read_bytes())
+    altered[-1] ^= 1
+    path.write_bytes(altered)
+    with Journal(tmp_path, key) as journal, pytest.raises(LocalStateError, match="damaged"):
+        journal.read_memory("t" * 64, 1)
+
+
+def test_only_the_last_memories_are_kept_encrypted_or_not(tmp_path: Path) -> None:
+    with Journal(tmp_path, b"\1" * 32) as journal:
+        for number in (1, 2, 3):
+            journal.read_memory("t" * 64, number - 1)
+            journal.write_memory("t" * 64, number, memory_of(number))
+    assert sorted(path.name for path in tmp_path.glob("memory-*")) == [
+        "memory-2.sealed",
+        "memory-3.sealed",
+    ]

@@ -46,7 +46,8 @@ class Task:
         self.accounts = [Account.from_key((2**200 + index).to_bytes(32)) for index in range(5)]
         addresses = [str(account.address).lower() for account in self.accounts]
         parameters = TaskParameters(
-            *("0x" + "12" * 20, *[WORD] * 4, 3, 1, 5, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False),
+            *(*["0x" + "12" * 20] * 2, *[WORD] * 4),
+            *(3, 1, 5, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False),
             LIST_SECONDS,
         )
         registry = MemoryRegistry(COORDINATOR, clock=clock)

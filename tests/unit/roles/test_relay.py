@@ -12,7 +12,7 @@ from fl_chain.chain.memory import MemoryChain
 from fl_chain.chain.memory_ledger import MemoryLedger
 from fl_chain.chain.memory_registry import MemoryRegistry
 from fl_chain.errors import RelayRefused
-from fl_chain.protocol.actions import Admit, Enrol, SubmitUpdate
+from fl_chain.protocol.actions import Abort, Admit, Enrol, SubmitUpdate
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import TaskParameters
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
@@ -43,7 +43,8 @@ class Task:
         self.accounts = [Account.from_key((2**200 + index).to_bytes(32)) for index in range(count)]
         addresses = [str(account.address).lower() for account in self.accounts]
         parameters = TaskParameters(
-            "0x" + "12" * 20, *[WORD] * 4, 3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False, 0
+            *(*["0x" + "12" * 20] * 2, *[WORD] * 4),
+            *(3, 1, count, 10, 100, 50, 0, 0, 0, 1, 8, 9, 0, False, 0),
         )
         registry = MemoryRegistry("0x" + "c0" * 20, clock=clock)
         registry.carry_out("0x" + "c0" * 20, Enrol(tuple(addresses)))
@@ -180,3 +181,22 @@ def test_what_belongs_to_a_round_that_is_over_is_forgotten(clock: Clock) -> None
     task.role.step()
     assert task.chain.task.current.num_updates == 0
     assert "takes no updates now" in task.refusal(task.sign(1))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_nothing_is_taken_of_whom_no_budget_is_left_and_nobody_waits_for_it(clock: Clock) -> None:
+    task = Task(clock, count=3, privacy_cost=2, privacy_budget=3, min_updates=1)
+    for who in range(2):
+        task.role.intake.take(task.sign(who))
+    assert not task.role.intake.is_complete
+    clock.now += 3
+    task.role.step()
+    clock.now += 101 + 50
+    task.chain.carry_out("0x" + "be" * 20, Abort(1))
+    refused = task.refusal(task.sign(0, number=2))
+    assert refused.endswith("has spent its privacy budget")
+    task.role.intake.take(task.sign(2, number=2))
+    # The other two could never come.
+    assert task.role.intake.is_complete
+    task.role.step()
+    assert task.chain.task.current.num_updates == 1

@@ -1,0 +1,73 @@
+"""Who can read the updates of a task, and what they may tell of their participants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fl_chain.protocol.canonical_json import MAX_INTEGER
+from fl_chain.protocol.committee import NOBODY
+from fl_chain.protocol.sampled_gaussian import MAX_ORDER
+
+OPEN: Final = "open"
+"""Anybody with an update's CID."""
+SEALED: Final = "sealed"
+"""The aggregators and the auditors that the task names; to others it is encrypted."""
+PRIVACY_MODES: Final = (OPEN, SEALED)
+MAX_AUDITORS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyParameters:
+    """How updates are kept from others, and how many of a participant there may be."""
+
+    mode: str = OPEN
+    auditors: tuple[str, ...] = ()
+    """Addresses that can read updates besides the aggregators; only in tasks with sealed ones."""
+    budget: int = 0
+    """The most that the updates of a participant may cost together, in 2^-32 of rho; 0 if they cost
+    nothing. See fl_chain/protocol/spending.py."""
+    cost: int = 0
+    """What one update costs its participant; above 0 exactly if there is a budget."""
+    max_order: int = 0
+    """Costs are rho of Renyi divergences of the orders 2 to this one; 0 without a budget."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether updates are encrypted."""
+        return self.mode == SEALED
+
+
+def privacy_rules(
+    privacy: PrivacyParameters, aggregators: tuple[str, ...], list_seconds: int
+) -> Iterator[tuple[bool, str]]:
+    """Yield the rules for privacy, and whether they hold; addresses are well formed."""
+    auditors = privacy.auditors
+    yield privacy.mode in PRIVACY_MODES, f"privacy.mode is one of {', '.join(PRIVACY_MODES)}"
+    yield (
+        privacy.is_sealed or not auditors,
+        f"privacy.auditors is empty in the mode {privacy.mode}, in which nobody needs a key",
+    )
+    yield len(auditors) <= MAX_AUDITORS, f"privacy.auditors has at most {MAX_AUDITORS} entries"
+    yield len(set(auditors)) == len(auditors), "privacy.auditors names nobody twice"
+    yield NOBODY not in auditors, "privacy.auditors does not name the zero address"
+    yield (
+        not set(auditors) & set(aggregators),
+        "privacy.auditors names no aggregator: those read updates in any case",
+    )
+    for name in ("budget", "cost"):
+        is_in_range = 0 <= getattr(privacy, name) <= MAX_INTEGER
+        yield is_in_range, f"privacy.{name} is 0 to 2^53 - 1"
+    yield (
+        (privacy.budget == 0) == (privacy.cost == 0),
+        "privacy.budget and privacy.cost are both above 0, or both 0",
+    )
+    yield privacy.cost <= privacy.budget, "privacy.cost <= privacy.budget: one update, at least"
+    least, most = (0, 0) if privacy.budget == 0 else (2, MAX_ORDER)
+    is_in_range = least <= privacy.max_order <= most
+    yield is_in_range, f"privacy.max_order is 2 to {MAX_ORDER} with a privacy.budget, otherwise 0"
+    yield (
+        privacy.budget == 0 or list_seconds == 0,
+        "list_seconds is 0 with a privacy.budget: the contract does not look into lists",
+    )
