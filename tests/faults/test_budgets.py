@@ -105,7 +105,7 @@ def test_the_history_says_what_everybody_has_spent(
     spent: Federation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = {row["participant"]: row for row in list_privacy(spent.history())}
-    assert rows[spent.address_of(0)] == {
+    expected = {
         "participant": spent.address_of(0),
         "is_admitted": True,
         "updates": 2,
@@ -115,6 +115,7 @@ def test_the_history_says_what_everybody_has_spent(
         "budget": BUDGET,
         "updates_left": 0,
     }
+    assert expected.items() <= rows[spent.address_of(0)].items()
     left = [rows[spent.address_of(n)]["updates_left"] for n in range(3)]
     assert left == [0, 1, 2]
     flags = ("history", "privacy", "--task", spent.address)

@@ -218,6 +218,32 @@ def test_nobody_submits_after_removal() -> None:
     assert refused(task, submitted(ALICE, 0)) == "NotAdmitted"
 
 
+@pytest.mark.parametrize(
+    ("cost", "budget", "left"),
+    [
+        (0, 0, None),
+        (0, 9, None),
+        (9, 0, 0),
+        (9, 8, 0),
+        (9, 9, 1),
+        (2, 9, 4),
+        (1, 2**64 - 1, 2**64 - 1),
+    ],
+)
+def test_a_budget_pays_for_whole_updates_whatever_parameters_are_on_record(
+    cost: int, budget: int, left: int | None
+) -> None:
+    task = created(privacy_cost=cost, privacy_budget=budget)
+    assert task.updates_left(ALICE) == left
+    if left == 0:
+        assert refused(task, submitted(ALICE, 0)) == "PrivacyBudgetExceeded"
+        return
+    task.apply(submitted(ALICE, 0))
+    assert task.updates_left(ALICE) == (None if left is None else left - 1)
+    assert task.spent(ALICE) == cost
+    assert task.updates_left(BOB) == left
+
+
 @pytest.mark.parametrize("position", range(4))
 def test_a_proposal_without_one_of_its_digests_is_refused(position: int) -> None:
     task, now = in_phase(Phase.AGGREGATING)
