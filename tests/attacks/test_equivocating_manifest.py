@@ -78,7 +78,10 @@ def test_a_contract_that_disagrees_with_its_manifest_fails(honest: Federation, e
     if isinstance(value, int):
         # target_updates may not fall below min_updates
         other = value - 1 if entry == "min_updates" else value + 1
-        found, address = deploy(honest, **{entry: type(value)(other)})
+        changes = {entry: type(value)(other)}
+        if entry.startswith("privacy_"):  # no cost without a budget, nor the other way round
+            changes = {"privacy_cost": 1, "privacy_budget": 1 + (entry == "privacy_budget")}
+        found, address = deploy(honest, **changes)
         assert found == [(None, "manifest", "FAIL")]
         ledger = EthereumLedger(honest.world.connection, address)
         with pytest.raises(InvalidManifest, match=entry):
