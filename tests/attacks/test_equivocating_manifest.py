@@ -80,7 +80,7 @@ def test_a_contract_that_disagrees_with_its_manifest_fails(honest: Federation, e
         other = value - 1 if entry == "min_updates" else value + 1
         changes = {entry: type(value)(other)}
         if entry.startswith("privacy_"):  # no cost without a budget, nor the other way round
-            changes = {"privacy_cost": 1, "privacy_budget": 1 + (entry == "privacy_budget")}
+            changes, entry = {"privacy_cost": 1, "privacy_budget": 1}, "privacy_cost"
         found, address = deploy(honest, **changes)
         assert found == [(None, "manifest", "FAIL")]
         ledger = EthereumLedger(honest.world.connection, address)

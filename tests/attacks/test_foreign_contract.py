@@ -177,8 +177,7 @@ def betrayed(
     with monkeypatch.context() as patches:
         patches.setattr(Deployer, "deploy_disputes", lambda self: disputes)
         patches.setattr(ethereum, "check_ledger", lambda connection, address: None)
-        rounds = {"num_rounds": 1, "min_updates": 2, "target_updates": 4, "collect_seconds": 60}
-        federation = world.federation(bond_gwei=bond_gwei, **rounds)
+        federation = world.federation(bond_gwei=bond_gwei, num_rounds=1, min_updates=2)
         yield federation
     with pytest.raises(UnknownContract, match=f"runs code at {disputes} that is not"):
         federation.ledger()
@@ -217,7 +216,9 @@ def test_code_for_disputes_that_submits_for_others_is_found_and_by_nothing_else(
         entry = keccak(int(victim, 16).to_bytes(32) + LAYOUT["_participants"].to_bytes(32))
         proof = int.from_bytes(compute_record_hash(forged)[:RECORD_PREFIX_BYTES])
         history = append_history(stored(federation, LAYOUT["_historyHash"]), forged)
-        current = int.from_bytes(stored(federation, LAYOUT["_current"])) + (1 << 64)
+        # One update more, which closes collection.
+        current = int.from_bytes(stored(federation, LAYOUT["_current"]))
+        current += (1 << 64) + (forged.timestamp << 168)
         topics, data = encode_log(forged)
         send(federation, b"\1" + b"".join(topics) + data)
         for slot, word in (
@@ -226,7 +227,6 @@ def test_code_for_disputes_that_submits_for_others_is_found_and_by_nothing_else(
             (int.from_bytes(entry), (1 | 1 << 8 | 2 << 40 | proof << 72).to_bytes(32)),
         ):
             send(federation, b"\0" + slot.to_bytes(32) + word)
-        federation.end_collection()
         federation.aggregate()
         evidence = federation.evidence()
         assert not evidence.disputes.is_known_code
