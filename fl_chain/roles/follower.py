@@ -45,7 +45,8 @@ class TaskFollower:
         self._next_block = 0
         self.block_time = 0
         """Timestamp of the latest block that was seen, in seconds."""
-        self._clock_lead = 0.0
+        self._chain_clock = 0.0
+        """What the chain's clock is at least ahead of our monotonic one; in seconds."""
         self._model: tuple[bytes, NDArray[np.int32]] | None = None
 
     @property
@@ -94,7 +95,7 @@ class TaskFollower:
         """Read and apply the records that are new; return them."""
         page = self.ledger.fetch(self._next_block)
         if page.is_rewritten:
-            self._task, self._next_block = None, 0
+            self._task, self._next_block, self._chain_clock = None, 0, 0.0
             page = self.ledger.fetch(0)
         records = []
         for log in page.logs:
@@ -107,14 +108,16 @@ class TaskFollower:
                 self._task.apply(record)  # type: ignore[arg-type]
             records.append(record)
         self._next_block, self.block_time = page.next_block, page.now
-        # A devnet's clock may be ahead of ours; a chain without new blocks falls behind it.
-        self._clock_lead = max(0.0, page.now - time.time())
+        self._chain_clock = max(self._chain_clock, page.now - time.monotonic())
         return records  # type: ignore[return-value]
 
     @property
     def now(self) -> int:
-        """The time that the next block will have, as far as we can tell; in seconds."""
-        return int(time.time() + self._clock_lead)
+        """The time that the next block will have, as far as we can tell; in seconds.
+
+        A devnet's clock may be ahead of ours, and goes on while there are no blocks to show it.
+        """
+        return int(max(time.time(), time.monotonic() + self._chain_clock))
 
     @property
     def phase(self) -> Phase:

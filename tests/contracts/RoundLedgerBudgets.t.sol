@@ -138,6 +138,19 @@ contract RoundLedgerBudgetsTest is BudgetTest {
         eq(ledger.committing().numCommitted, 1);
     }
 
+    function test_The_Smallest_Cost_Is_One_As_Well() public {
+        ILedgerTypes.TaskParameters memory p = withBudget();
+        (p.commitSeconds, p.privacyCost, p.privacyBudget) = (COMMIT, 1, 1);
+        begin(p);
+        commitFirst(MIN_UPDATES);
+        vm.warp(commitUntil() + 1);
+        reveal(0);
+        eq(spent(0), 1);
+        nextRound();
+        vm.expectRevert(exceeded(participant(0), 1, 1));
+        this.commitFrom(0);
+    }
+
     function commitFrom(uint256 i) external {
         commit(i);
     }
