@@ -72,7 +72,7 @@ contract RoundLedger is ParameterChecks, Bonds, Submissions, DisputeForwarder {
         if (_participants[successor].isAdmitted) revert SuccessorAdmitted(participant, successor);
         _moveAdmission(_participants[participant], _participants[successor]);
         _moveLot(participant, successor);
-        if (_privacyCost != 0) _moveSpent(participant, successor);
+        if (_privacyCost() != 0) _moveSpent(participant, successor);
         _isSucceeded[_registry.originOf(participant)] = true;
         uint40 timestamp = _now();
         _record(2, abi.encode(ParticipantSucceeded.selector, participant, successor, timestamp));

@@ -58,8 +58,10 @@ from fl_chain.protocol.actions import (  # noqa: E402
     SetEncryptionKey,
     Stop,
     SubmitBatch,
+    SubmitMasked,
     SubmitUpdate,
     Succeed,
+    Unmask,
 )
 from fl_chain.protocol.attestation import (  # noqa: E402
     compute_result,
@@ -257,6 +259,9 @@ def measure(connection: ChainConnection) -> Measurement:
     _measure_identities(chain, registry, ledger, gas)
     sampled = replace(parameters, sample_rate=2**32 - 1, seed_seconds=SEED_SECONDS)
     _measure_sampling(chain, str(deploy(sampled)["contractAddress"]), committee, gas)
+    masked = replace(sampled, commit_seconds=COLLECT_SECONDS, unmask_seconds=COLLECT_SECONDS)
+    masked = replace(masked, min_updates=1, target_updates=2, fraction_shift=2**32 - 1)
+    _measure_masks(chain, str(deploy(masked)["contractAddress"]), gas)
     private = replace(parameters, min_updates=1, privacy_cost=2**32, privacy_budget=9 * 2**32)
     _measure_budget(chain, str(deploy(private)["contractAddress"]), gas)
     _measure_audits(chain, ledger, gas)
@@ -287,6 +292,25 @@ def _measure_sampling(chain: Chain, ledger: str, committee: list[str], gas: dict
     gas["reveal a secret"] = revealed[1]
     gas["submit, with sampling"] = submitted[1]
     gas["finalize, with sampling"] = finalized
+
+
+def _measure_masks(chain: Chain, ledger: str, gas: dict[str, int]) -> None:
+    """Measure what a member of a group sends in a task with masked updates."""
+    coordinator, _, anybody, _, _, *people = (a.lower() for a in chain.accounts)
+    chain.act(coordinator, ledger, Admit((people[0], people[1])))
+    for number in (1, 2):
+        chain.now += 2 * SEED_SECONDS
+        shared = [chain.act(who, ledger, CommitUpdate(number, WORD)) for who in people[:2]]
+        update = SubmitMasked(number, WORD, WORD, 1000, 0)
+        plain = chain.act(people[0], ledger, update)
+        apart = chain.act(people[1], ledger, replace(update, apart=1))
+        told = [chain.act(who, ledger, Unmask(number, WORD)) for who in people[:2]]
+        chain.now += COLLECT_SECONDS + 9 * AGGREGATE_SECONDS
+        chain.act(anybody, ledger, Abort(number))
+    gas["share seeds, with masks"] = shared[0]
+    gas["submit a masked update"] = plain
+    gas["submit a masked update, with peers apart"] = apart
+    gas["unmask"] = told[0]
 
 
 def _measure_budget(chain: Chain, ledger: str, gas: dict[str, int]) -> None:

@@ -253,6 +253,7 @@ Rewards = Sequence[tuple[str, int]]
 REASONS = (
     *("unavailable", "oversized", "wrong_digest", "malformed", "misbound", "out_of_range"),
     *("unsigned", "not_admitted", "duplicate", "too_long", "overweight"),
+    *("unpaired", "group_left_out"),
 )
 STATUS = {"included": 0} | {reason: number for number, reason in enumerate(REASONS, start=1)}
 
@@ -514,6 +515,7 @@ TASK_PARAMETERS = (
     ("reward", "uint96"),
     ("privacy_cost", "uint64"),
     ("privacy_budget", "uint64"),
+    ("unmask_seconds", "uint32"),
 )
 
 # Event name to (number of indexed arguments, arguments), typed from the interfaces by hand.
@@ -660,6 +662,24 @@ EVENTS: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {
             ("round", "uint32"),
             ("participant", "address"),
             ("commitment", "bytes32"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "PeersApart": (
+        2,
+        (
+            ("round", "uint32"),
+            ("participant", "address"),
+            ("positions", "uint128"),
+            ("timestamp", "uint40"),
+        ),
+    ),
+    "UpdateUnmasked": (
+        2,
+        (
+            ("round", "uint32"),
+            ("participant", "address"),
+            ("cid_digest", "bytes32"),
             ("timestamp", "uint40"),
         ),
     ),

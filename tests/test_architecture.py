@@ -125,7 +125,7 @@ def test_a_face_imports_roles_and_what_they_speak_of(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules_in(LABORATORY), ids=relative)
 def test_the_laboratory_knows_neither_chain_nor_storage(path: Path) -> None:
-    allowed = {LABORATORY, "training", "aggregation", "protocol", "errors", *HELPERS}
+    allowed = {LABORATORY, "training", "aggregation", "privacy", "protocol", "errors", *HELPERS}
     assert own_imports(path) <= allowed
 
 

@@ -24,6 +24,7 @@ from eth_account.signers.local import LocalAccount
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.masked_groups import list_groups
 from fl_chain.aggregation.round_blobs import update_header
 from fl_chain.audit.audit import run_audit
 from fl_chain.audit.evidence import Evidence
@@ -523,7 +524,11 @@ class Federation:
         changed, number = replace(self.manifest, **manifest), task.current.round
         bases = list_base_digests(task, number, changed.max_staleness)
         keys = self.ring(self.aggregator_address(0))
-        aggregation = RoundAggregation(changed, number, bases, keys)
+        groups = list_groups(changed, task.rounds[number])
+        aggregation = RoundAggregation(changed, number, bases, keys, groups=groups)
+        for blob in (blob for group in groups for blob in group.list_blobs()):
+            data = self.store.get(blob.cid, max_bytes=blob.max_bytes)
+            aggregation.take_group_blob(blob, data)
         for record in task.rounds[number].updates if records is None else records:
             cid = Cid(0x55, record.cid_digest)
             aggregation.add(record, self.store.get(cid, max_bytes=aggregation.pinned_bytes))

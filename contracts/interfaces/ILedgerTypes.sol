@@ -74,6 +74,10 @@ interface ILedgerTypes {
         /// The most that the updates of a participant may cost together, in the same units; at least privacyCost, or 0
         /// with it. Not with lists, whose entries the ledger does not look at.
         uint64 privacyBudget;
+        /// Time for the participants to unmask, from the end of collection, in seconds; above 0 exactly where
+        /// updates are masked. Then commitSeconds and sampleRate are above 0, and fractionShift is 2^32 - 1: what
+        /// a masked value contributes, nobody can show.
+        uint32 unmaskSeconds;
     }
 
     /// @notice The round in progress, or the last one of a finished task.
@@ -197,6 +201,16 @@ interface ILedgerTypes {
         uint32 round;
         uint32 numCommitted;
         /// Block time at which the target closed committing; 0 as long as only time does.
+        uint40 closedAt;
+    }
+
+    /// @notice How far unmasking has got in a round; only tasks with unmaskSeconds keep this.
+    struct Unmasking {
+        /// The last round in which somebody unmasked, or a model was rejected; 0 before the first.
+        uint32 round;
+        uint32 numUnmasked;
+        /// Block time at which the last sender of an update unmasked, or a second after a rejection, when the turns
+        /// begin again; 0 as long as only time ends it.
         uint40 closedAt;
     }
 
@@ -327,6 +341,10 @@ interface ILedgerTypes {
     event ParticipantSucceeded(address indexed participant, address indexed successor, uint40 timestamp);
     event SeedsCommitted(address indexed aggregator, bytes32 tip, uint40 timestamp);
     event SeedRevealed(uint32 indexed round, address indexed aggregator, bytes32 secret, uint40 timestamp);
+    event PeersApart(uint32 indexed round, address indexed participant, uint128 positions, uint40 timestamp);
+    event UpdateUnmasked(
+        uint32 indexed round, address indexed participant, bytes32 cidDigest, uint40 timestamp
+    );
 
     error ParameterOutOfRange(bytes32 name, uint256 value);
     error NotCoordinator(address sender, address coordinator);
@@ -392,4 +410,7 @@ interface ILedgerTypes {
     error SeedWithheld(uint32 round, address aggregator);
     error NotSelected(uint32 round, address participant);
     error PrivacyBudgetExceeded(address participant, uint64 spent, uint64 budget);
+    error NoMasks();
+    error NotSubmitted(uint32 round, address participant);
+    error AlreadyUnmasked(uint32 round, address participant);
 }

@@ -7,7 +7,7 @@ import {SignedUpdate} from "../libraries/SignedUpdates.sol";
 import {ILedgerTypes} from "./ILedgerTypes.sol";
 
 /// @title One federated training task: its rounds, updates and models
-/// @notice IDisputes and ISampling answer at the same address; ILedger is all three.
+/// @notice IDisputes, ISampling and IMasks answer at the same address; ILedger is all four.
 ///
 /// Round 0 is the genesis model. Round r >= 1 starts from the model of its base round (the
 /// last finalized one) and ends FINALIZED with a model of its own, or ABORTED without. The next
@@ -33,6 +33,11 @@ import {ILedgerTypes} from "./ILedgerTypes.sol";
 /// they committed to before, which make the round's seed. It opens as soon as all have, and takes updates
 /// only from the participants whom the seed selects.
 ///
+/// In a task with unmaskSeconds updates are masked, and what participants commit to are the shares of the seeds
+/// that made the masks. After COLLECTING, with at least minUpdates updates, the round is UNMASKING: each sender of
+/// one tells the seeds that the sum needs. When all of them have, or at the deadline, AGGREGATING follows, and
+/// UNMASKING does not come back in the round.
+///
 /// In a task with a privacyBudget every update costs its participant privacyCost. Who could not pay for one more
 /// neither commits nor submits any more; no time and no key gives anything back.
 ///
@@ -53,13 +58,15 @@ import {ILedgerTypes} from "./ILedgerTypes.sol";
 ///    if it changes its key.
 ///  - With commitSeconds: an update is the one that its sender committed to before any update of the
 ///    round was revealed, so none was made from another.
+///  - With unmaskSeconds: seeds are told once, of the one set of updates that is on record when collection
+///    ends, so that no answer to a second set takes the masks off a single update.
 ///  - With a privacyBudget: no participant's updates cost more together than that, also if it changes its key.
 ///    What an update costs in truth depends on the noise that its participant puts in, which nobody can see.
 ///  - With a sampleRate: nobody chooses who takes part. As long as one aggregator keeps its secret until it
 ///    reveals it, nobody knows the seed before; each that withholds its own decides between two seeds, and
 ///    does not act in the round.
-///  - From every phase of an unfinished task somebody can always move on: submit or wait, propose or
-///    wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
+///  - From every phase of an unfinished task somebody can always move on: submit or wait, unmask or
+///    wait, propose or wait, finalize, abort, conclude a dispute. Nothing waits for everybody; a pause ends by itself.
 ///  - Every round ends: at most one rejection per aggregator and round, and every dispute costs one of
 ///    its parties.
 ///  - The gas of an action does not depend on the number of rounds or participants.
@@ -193,6 +200,9 @@ interface IRoundLedger is ILedgerTypes {
 
     /// @return how far committing has got in the last round with a commitment; zeros without one
     function committing() external view returns (Committing memory);
+
+    /// @return how far unmasking has got in the last round in which it did; zeros without one
+    function unmasking() external view returns (Unmasking memory);
 
     function participantOf(address participant) external view returns (Participant memory);
 

@@ -61,6 +61,9 @@ abstract contract Committee is LedgerState {
         // A second later, so that no attestation to this proposal passes for one to the next.
         current.closedAt = timestamp + 1;
         _current = current;
+        if (_unmaskSeconds() != 0) {
+            _unmasking = Unmasking(current.round, _unmaskingOf(current).numUnmasked, current.closedAt);
+        }
         _record(2, abi.encode(ProposalRejected.selector, current.round, proposer, fault, timestamp));
         _slash(proposer, beneficiary, current.round, fault);
     }

@@ -11,6 +11,7 @@ import {Phase} from "../libraries/Phases.sol";
 import {Question, Stage} from "../libraries/Questions.sol";
 import {SignedUpdate, SignedUpdates} from "../libraries/SignedUpdates.sol";
 import {TypedData} from "../libraries/TypedData.sol";
+import {Masks} from "./Masks.sol";
 import {Secrets} from "./Secrets.sol";
 import {StoredParameters} from "./StoredParameters.sol";
 
@@ -24,10 +25,10 @@ import {StoredParameters} from "./StoredParameters.sol";
 /// for both. It has no immutables and nothing to be created with, so that its code is the same byte for byte
 /// wherever it stands, and any number of tasks can share it. Called in any other way it finds its own storage,
 /// in which nobody has ever written.
-contract Disputes is Secrets, StoredParameters, IDisputes {
+contract Disputes is Secrets, Masks, StoredParameters, IDisputes {
     using LittleEndian for bytes;
 
-    uint256 private constant STATUSES = 12;
+    uint256 private constant STATUSES = 14;
     uint256 private constant ENTRY_BYTES = 256;
     uint256 private constant ROW_BYTES = 32;
 

@@ -15,6 +15,11 @@ abstract contract LedgerParameters is LedgerState {
     uint32 private immutable SAMPLE_RATE;
     uint32 private immutable NUM_AGGREGATORS;
     uint96 private immutable BOND;
+    uint32 private immutable MAX_WEIGHT;
+    uint64 private immutable PRIVACY_COST;
+    uint64 private immutable PRIVACY_BUDGET;
+    bool private immutable IS_LIMITED;
+    uint32 private immutable UNMASK_SECONDS;
 
     IParticipantRegistry internal immutable _registry;
     address internal immutable _disputes;
@@ -23,7 +28,6 @@ abstract contract LedgerParameters is LedgerState {
     bytes32 internal immutable _genesisDigest;
     bytes32 internal immutable _genesisCidDigest;
     uint32 internal immutable _targetUpdates;
-    uint32 internal immutable _maxWeight;
     uint32 internal immutable _challengeSeconds;
     uint32 internal immutable _quorum;
     uint32 internal immutable _headerChunks;
@@ -33,11 +37,6 @@ abstract contract LedgerParameters is LedgerState {
     uint32 internal immutable _listSeconds;
     uint32 internal immutable _seedSeconds;
     uint96 internal immutable _reward;
-    uint64 internal immutable _privacyCost;
-    uint64 internal immutable _privacyBudget;
-    /// Whether a task asks anything of whoever submits that others do not: one question in place of one for each,
-    /// since every submission asks it.
-    bool internal immutable _isLimited;
 
     constructor(TaskParameters memory p, uint256 numAggregators) {
         NUM_ROUNDS = p.numRounds;
@@ -48,6 +47,11 @@ abstract contract LedgerParameters is LedgerState {
         SAMPLE_RATE = p.sampleRate;
         NUM_AGGREGATORS = uint32(numAggregators);
         BOND = p.bond;
+        MAX_WEIGHT = p.maxWeight;
+        PRIVACY_COST = p.privacyCost;
+        PRIVACY_BUDGET = p.privacyBudget;
+        IS_LIMITED = p.sampleRate != 0 || p.privacyCost != 0;
+        UNMASK_SECONDS = p.unmaskSeconds;
         _registry = IParticipantRegistry(p.registry);
         _disputes = p.disputes;
         _manifestDigest = p.manifestDigest;
@@ -55,7 +59,6 @@ abstract contract LedgerParameters is LedgerState {
         _genesisDigest = p.genesisDigest;
         _genesisCidDigest = p.genesisCidDigest;
         _targetUpdates = p.targetUpdates;
-        _maxWeight = p.maxWeight;
         _challengeSeconds = p.challengeSeconds;
         _quorum = p.quorum;
         _headerChunks = p.headerChunks;
@@ -65,9 +68,6 @@ abstract contract LedgerParameters is LedgerState {
         _listSeconds = p.listSeconds;
         _seedSeconds = p.seedSeconds;
         _reward = p.reward;
-        _privacyCost = p.privacyCost;
-        _privacyBudget = p.privacyBudget;
-        _isLimited = p.sampleRate != 0 || p.privacyCost != 0;
         // INVARIANT P-279: the code for disputes works with the same parameters as the ledger.
         _terms = Terms({
             numRounds: p.numRounds,
@@ -85,7 +85,10 @@ abstract contract LedgerParameters is LedgerState {
             headerChunks: p.headerChunks,
             numValues: p.numValues,
             fractionShift: p.fractionShift,
-            bond: p.bond
+            bond: p.bond,
+            privacyCost: p.privacyCost,
+            privacyBudget: p.privacyBudget,
+            unmaskSeconds: p.unmaskSeconds
         });
     }
 
@@ -119,5 +122,25 @@ abstract contract LedgerParameters is LedgerState {
 
     function _bond() internal view override returns (uint96) {
         return BOND;
+    }
+
+    function _maxWeight() internal view override returns (uint32) {
+        return MAX_WEIGHT;
+    }
+
+    function _privacyCost() internal view override returns (uint64) {
+        return PRIVACY_COST;
+    }
+
+    function _privacyBudget() internal view override returns (uint64) {
+        return PRIVACY_BUDGET;
+    }
+
+    function _isLimited() internal view override returns (bool) {
+        return IS_LIMITED;
+    }
+
+    function _unmaskSeconds() internal view override returns (uint32) {
+        return UNMASK_SECONDS;
     }
 }

@@ -32,6 +32,10 @@ abstract contract LedgerState is ILedgerTypes {
         uint32 numValues;
         uint32 fractionShift;
         uint96 bond;
+        // The next slot.
+        uint64 privacyCost;
+        uint64 privacyBudget;
+        uint32 unmaskSeconds;
     }
 
     // A submission reads and writes three slots, whatever the number of rounds and participants: the
@@ -66,6 +70,9 @@ abstract contract LedgerState is ILedgerTypes {
     mapping(address participant => uint64 units) internal _privacySpent;
     /// Written once, by the constructor of the ledger; read by the code for disputes alone.
     Terms internal _terms;
+    // Only tasks with unmaskSeconds touch these.
+    Unmasking internal _unmasking;
+    mapping(address participant => uint32 round) internal _unmaskedIn;
 
     // What ledger and code for disputes have in common reads parameters here.
 
@@ -85,6 +92,18 @@ abstract contract LedgerState is ILedgerTypes {
 
     function _bond() internal view virtual returns (uint96);
 
+    function _maxWeight() internal view virtual returns (uint32);
+
+    function _privacyCost() internal view virtual returns (uint64);
+
+    function _privacyBudget() internal view virtual returns (uint64);
+
+    /// Whether a task asks anything of whoever submits that others do not: one question in place of one for each,
+    /// since every submission asks it.
+    function _isLimited() internal view virtual returns (bool);
+
+    function _unmaskSeconds() internal view virtual returns (uint32);
+
     /// The phase of the current round, from data and block time alone.
     function _phase(CurrentRound memory current) internal view returns (Phase) {
         if (current.isStopped) return Phase.ABORTED;
@@ -95,10 +114,9 @@ abstract contract LedgerState is ILedgerTypes {
         }
         if (_isCommitting(current)) return Phase.COMMITTING;
         if (_isCollecting(current)) return Phase.COLLECTING;
-        if (current.numUpdates >= _minUpdates() && block.timestamp <= _turnOf(current, _numAggregators())) {
-            return Phase.AGGREGATING;
-        }
-        return Phase.EXPIRED;
+        if (current.numUpdates < _minUpdates()) return Phase.EXPIRED;
+        if (_isUnmasking(current)) return Phase.UNMASKING;
+        return block.timestamp <= _turnOf(current, _numAggregators()) ? Phase.AGGREGATING : Phase.EXPIRED;
     }
 
     /// Whether updates enter now; says so without a look at the proposal, since none can exist before
@@ -134,9 +152,27 @@ abstract contract LedgerState is ILedgerTypes {
         if (committing_.round != current.round) return Committing(current.round, 0, 0);
     }
 
+    /// Whether seeds of masks are told now, if enough updates are in and collection is over.
+    function _isUnmasking(CurrentRound memory current) private view returns (bool) {
+        // INVARIANT P-287: once unmasking is over it never comes back in its round, not after a rejection either: there
+        // is one set of questions.
+        return _unmaskSeconds() != 0 && _unmaskingOf(current).closedAt == 0 && block.timestamp <= _turnOf(current, 0);
+    }
+
+    /// How far unmasking has got in the current round.
+    function _unmaskingOf(CurrentRound memory current) internal view returns (Unmasking memory unmasking_) {
+        unmasking_ = _unmasking;
+        if (unmasking_.round != current.round) return Unmasking(current.round, 0, 0);
+    }
+
     /// The time from which the aggregator of a rank may propose.
     function _turnOf(CurrentRound memory current, uint256 rank) internal view returns (uint256) {
         uint256 from = current.closedAt == 0 ? _collectUntil(current) : current.closedAt;
+        if (_unmaskSeconds() != 0) {
+            // The first turn begins when unmasking ends.
+            uint40 closedAt = _unmaskingOf(current).closedAt;
+            from = closedAt == 0 ? from + _unmaskSeconds() : closedAt;
+        }
         return from + rank * _aggregateSeconds();
     }
 
@@ -160,6 +196,13 @@ abstract contract LedgerState is ILedgerTypes {
         if (_sampleRate() == 0) return true;
         Lot memory lot = _lots[participant];
         return round >= lot.from && Seeds.isSelected(_seed(round), lot.name, _sampleRate());
+    }
+
+    /// Requires that the seed of the current round selects a participant. Whether there is one is for the
+    /// caller to ask: tasks without pay for a question, and not for a call.
+    function _requireSelected(uint32 round, address participant) internal view {
+        // INVARIANT P-176: in a task with a sampleRate only those take part whom the seed selects.
+        if (!_isSelected(round, participant)) revert NotSelected(round, participant);
     }
 
     function _requirePhase(CurrentRound memory current, uint32 round, Phase expected) internal view {

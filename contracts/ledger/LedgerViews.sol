@@ -54,7 +54,7 @@ abstract contract LedgerViews is LedgerParameters, IRoundLedger {
             numRounds: _numRounds(),
             minUpdates: _minUpdates(),
             targetUpdates: _targetUpdates,
-            maxWeight: _maxWeight,
+            maxWeight: _maxWeight(),
             collectSeconds: _collectSeconds(),
             aggregateSeconds: _aggregateSeconds(),
             challengeSeconds: _challengeSeconds,
@@ -69,8 +69,9 @@ abstract contract LedgerViews is LedgerParameters, IRoundLedger {
             sampleRate: _sampleRate(),
             seedSeconds: _seedSeconds,
             reward: _reward,
-            privacyCost: _privacyCost,
-            privacyBudget: _privacyBudget
+            privacyCost: _privacyCost(),
+            privacyBudget: _privacyBudget(),
+            unmaskSeconds: _unmaskSeconds()
         });
     }
 
@@ -80,6 +81,14 @@ abstract contract LedgerViews is LedgerParameters, IRoundLedger {
 
     function committing() external view returns (Committing memory) {
         return _committing;
+    }
+
+    function unmasking() external view returns (Unmasking memory) {
+        return _unmasking;
+    }
+
+    function privacySpentOf(address participant) external view returns (uint64) {
+        return _privacySpent[participant];
     }
 
     function phaseOf(uint32 round) public view returns (Phase) {

@@ -35,6 +35,10 @@ abstract contract ParameterChecks is LedgerState {
             revert ParameterOutOfRange("fractionShift", p.fractionShift);
         }
         if ((p.sampleRate == 0) != (p.seedSeconds == 0)) revert ParameterOutOfRange("seedSeconds", p.seedSeconds);
+        // INVARIANT P-286: masks come with a seed that draws groups, a commitment that shares are on record by, and no
+        // dispute about values that nobody can show.
+        bool isMaskable = p.commitSeconds != 0 && p.sampleRate != 0 && p.fractionShift == NO_VALUES;
+        if (p.unmaskSeconds != 0 && !isMaskable) revert ParameterOutOfRange("unmaskSeconds", p.unmaskSeconds);
         if (p.registry.code.length == 0) revert ParameterOutOfRange("registry", uint160(p.registry));
         // INVARIANT P-280: no ledger hands anything on to code that is not there yet, and could be anybody's later.
         if (p.disputes.code.length == 0) revert ParameterOutOfRange("disputes", uint160(p.disputes));

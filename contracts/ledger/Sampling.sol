@@ -51,13 +51,6 @@ abstract contract Sampling is LedgerViews {
         if (_sampleRate() != 0) _lots[successor] = _lots[participant];
     }
 
-    /// Requires that the seed of the current round selects a participant. Whether there is one is for the
-    /// caller to ask: tasks without pay for a question, and not for a call.
-    function _requireSelected(uint32 round, address participant) internal view {
-        // INVARIANT P-176: in a task with a sampleRate only those take part whom the seed selects.
-        if (!_isSelected(round, participant)) revert NotSelected(round, participant);
-    }
-
     /// Requires that an aggregator has revealed its secret of a round, if it was to.
     function _requireRevealed(address account, uint32 round) internal view {
         if (_sampleRate() == 0) return;

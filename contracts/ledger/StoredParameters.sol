@@ -38,4 +38,24 @@ abstract contract StoredParameters is LedgerState {
     function _bond() internal view override returns (uint96) {
         return _terms.bond;
     }
+
+    function _maxWeight() internal view override returns (uint32) {
+        return _terms.maxWeight;
+    }
+
+    function _privacyCost() internal view override returns (uint64) {
+        return _terms.privacyCost;
+    }
+
+    function _privacyBudget() internal view override returns (uint64) {
+        return _terms.privacyBudget;
+    }
+
+    function _isLimited() internal view override returns (bool) {
+        return _terms.sampleRate != 0 || _terms.privacyCost != 0;
+    }
+
+    function _unmaskSeconds() internal view override returns (uint32) {
+        return _terms.unmaskSeconds;
+    }
 }

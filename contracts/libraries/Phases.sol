@@ -25,5 +25,8 @@ enum Phase {
     /// aggregators make its seed.
     SCHEDULED,
     /// Participants commit to updates that nobody sees yet; only in tasks with commitSeconds.
-    COMMITTING
+    COMMITTING,
+    /// Enough masked updates are in and collection is over; their senders tell the seeds that the sum of
+    /// them needs. Only in tasks with unmaskSeconds.
+    UNMASKING
 }

@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.difference import encode_difference
 from fl_chain.aggregation.earnings import divide_reward
 from fl_chain.aggregation.gathering import Gathering, begin_gathering
+from fl_chain.aggregation.masked_groups import GroupBlob, GroupRecord
+from fl_chain.aggregation.masked_round import MaskedRound
+from fl_chain.aggregation.masked_sum import MaskedGroup
 from fl_chain.aggregation.norms import compute_squared_norm
 from fl_chain.aggregation.optimizers import apply_optimizer
 from fl_chain.aggregation.round_blobs import (
     compute_fetch_bytes,
     compute_pinned_bytes,
+    count_held,
     model_header,
     read_lanes,
     select_round,
@@ -29,11 +33,7 @@ from fl_chain.aggregation.round_blobs import (
 from fl_chain.aggregation.step import apply_step
 from fl_chain.errors import MalformedBlob, Misplaced, ValueOutOfRange
 from fl_chain.privacy.sealing import NO_KEYS, KeyRing
-from fl_chain.protocol.blob import (
-    count_values,
-    decode_blob,
-    encode_blob,
-)
+from fl_chain.protocol.blob import BlobHeader, decode_blob, encode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import WEI_PER_GWEI, Manifest
@@ -73,14 +73,13 @@ class PartialRound:
     """Whose updates were available."""
     measured: MeasurementSum
     """What the included ones say that they cost and yielded."""
+    groups: tuple[MaskedGroup, ...] = ()
+    """Where updates are masked, the groups of which something is missing."""
 
 
 def begin_round(manifest: Manifest, round_number: int, max_abs: int) -> Gathering:
     """Return what gathers the lanes of a round's updates, none yet; see :func:`begin_gathering`."""
-    selected = select_round(manifest, round_number)
-    whole = count_values(manifest.layout)
-    num_held = whole if isinstance(selected, slice) else selected.size
-    return begin_gathering(manifest, num_held, max_abs)
+    return begin_gathering(manifest, count_held(manifest, round_number), max_abs)
 
 
 def step_round(
@@ -125,6 +124,10 @@ class RoundAggregation:
         the base model, then those of the models before it, as far back as the task allows.
     keys
         What opens its updates, where they are sealed.
+    groups
+        Where they are masked, the groups of the round, of
+        :func:`fl_chain.aggregation.masked_groups.list_groups`. What becomes of their updates is
+        known once all of a group is there, at the latest in :meth:`derive`.
     """
 
     def __init__(
@@ -133,6 +136,7 @@ class RoundAggregation:
         round_number: int,
         bases: Sequence[str],
         keys: KeyRing = NO_KEYS,
+        groups: Sequence[GroupRecord] = (),
     ) -> None:
         self.manifest = manifest
         self.round_number = round_number
@@ -144,6 +148,9 @@ class RoundAggregation:
         self._included: dict[int, str] = {}
         self._seen: set[str] = set()
         """Participants of whom an update was available."""
+        is_masked = manifest.privacy.is_masked
+        self.masked = MaskedRound(manifest, groups) if is_masked else None
+        """The groups of a masked round; None in other tasks."""
 
     @property
     def num_included(self) -> int:
@@ -163,6 +170,8 @@ class RoundAggregation:
     def add(self, record: UpdateSubmitted, data: bytes) -> ExclusionReason | None:
         """Add one update, or exclude it; return the reason if it was excluded.
 
+        A masked one that is added can still be left out with its group.
+
         Parameters
         ----------
         record
@@ -175,6 +184,8 @@ class RoundAggregation:
         CannotDecrypt
             It is sealed, and no key of ours opens it: nothing was added or excluded.
         """
+        if self.masked is not None:
+            return self._add_masked(self.masked, record, data)
         if self.exclude_duplicate(record):
             return ExclusionReason.DUPLICATE
         examined = self._examine(record, data)
@@ -198,7 +209,8 @@ class RoundAggregation:
         """Return what was added and excluded so far; it is shared, so nothing may follow."""
         seen = frozenset(self._seen)
         told = self._statuses, self._included, seen
-        return PartialRound(self._gathered, *told, self._measured)
+        groups = self.masked.unsettled if self.masked is not None else ()
+        return PartialRound(self._gathered, *told, self._measured, groups)
 
     def add_partial(self, partial: PartialRound) -> None:
         """Add what another aggregation of the same round made of other participants' updates.
@@ -213,10 +225,32 @@ class RoundAggregation:
         self._included |= partial.included
         self._seen |= partial.participants
         self._measured.add_sum(partial.measured)
+        if self.masked is not None:
+            self.masked.merge(partial.groups, partial.statuses)
+            self._settle(self.masked)
 
     def exclude(self, sequence: int, reason: ExclusionReason) -> None:
-        """Leave an update out, of which nothing may be known but its sequence number."""
+        """Leave an update out, of which nothing may be known but its sequence number.
+
+        A masked one leaves its group out as well; with the reason ``group_left_out``, as if a seed
+        of it could not be had.
+        """
+        if self.masked is not None and self.masked.is_paired(sequence):
+            self.masked.exclude(sequence, reason)
+            self._settle(self.masked)
+            return
         self._statuses[sequence] = reason.status
+
+    def take_group_blob(self, blob: GroupBlob, data: bytes | None) -> None:
+        """Take a bundle or a reveal of a masked round, verified against its CID.
+
+        None is one that is given up. One that is malformed, or of somebody else, is as good as
+        none.
+        """
+        if self.masked is None:
+            raise ValueError("updates of this task are not masked")
+        self.masked.take_blob(blob, data)
+        self._settle(self.masked)
 
     def has_seen(self, record: UpdateSubmitted) -> bool:
         """Return whether an update of the same participant was there already."""
@@ -239,6 +273,9 @@ class RoundAggregation:
         ValueError
             An update was neither added nor excluded, but one of a higher sequence number was.
         """
+        if self.masked is not None:
+            self.masked.close()
+            self._settle(self.masked)
         if sorted(self._statuses) != list(range(len(self._statuses))):
             raise ValueError("an update on record was neither added nor excluded")
         manifest = self.manifest
@@ -286,10 +323,59 @@ class RoundAggregation:
             for number in sorted(self._statuses)
         )
 
+    def _add_masked(
+        self, masked: MaskedRound, record: UpdateSubmitted, data: bytes
+    ) -> ExclusionReason | None:
+        if not masked.is_paired(record.sequence):
+            self.exclude(record.sequence, ExclusionReason.UNPAIRED)
+            return ExclusionReason.UNPAIRED
+        read = self._read(record, data)
+        if isinstance(read, ExclusionReason):
+            self.exclude(record.sequence, read)
+            return masked.reason_of(record.sequence) or read
+        masked.add(record.sequence, data)
+        self._settle(masked)
+        return masked.reason_of(record.sequence)
+
+    def _settle(self, masked: MaskedRound) -> None:
+        """Take over what has become of groups."""
+        for group in masked.take_settled():
+            self._statuses |= group.statuses
+            record = group.record
+            values = group.take_values()
+            if values is None:
+                continue
+            held = values[: count_held(self.manifest, self.round_number)]
+            self._gathered.add_sum(record.first_survivor, held, record.total_weight)
+            self._included |= {
+                update.sequence: update.participant for update in record.surviving_updates.values()
+            }
+
     def _examine(
         self, record: UpdateSubmitted, data: bytes
     ) -> tuple[NDArray[np.int16], Measurement | None] | ExclusionReason:
         """Return lanes and measurement of a valid update, or the first rule that it breaks."""
+        read = self._read(record, data)
+        if isinstance(read, ExclusionReason):
+            return read
+        header, data = read
+        encoding = self.manifest.encoding
+        lanes = read_lanes(self.manifest, self.round_number, data)
+        largest = encoding.max_abs
+        # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
+        if lanes.size and (int(lanes.min()) < -largest or int(lanes.max()) > largest):
+            return ExclusionReason.OUT_OF_RANGE
+        if encoding.max_norm and compute_squared_norm(lanes) > encoding.max_norm**2:
+            return ExclusionReason.TOO_LONG
+        staleness = self.bases.index(header.base_model)
+        if record.weight > discount_weight(self.manifest.rounds.max_weight, staleness):
+            return ExclusionReason.OVERWEIGHT
+        return lanes, header.measurement
+
+    def _read(
+        self, record: UpdateSubmitted, data: bytes
+    ) -> tuple[BlobHeader, bytes] | ExclusionReason:
+        """Return header and bytes of a blob of its place, or the first rule that it breaks."""
         if len(data) > self.pinned_bytes:
             return ExclusionReason.OVERSIZED
         try:
@@ -306,15 +392,4 @@ class RoundAggregation:
         place = self.round_number, header.base_model, record.participant
         if replace(header, measurement=None) != update_header(self.manifest, *place):
             return ExclusionReason.MISBOUND
-        encoding = self.manifest.encoding
-        lanes = read_lanes(self.manifest, self.round_number, data)
-        largest = encoding.max_abs
-        # -2^15 has no positive counterpart: abs() would wrap, comparing both ends does not.
-        if lanes.size and (int(lanes.min()) < -largest or int(lanes.max()) > largest):
-            return ExclusionReason.OUT_OF_RANGE
-        if encoding.max_norm and compute_squared_norm(lanes) > encoding.max_norm**2:
-            return ExclusionReason.TOO_LONG
-        staleness = self.bases.index(header.base_model)
-        if record.weight > discount_weight(self.manifest.rounds.max_weight, staleness):
-            return ExclusionReason.OVERWEIGHT
-        return lanes, header.measurement
+        return header, data

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import apply_rule
+from fl_chain.aggregation.rounding import div_rhe
 from fl_chain.aggregation.step import Aggregate
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.rewards import COSINE
@@ -26,6 +27,20 @@ class Gathering(Protocol):
 
     def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
         """Add an update, whose lanes and weight the caller has checked."""
+        ...
+
+    def add_sum(self, participant: str, values: NDArray[np.int32], weight: int) -> None:
+        """Add a sum of updates, each times its weight, which the caller has checked.
+
+        Parameters
+        ----------
+        participant
+            Who stands for all of them.
+        values
+            The sum, as many as an update has lanes.
+        weight
+            Of all of them.
+        """
         ...
 
     def merge(self, other: Self) -> None:
@@ -63,6 +78,10 @@ class GatheredSum:
     def add(self, participant: str, lanes: NDArray[np.int16], weight: int) -> None:
         """Add an update to the sum."""
         self._total.add(lanes, weight)
+
+    def add_sum(self, participant: str, values: NDArray[np.int32], weight: int) -> None:
+        """Add a sum to the sum."""
+        self._total.add_sum(values, weight)
 
     def merge(self, other: Self) -> None:
         """Add another sum."""
@@ -105,6 +124,11 @@ class GatheredRows:
         """Keep an update."""
         self.rows.add(participant, lanes)
         self.weights[participant] = weight
+
+    def add_sum(self, participant: str, values: NDArray[np.int32], weight: int) -> None:
+        """Keep the mean of several updates, as that of one, rounded to lanes."""
+        mean = div_rhe(values.astype(np.int64), weight)
+        self.add(participant, mean.astype(np.int16), weight)
 
     def merge(self, other: Self) -> None:
         """Keep the updates of other participants."""

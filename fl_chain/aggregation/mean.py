@@ -58,7 +58,7 @@ class WeightedSum:
             self.values[block] += np.multiply(lanes[block], weight, dtype=np.int64)
         self.weight += weight
 
-    def add_sum(self, values: NDArray[np.int64], weight: int) -> None:
+    def add_sum(self, values: NDArray[np.int64] | NDArray[np.int32], weight: int) -> None:
         """Add a sum of weighted updates, and of their weights.
 
         Raises

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.errors import MalformedBlob, Misplaced
+from fl_chain.privacy.masking.masks import Lanes, choose_ring_bits
 from fl_chain.privacy.sealing import (
     KeyRing,
     SealPlace,
@@ -20,12 +21,14 @@ from fl_chain.protocol.blob import (
     MODEL,
     UPDATE,
     BlobHeader,
+    Layout,
     compute_header_bytes,
     count_values,
     decode_blob,
+    encode_blob,
 )
 from fl_chain.protocol.constants import LEAF_CHUNK_BYTES, PACKED_LANE_BITS
-from fl_chain.protocol.manifest import Manifest
+from fl_chain.protocol.manifest import BLOCKS, Manifest
 from fl_chain.protocol.measurement import Measurement
 from fl_chain.protocol.optimizer import FIRST, SECOND
 from fl_chain.protocol.packing import pack_lanes, unpack_lanes
@@ -50,14 +53,62 @@ def update_header(
     What an update must have besides in a task with measurements, ``measurement``, is the
     participant's to say.
     """
-    place = UPDATE, manifest.task_id, manifest.update_layout, round_number, base_model, participant
-    return BlobHeader(*place, manifest.measurements, measurement, manifest.encoding.lane_bits)
+    layout, is_masked = lay_out_update(manifest), manifest.privacy.is_masked
+    place = UPDATE, manifest.task_id, layout, round_number, base_model, participant
+    lane_bits = compute_ring_bits(manifest) if is_masked else manifest.encoding.lane_bits
+    return BlobHeader(*place, manifest.measurements, measurement, lane_bits, is_masked)
+
+
+def lay_out_update(manifest: Manifest) -> Layout:
+    """Return the tensors of an update; masked lanes are not packed, however long they are."""
+    one_block_in = manifest.encoding.one_block_in
+    if not manifest.privacy.is_masked:
+        return manifest.update_layout
+    if one_block_in == 1:
+        return manifest.layout
+    return ((BLOCKS, (count_lanes(count_values(manifest.layout), one_block_in),)),)
+
+
+def compute_ring_bits(manifest: Manifest) -> int:
+    """Return the bits of a masked lane: 16 or 32, so that no sum of a group wraps."""
+    most_members = 2 * manifest.privacy.group_size - 1
+    return choose_ring_bits(most_members * manifest.rounds.max_weight * manifest.encoding.max_abs)
+
+
+def encode_masked_update(
+    manifest: Manifest, round_number: int, base_model: str, participant: str, lanes: Lanes
+) -> bytes:
+    """Return the canonical blob of a masked update.
+
+    Parameters
+    ----------
+    manifest
+        The task.
+    round_number, base_model, participant
+        Where the update belongs; see :func:`update_header`.
+    lanes
+        What :func:`fl_chain.privacy.masking.masks.mask_lanes` makes of all lanes of the update,
+        those of :func:`hold_lanes`, in a ring of :func:`compute_ring_bits`.
+
+    Raises
+    ------
+    MalformedBlob
+        More or fewer lanes, or of another ring.
+    """
+    return encode_blob(update_header(manifest, round_number, base_model, participant), lanes)
+
+
+def read_masked_lanes(manifest: Manifest, data: bytes) -> Lanes:
+    """Return all lanes of a masked update, whatever its header says; a view of ``data``."""
+    header = update_header(manifest, 0, "", "")
+    header_bytes = compute_header_bytes(header.layout, is_masked=True)
+    return np.frombuffer(data, header.dtype[1], offset=header_bytes)
 
 
 def compute_blob_bytes(header: BlobHeader) -> int:
     """Return the exact size of a blob of this kind and layout: the cap to fetch it under."""
-    _, dtype = DTYPES[header.bits]
-    header_bytes = compute_header_bytes(header.layout, header.is_measured)
+    _, dtype = header.dtype
+    header_bytes = compute_header_bytes(header.layout, header.is_measured, header.is_masked)
     return header_bytes + dtype.itemsize * count_values(header.layout)
 
 
@@ -126,25 +177,35 @@ def select_round(manifest: Manifest, round_number: int) -> slice | NDArray[np.in
 
 
 def read_lanes(manifest: Manifest, round_number: int, data: bytes) -> NDArray[np.int16]:
-    """Return the lanes of an update that stand for values, whatever its header says."""
+    """Return the lanes of an update that stand for values, whatever its header says.
+
+    Not of a masked one: nobody can tell them.
+    """
     lane_bits = manifest.encoding.lane_bits
     _, dtype = DTYPES[lane_bits]
     header_bytes = compute_header_bytes(manifest.update_layout, manifest.measurements)
     lanes = np.frombuffer(data, dtype, offset=header_bytes)
     if lane_bits == PACKED_LANE_BITS:
         lanes = unpack_lanes(lanes)
+    return lanes[: count_held(manifest, round_number)].astype(np.int16, copy=False)
+
+
+def count_held(manifest: Manifest, round_number: int) -> int:
+    """Return how many lanes of a round's updates stand for values: the first ones."""
     selected = select_round(manifest, round_number)
-    whole = count_values(manifest.layout)
-    held = lanes[: whole if isinstance(selected, slice) else selected.size]
-    return held.astype(np.int16, copy=False)
+    return count_values(manifest.layout) if isinstance(selected, slice) else selected.size
 
 
 def hold_lanes(manifest: Manifest, lanes: NDArray[Any]) -> NDArray[Any]:
-    """Return the entries of an update's blob whose lanes that stand for values are these."""
+    """Return the entries of an update's blob whose lanes that stand for values are these.
+
+    Of a masked update, what is masked.
+    """
     encoding = manifest.encoding
     num_lanes = count_lanes(count_values(manifest.layout), encoding.one_block_in)
     padded = np.pad(lanes, (0, num_lanes - lanes.size)) if lanes.size < num_lanes else lanes
-    return pack_lanes(padded) if encoding.lane_bits == PACKED_LANE_BITS else padded
+    is_packed = encoding.lane_bits == PACKED_LANE_BITS and not manifest.privacy.is_masked
+    return pack_lanes(padded) if is_packed else padded
 
 
 def take_parameters(manifest: Manifest, model: NDArray[np.int32]) -> NDArray[np.int32]:

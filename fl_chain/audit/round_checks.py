@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fl_chain.aggregation.derive import DerivedRound, RoundAggregation
+from fl_chain.aggregation.masked_groups import leave_out_unpaired, list_groups
 from fl_chain.aggregation.round_blobs import compute_blob_bytes, decode_model_blob, model_header
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict, failed, from_store_error, passed
 from fl_chain.audit.list_checks import check_lists
+from fl_chain.audit.masked_checks import check_masked_updates
 from fl_chain.audit.observer import Observer
 from fl_chain.audit.update_checks import check_updates
 from fl_chain.audit.workers import Workers
@@ -72,14 +74,21 @@ def gather_round(
         raise ValueError("a round without a proposal has no model to check")
     report, finding = check_report(manifest, history, proposal, bases[0], evidence)
     findings = [finding]
-    aggregation = RoundAggregation(manifest, proposal.round, bases, evidence.keys)
+    groups = list_groups(manifest, history)
+    aggregation = RoundAggregation(manifest, proposal.round, bases, evidence.keys, groups)
     submissions, made = check_lists(manifest, history, proposal, report, evidence)
     findings += made
     if submissions is not None:
         is_doubted = any(finding.check == "exclusions" for finding in made)
-        findings += check_updates(
-            aggregation, submissions, report, evidence, workers, observer, is_doubted=is_doubted
-        )
+        if manifest.privacy.is_masked:
+            submissions = leave_out_unpaired(submissions, groups)
+            findings += check_masked_updates(
+                aggregation, submissions, report, evidence, workers, observer
+            )
+        else:
+            findings += check_updates(
+                aggregation, submissions, report, evidence, workers, observer, is_doubted=is_doubted
+            )
     # Without every update the sum can't be re-executed; saying so once is enough.
     is_whole = submissions is not None and all(
         f.verdict == Verdict.PASS for f in findings if f.check == "update_blob"

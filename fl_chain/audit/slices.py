@@ -11,30 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fl_chain.aggregation.derive import PartialRound, RoundAggregation
+from fl_chain.aggregation.masked_groups import GroupRecord, find_left_out
 from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import FetchBlob
-from fl_chain.audit.findings import Finding, from_store_error
-from fl_chain.errors import CannotDecrypt, StoreError
+from fl_chain.audit.group_outcomes import AskedGroup, GroupOutcome, examine_group
+from fl_chain.audit.outcomes import Asked, Outcome, examine_update
 from fl_chain.privacy.sealing import KeyRing
-from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.manifest import Manifest
-from fl_chain.protocol.promises import read_promise
-from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One update whose content matters."""
-
-    record: UpdateSubmitted
-    is_claimed: bool
-    """Whether the report gives it as unavailable: it is only asked whether it is there."""
-
-
-@dataclass(frozen=True, slots=True)
 class Slice:
-    """Updates of one round and of different participants."""
+    """Updates of one round and of different participants; of a masked round whole groups."""
 
     manifest: Manifest
     round_number: int
@@ -43,22 +32,8 @@ class Slice:
     updates: tuple[Asked, ...]
     keys: KeyRing = field(default_factory=dict)
     """What opens them, where they are sealed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one update."""
-
-    sequence: int
-    num_bytes: int
-    """Size of the content; 0 if there was none, or nobody wanted to know it."""
-    is_there: bool
-    reason: ExclusionReason | None = None
-    """Why its content excludes it."""
-    problem: Finding | None = None
-    """What it means that it could not be had; None if it could, or is only given as unavailable."""
-    is_closed: bool = False
-    """Whether it is sealed and was not opened: its container is of its place, no more is known."""
+    groups: tuple[AskedGroup, ...] = ()
+    """Where they are masked, in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +43,18 @@ class ExaminedSlice:
     outcomes: tuple[Outcome, ...]
     partial: PartialRound
     """Those of its updates that were there, and are not given as unavailable."""
+    groups: tuple[GroupOutcome, ...] = ()
+    """What came of its groups, where updates are masked."""
 
 
 def examine_slice(part: Slice, fetch_blob: FetchBlob) -> ExaminedSlice:
     """Fetch, examine and add up the updates of a slice; one of them is in memory at a time."""
-    aggregation = RoundAggregation(part.manifest, part.round_number, part.bases, part.keys)
+    records = [asked.record for asked in part.groups]
+    place = part.manifest, part.round_number, part.bases, part.keys
+    aggregation = RoundAggregation(*place, records)
     outcomes = tuple(examine_update(aggregation, asked, fetch_blob) for asked in part.updates)
-    return ExaminedSlice(outcomes, aggregation.partial())
-
-
-def examine_update(aggregation: RoundAggregation, asked: Asked, fetch_blob: FetchBlob) -> Outcome:
-    """Fetch an update, and add it to an aggregation unless it is given as unavailable."""
-    record = asked.record
-    cid = cid_from_digest(record.cid_digest, aggregation.pinned_bytes)
-    try:
-        data = fetch_blob(cid, aggregation.fetch_bytes)
-    except StoreError as error:
-        if asked.is_claimed:
-            return Outcome(record.sequence, 0, is_there=False)
-        promise = read_promise(aggregation.manifest, record.participant, record.timestamp)
-        problem = from_store_error("update_blob", error, cid, aggregation.round_number, promise)
-        return Outcome(record.sequence, 0, is_there=False, problem=problem)
-    if asked.is_claimed:
-        return Outcome(record.sequence, len(data), is_there=True)
-    try:
-        reason = aggregation.add(record, data)
-    except CannotDecrypt:
-        return Outcome(record.sequence, len(data), is_there=True, is_closed=True)
-    return Outcome(record.sequence, len(data), is_there=True, reason=reason)
+    groups = tuple(examine_group(aggregation, asked, fetch_blob) for asked in part.groups)
+    return ExaminedSlice(outcomes, aggregation.partial(), groups)
 
 
 def cut_slices(
@@ -133,6 +92,28 @@ def cut_slices(
             yield cut()
     if waiting:
         yield cut()
+
+
+def cut_group_slices(
+    aggregation: RoundAggregation,
+    groups: Sequence[GroupRecord],
+    report: RoundReport | None,
+    most_updates: int,
+) -> Iterator[Slice]:
+    """Yield the groups of a masked round, in slices of a largest size but for a single group."""
+    left_out = find_left_out(report, groups)
+    place = aggregation.manifest, aggregation.round_number, aggregation.bases
+    waiting: list[AskedGroup] = []
+    count = 0
+    for group in groups:
+        if waiting and count + len(group.survivors) > most_updates:
+            yield Slice(*place, (), groups=tuple(waiting))
+            waiting, count = [], 0
+        unavailable = frozenset(n for n in group.sequences if is_claimed(report, n))
+        waiting.append(AskedGroup(group, unavailable, group.number in left_out))
+        count += len(group.survivors)
+    if waiting:
+        yield Slice(*place, (), groups=tuple(waiting))
 
 
 def is_claimed(report: RoundReport | None, sequence: int) -> bool:

@@ -9,7 +9,8 @@ from fl_chain.aggregation.submissions import Submission
 from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import Finding, Verdict, failed, passed
 from fl_chain.audit.observer import Observer
-from fl_chain.audit.slices import Asked, Outcome, cut_slices, examine_update, is_claimed
+from fl_chain.audit.outcomes import Asked, Outcome, examine_update
+from fl_chain.audit.slices import cut_slices, is_claimed
 from fl_chain.audit.workers import Workers
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 

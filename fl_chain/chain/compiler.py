@@ -29,7 +29,7 @@ SOURCES = {
 """By contract, where its source is."""
 INTERFACES = {
     **{name: (f"I{name}",) for name in CONTRACTS},
-    "Disputes": ("IDisputes", "ISampling"),
+    "Disputes": ("IDisputes", "ISampling", "IMasks"),
     "RoundLedger": ("ILedger",),
 }
 """By contract, what answers at its address."""

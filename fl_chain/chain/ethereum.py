@@ -97,7 +97,7 @@ class EthereumLedger:
         newest = fresh[-1].block_number if fresh else from_block - 1
         if newest <= number:
             self._last_block, self._last_hash = number, _hash_of(latest)
-        return Page(fresh, newest + 1, now)
+        return Page(fresh, newest + 1, now, latest_block=number)
 
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""

@@ -32,6 +32,8 @@ class Page:
     """Timestamp of the latest block, in seconds."""
     is_rewritten: bool = False
     """The chain before the asked-for block is not the one seen last time: begin again at 0."""
+    latest_block: int = -1
+    """Number of the latest block, which may have come after the logs were read; -1 if unknown."""
 
 
 class Ledger(Protocol):

@@ -50,8 +50,10 @@ from fl_chain.protocol.actions import (
     SplitPart,
     Stop,
     SubmitBatch,
+    SubmitMasked,
     SubmitUpdate,
     Succeed,
+    Unmask,
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import Signature, compute_result, compute_signing_hash
@@ -73,6 +75,7 @@ from fl_chain.protocol.records import (
     ParticipantRemoved,
     ParticipantSucceeded,
     PayoutClaimed,
+    PeersApart,
     PotFunded,
     PotReclaimed,
     ProposalRejected,
@@ -88,6 +91,7 @@ from fl_chain.protocol.records import (
     UpdateCommitted,
     UpdatesListed,
     UpdateSubmitted,
+    UpdateUnmasked,
 )
 from fl_chain.protocol.round import Task
 from fl_chain.protocol.signed_update import compute_update_message
@@ -178,6 +182,12 @@ class MemoryChain:
             case RevealUpdate():
                 self._check_reveal(sender, action, now)
                 return [self._submit(sender, action, now)]
+            case SubmitMasked():
+                return self._submit_masked(sender, action, now)
+            case Unmask():
+                task.check_unmask(sender, action.round, now)
+                _require_digests(action.cid_digest)
+                return [UpdateUnmasked(action.round, sender, action.cid_digest, now)]
             case ListUpdates():
                 self._require_no_commitments()
                 task.check_list(sender, action.round, action.count, now)
@@ -297,8 +307,15 @@ class MemoryChain:
         if not commitment.startswith(task.pending[sender].commitment[:RECORD_PREFIX_BYTES]):
             refuse("WrongReveal", f"{sender} has committed to another update")
 
+    def _submit_masked(self, sender: str, action: SubmitMasked, now: int) -> list[LedgerRecord]:
+        self.task.check_is_masked()
+        entered = self._submit(sender, action, now)
+        if not action.apart:
+            return [entered]
+        return [PeersApart(action.round, sender, action.apart, now), entered]
+
     def _submit(
-        self, sender: str, action: SubmitUpdate | RevealUpdate, now: int
+        self, sender: str, action: SubmitUpdate | RevealUpdate | SubmitMasked, now: int
     ) -> UpdateSubmitted:
         self.task.check_submit(sender, action.round, action.weight, now)
         _require_digests(action.digest, action.cid_digest)

@@ -43,7 +43,8 @@ class MemoryLedger:
         """Return the logs from a block on."""
         with self._chain.news:
             logs = tuple(log for log in self._chain.logs if log.block_number >= from_block)
-            return Page(logs, self._chain.block_number + 1, self._chain.now)
+            number = self._chain.block_number
+            return Page(logs, number + 1, self._chain.now, latest_block=number)
 
     def send(self, action: LedgerAction) -> Receipt:
         """Carry out an action; see the seam for errors."""

@@ -15,9 +15,11 @@ from fl_chain.whole_file import check_place, write_whole
 
 if TYPE_CHECKING:
     from fl_chain.lab.exposure import Rebuilt
+    from fl_chain.lab.exposure_summary import ExposureSummary
 
 SIZES = (1, 8, 32)
 INVERSIONS = ("first_layer", "matching")
+MODES = ("open", "sealed", "masked", "noised")
 
 
 @click.command("privacy")
@@ -48,6 +50,33 @@ INVERSIONS = ("first_layer", "matching")
     multiple=True,
     help="Repeatable.  [default: both]",
 )
+@click.option(
+    "--modes",
+    default=",".join(MODES),
+    show_default=True,
+    help="In which the round is shown; noised is open, trained with noise.",
+)
+@click.option(
+    "--group-size",
+    type=click.IntRange(3, 64),
+    default=8,
+    show_default=True,
+    help="Of groups of masked updates.",
+)
+@click.option(
+    "--noise-multiplier",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Deviation of the noise, over the norm that gradients are clipped to.",
+)
+@click.option(
+    "--max-grad-norm",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="That norm, of each example's gradient.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report to this file."
@@ -63,20 +92,29 @@ def privacy(
     learning_rate: float,
     lane_bits: str,
     attacks: tuple[str, ...],
+    modes: str,
+    group_size: int,
+    noise_multiplier: float,
+    max_grad_norm: float,
     seeds: int,
     html: Path | None,
     as_json: bool,
 ) -> None:
     """Rebuild the images that participants trained on, from what the first round shows of them.
 
-    Whoever has the CID of an update reads it; whoever reads two models in turn has the mean of the
-    updates between them. Each is attacked, and compared with as many blind guesses.
+    In the mode open, whoever has the CID of an update reads it; in the others it is sealed, masked,
+    or made with noise. Whoever reads two models in turn has the mean of the updates between them.
+    Each is attacked, and compared with as many blind guesses, and with the same attack on random
+    numbers.
 
     \b
     fl-chain lab privacy --html privacy.html
+    fl-chain lab privacy --modes masked --group-size 16 --seeds 5
     fl-chain lab privacy --examples 100 --epochs 5 --batch-size 10 --lane-bits 8
     """
-    from fl_chain.lab.exposure import UPDATE, Exposure, attack_all, check_images, list_exposures
+    from fl_chain.lab.exposure import attack_all, check_images, list_exposures
+    from fl_chain.lab.exposure_summary import summarize_exposures
+    from fl_chain.lab.modes import UPDATE, Exposure
 
     base = Exposure(
         data,
@@ -89,9 +127,13 @@ def privacy(
         num_epochs=epochs,
         learning_rate=learning_rate,
         lane_bits=int(lane_bits),
+        group_size=group_size,
+        noise_multiplier=noise_multiplier,
+        max_grad_norm=max_grad_norm,
         **({} if batch_size is None else {"batch_size": batch_size}),
     )
-    exposures = list_exposures(base, sizes or SIZES, attacks or INVERSIONS, seeds)
+    chosen = [name.strip() for name in modes.split(",")]
+    exposures = list_exposures(base, sizes or SIZES, attacks or INVERSIONS, seeds, chosen)
     if html is not None:
         check_place(html)
         with page_libraries():
@@ -102,7 +144,7 @@ def privacy(
         if as_json:
             print_line(_row(rebuilt))
     if not as_json:
-        print_rows([_shown(rebuilt) for rebuilt in found], False, "")
+        print_rows([_shown(one) for one in summarize_exposures(found)], False, "")
     if html is not None:
         write_whole(html, make_privacy_report(base, found).encode())
         click.echo(f"report: {html}", err=as_json)
@@ -111,26 +153,34 @@ def privacy(
 def _row(rebuilt: Rebuilt) -> dict[str, Any]:
     from dataclasses import asdict
 
+    guesses = {"": rebuilt.found, "blind_": rebuilt.blind, "random_": rebuilt.random}
+    numbers = {}
+    for name, guessed in guesses.items():
+        numbers[f"{name}psnr"] = round(float(guessed.psnr.mean()), 3)
+        numbers[f"{name}ssim"] = round(float(guessed.ssim.mean()), 4)
     return {
         **asdict(rebuilt.exposure),
+        "mode": rebuilt.exposure.mode,
         "recovered": rebuilt.num_recovered,
-        "psnr": round(float(rebuilt.psnr.mean()), 3),
-        "ssim": round(float(rebuilt.ssim.mean()), 4),
-        "blind_psnr": round(float(rebuilt.blind_psnr.mean()), 3),
-        "blind_ssim": round(float(rebuilt.blind_ssim.mean()), 4),
+        **numbers,
+        "gain_psnr": round(rebuilt.gain_psnr, 3),
+        "gain_ssim": round(rebuilt.gain_ssim, 4),
     }
 
 
-def _shown(rebuilt: Rebuilt) -> dict[str, Any]:
-    row, exposure = _row(rebuilt), rebuilt.exposure
-    is_update = exposure.shown == "update"
+def _shown(summary: ExposureSummary) -> dict[str, Any]:
+    exposure = summary.exposure
     return {
         "examples": exposure.num_examples,
-        "shown": "an update" if is_update else f"mean of {exposure.num_participants}",
+        "mode": exposure.mode,
+        "shown": exposure.name,
         "attack": exposure.inversion,
-        "recovered": f"{rebuilt.num_recovered} of {exposure.num_examples}",
-        "PSNR": f"{row['psnr']:.1f}",
-        "blind PSNR": f"{row['blind_psnr']:.1f}",
-        "SSIM": f"{row['ssim']:.2f}",
-        "blind SSIM": f"{row['blind_ssim']:.2f}",
+        "recovered": f"{summary.num_recovered} of {summary.num_examples}",
+        "PSNR": summary.psnr.show(1),
+        "blind": f"{summary.blind_psnr.mean:.1f}",
+        "random": f"{summary.random_psnr.mean:.1f}",
+        "gain": summary.gain_psnr.show(1, is_signed=True),
+        "SSIM": summary.ssim.show(2),
+        "blind SSIM": f"{summary.blind_ssim.mean:.2f}",
+        "random SSIM": f"{summary.random_ssim.mean:.2f}",
     }

@@ -39,6 +39,9 @@ _SENTENCES = {
     "admitted": "{participants} {participants:participant} admitted",
     "answered": "round {round}: challenge answered ({stage}), {gas} gas",
     "audit_recorded": "audit of {auditor} recorded in register {register}, {gas} gas",
+    "apart": (
+        "round {round}: no mask is shared with {members}, whose share bundle is missing or wrong"
+    ),
     "attested": (
         "round {round}: attested to model {model}; {proposer} proposed the same: {agrees}"
     ),
@@ -68,6 +71,9 @@ _SENTENCES = {
     "cut_short": "round {round}: time was up after {steps} {steps:step}, which count like all",
     "ended": "round {round} was aborted: its deadline had passed",
     "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
+    "false_seeds": (
+        "round {round}: the {kind} of {participant} in group {group} are false, and passed over"
+    ),
     "examined": "round {round}: update {sequence} of {participant} verified",
     "excluded": "round {round}: update {sequence} of {participant} left out: {reason}",
     "fetched": (
@@ -107,6 +113,17 @@ _SENTENCES = {
     "labelled": "label {label}: {labels}",
     "left": "left for good; a bond of {bond} can be claimed from {claimable_at}, {gas} gas",
     "listening": "listening at {url}",
+    "masked_mean": (
+        "privacy: nobody sees an update, only sums of groups of {size} or more; {accomplices}"
+        " {accomplices:member} of a group can join against another and see no more. Robustness:"
+        " none by the rule mean, one participant can put anything into the sum of its group"
+    ),
+    "masked_robust": (
+        "privacy: nobody sees an update, only sums of groups of {size} or more; {accomplices}"
+        " {accomplices:member} of a group can join against another and see no more. Robustness:"
+        " {rule} withstands {malicious} {malicious:group} with a liar, of about {groups} groups:"
+        " smaller groups withstand more and hide less"
+    ),
     "missed": "round {round} missed: {reason}",
     "not_selected": "round {round}: not selected, waiting for the next one",
     "omission": (
@@ -139,6 +156,10 @@ _SENTENCES = {
     "sealed_without": (
         "round {round}: sealed without {readers}, who cannot read this update: no usable key"
     ),
+    "shared": "round {round}: seeds shared with the group, {gas} gas",
+    "shared_without": (
+        "round {round}: seeds not shared with {members}: no usable key in the registry"
+    ),
     "short_budget": (
         "the privacy budget pays for {updates} {updates:update} of each participant, and there are"
         " {rounds} {rounds:round}"
@@ -150,6 +171,8 @@ _SENTENCES = {
     "stopped": (
         "stopped by its coordinator: the task is over after {rounds} finalized {rounds:round}"
     ),
+    "unmasked": "round {round}: told what the group asks for, {gas} gas",
+    "untold": "round {round}: nothing told: {reason}",
     "submitted": "round {round}: update {digest} submitted, weight {weight}, {gas} gas",
     "succeeded": "the admission of {participant} moved to {successor}",
     "tried": "{when} training once: loss {loss}, accuracy {accuracy}",

@@ -117,7 +117,8 @@ def run(
 
     progress = print_progress(as_json)
     services = settings.services(rpc, ipfs)
-    account = settings.open_key(services, key, password_file)
+    password = settings.password(password_file)
+    account = services.open_key(services.locate_key(key), password)
     with services.open_journal(task, account) as journal, services.open_store() as store:
         ledger = services.open_ledger(task, account, journal)
         trainer = open_trainer(
@@ -132,6 +133,7 @@ def run(
             store,
             trainer,
             journal,
+            keys=services.open_key_ring(key, password),
             relay=services.open_relay(relay) if relay else None,
             meter=open_meter(energy),
             progress=progress,

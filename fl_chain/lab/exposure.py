@@ -1,62 +1,46 @@
-"""What a round shows of its participants' examples: to whoever reads an update, or the model alone.
+"""What attackers make of what a round shows, in each mode, beside what guessing blindly makes.
 
-Everything but the attacker is the product's own: local training, encoding to lanes, the mean. In
-the mode ``open`` every update is read by whoever has its CID. The model is public in every mode,
-and two models in turn show the mean of the updates between them.
+Two baselines say what an attack is worth. A blind guess is the nearest of as many images of the
+test set as the attack has rebuilt, and of their mean. The other is the same attack on random
+numbers in the place of an update, with the same labels and as many images. Of all of them the
+nearest to each original counts.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isqrt
+from math import inf, isqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fl_chain.aggregation.fixed_point import encode_update
 from fl_chain.errors import UsageError
-from fl_chain.lab.inversion import INVERSIONS, Seen
+from fl_chain.lab.inversion import INVERSIONS
+from fl_chain.lab.modes import GROUP_SUM, MODES, NOISED, UPDATE, Exposure, list_shown
+from fl_chain.lab.showing import show, show_random_numbers
 from fl_chain.lab.similarity import WINDOW, compute_psnr, compute_ssim
-from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.training.catalogue import find_dataset, load_dataset
 from fl_chain.training.datasets import Dataset
-from fl_chain.training.local_sgd import LocalSgd
-from fl_chain.training.models import build_model, check_fit
-from fl_chain.training.parameters import get_parameters, set_parameters
+from fl_chain.training.models import check_fit
 
-UPDATE: Final = "update"
-MEAN: Final = "mean"
 RECOGNIZED: Final = 0.9
 """From this SSIM on one looks like the other."""
 MARGIN_DECIBELS: Final = 3.0
 """By so much more than a blind guess: half of its squared error."""
-FRACTION_BITS: Final = {8: 8, 12: 12, 16: 15}
-"""As of a task that names its lanes alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """What is shown of whom."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Guessed:
+    """The nearest guess to each original."""
 
-    data: str
-    model: str
-    num_examples: int
-    """Of each participant."""
-    num_participants: int
-    """Of whose updates the mean is."""
-    shown: str
-    """``update`` or ``mean``."""
-    inversion: str
-    seed: int
-    num_epochs: int = 1
-    batch_size: int = 2**31
-    """Examples of a step; as many and more are one step."""
-    learning_rate: float = 0.1
-    lane_bits: int = 16
-    num_steps: int = 400
-    """Of a search."""
+    images: NDArray[np.float64]
+    """``[n, side, side]``, in [0, 1]."""
+    psnr: NDArray[np.float64]
+    """Decibels, ``[n]``."""
+    ssim: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,48 +50,69 @@ class Rebuilt:
     exposure: Exposure
     originals: NDArray[np.float64]
     """``[n, side, side]``, in [0, 1]."""
-    images: NDArray[np.float64]
-    """The nearest of what the attacker has rebuilt, of the same shape."""
-    psnr: NDArray[np.float64]
-    """Decibels, ``[n]``."""
-    ssim: NDArray[np.float64]
-    blind_psnr: NDArray[np.float64]
-    """Of the nearest of as many guesses without an update, ``[n]``."""
-    blind_ssim: NDArray[np.float64]
-    blind_images: NDArray[np.float64]
+    found: Guessed
+    """Of what the attacker has rebuilt."""
+    blind: Guessed
+    """Of as many images of the test set, and their mean."""
+    random: Guessed
+    """Of what the same attack rebuilds from random numbers."""
 
     @property
     def num_recovered(self) -> int:
         """How many examples can be recognized, and not as well by guessing blindly."""
-        is_nearer = self.psnr >= self.blind_psnr + MARGIN_DECIBELS
-        return int(((self.ssim >= RECOGNIZED) & is_nearer).sum())
+        is_nearer = self.found.psnr >= self.blind.psnr + MARGIN_DECIBELS
+        return int(((self.found.ssim >= RECOGNIZED) & is_nearer).sum())
+
+    @property
+    def gain_psnr(self) -> float:
+        """By how many decibels it is nearer than the better of the two baselines, on average."""
+        best = max(self.blind.psnr.mean(), self.random.psnr.mean())
+        return float(self.found.psnr.mean() - best)
+
+    @property
+    def gain_ssim(self) -> float:
+        """The same in SSIM."""
+        best = max(self.blind.ssim.mean(), self.random.ssim.mean())
+        return float(self.found.ssim.mean() - best)
 
 
 def list_exposures(
-    base: Exposure, sizes: Sequence[int], inversions: Sequence[str], num_seeds: int
+    base: Exposure,
+    sizes: Sequence[int],
+    inversions: Sequence[str],
+    num_seeds: int,
+    modes: Sequence[str] = MODES,
 ) -> list[Exposure]:
-    """Return every combination, with an update and with the mean of all.
+    """Return every combination, with all that is shown in these modes.
 
     Raises
     ------
     UsageError
-        No such attack, or more examples than the data set has for so many.
+        No such attack or mode, no such noise, or more examples than the data set has for so many.
     """
     for name in inversions:
         if name not in INVERSIONS:
             raise UsageError(f"there is no attack {name!r}", f"there is: {', '.join(INVERSIONS)}")
+    every_shown = list_shown(tuple(modes))
+    is_sized = all(0 < size < inf for size in (base.noise_multiplier, base.max_grad_norm))
+    if NOISED in every_shown and not is_sized:
+        raise UsageError(
+            f"noise of {base.noise_multiplier} times {base.max_grad_norm} is none to train with",
+            "--noise-multiplier and --max-grad-norm are above 0 and finite",
+        )
     available = len(load_dataset(base.data).train)
-    needed = max(sizes) * base.num_participants
+    most = max(replace(base, shown=shown).num_behind for shown in every_shown)
+    needed = max(sizes) * most
     if needed > available:
         raise UsageError(
-            f"{base.num_participants} participants with {max(sizes)} examples need {needed}, "
+            f"{most} participants with {max(sizes)} examples need {needed}, "
             f"{base.data} has {available}",
-            "choose fewer with --examples or --participants",
+            "choose fewer with --examples, --participants or --group-size",
         )
     return [
         replace(base, num_examples=size, shown=shown, inversion=name, seed=base.seed + number)
         for size in sizes
-        for shown in (UPDATE, MEAN)
+        for shown in every_shown
         for name in inversions
         for number in range(num_seeds)
     ]
@@ -146,58 +151,64 @@ def attack(exposure: Exposure) -> Rebuilt:
     """Train as participants do, and rebuild the examples of the first from what is shown."""
     split = load_dataset(exposure.data)
     chance = np.random.default_rng(exposure.seed)
-    order, size = chance.permutation(len(split.train)), exposure.num_examples
-    count = 1 if exposure.shown == UPDATE else exposure.num_participants
-    parts = [split.train.subset(order[size * i : size * (i + 1)]) for i in range(count)]
-    seen = _show(exposure, parts, chance)
+    parts = _deal_examples(exposure, chance)
+    seen = show(exposure, parts, chance)
     images = INVERSIONS[exposure.inversion](seen, exposure.num_steps, exposure.seed)
     originals = _as_images(parts[0].features, seen.side)
     tries = chance.choice(len(split.test), min(max(1, len(images)), len(split.test)), replace=False)
     # Whoever knows nothing of an example is nearest to it, in PSNR, with the mean of all.
     average = split.test.features.mean(axis=0, keepdims=True)
     guesses = _as_images(np.concatenate([split.test.features[tries], average]), seen.side)
-    nearest, psnr, ssim = _pick(originals, images if len(images) else guesses[-1:])
-    blind, blind_psnr, blind_ssim = _pick(originals, guesses)
-    return Rebuilt(exposure, originals, nearest, psnr, ssim, blind_psnr, blind_ssim, blind)
+    random = _rebuild_from_random_numbers(_drop_training(exposure))
+    return Rebuilt(
+        exposure,
+        originals,
+        _pick(originals, images if len(images) else guesses[-1:]),
+        _pick(originals, guesses),
+        _pick(originals, random if len(random) else guesses[-1:]),
+    )
 
 
-def _show(exposure: Exposure, parts: Sequence[Dataset], chance: np.random.Generator) -> Seen:
-    """Return what participants with these examples put on record in their first round."""
-    module = build_model(exposure.model, exposure.seed)
-    received = get_parameters(module)
-    layout = layout_of(received)
-    bits, largest = FRACTION_BITS[exposure.lane_bits], 2 ** (exposure.lane_bits - 1) - 1
-    total = np.zeros(sum(value.size for value in received.values()))
-    for part in parts:
-        trainer = LocalSgd(
-            module,
-            part,
-            num_epochs=exposure.num_epochs,
-            batch_size=exposure.batch_size,
-            learning_rate=exposure.learning_rate,
-        )
-        trained = trainer.train(received, seed=int(chance.integers(2**32)))
-        delta = flatten(trained.parameter_delta, layout)
-        words = chance.integers(2**32, size=delta.size, dtype=np.uint32)
-        total += encode_update(delta, bits, largest, words, exposure.lane_bits)
-    set_parameters(module, received)
-    update = unflatten((total / len(parts) * 2.0**-bits).astype(np.float32), layout)
-    labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
-    return Seen(module, update, labels, isqrt(parts[0].features.shape[1]))
+def _deal_examples(exposure: Exposure, chance: np.random.Generator) -> list[Dataset]:
+    """Return the examples of those behind what is shown; the same for all that a round shows."""
+    train, size = load_dataset(exposure.data).train, exposure.num_examples
+    order = chance.permutation(len(train))
+    return [train.subset(order[size * i : size * (i + 1)]) for i in range(exposure.num_behind)]
+
+
+def _drop_training(exposure: Exposure) -> Exposure:
+    """Return what stands for all exposures whose attack on random numbers is the same."""
+    shown = UPDATE if exposure.num_behind == 1 else GROUP_SUM
+    return Exposure(
+        exposure.data,
+        exposure.model,
+        exposure.num_examples,
+        exposure.num_behind,
+        shown,
+        exposure.inversion,
+        exposure.seed,
+        num_steps=exposure.num_steps,
+        group_size=exposure.num_behind,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _rebuild_from_random_numbers(exposure: Exposure) -> NDArray[np.float64]:
+    parts = _deal_examples(exposure, np.random.default_rng(exposure.seed))
+    seen = show_random_numbers(exposure, parts)
+    return INVERSIONS[exposure.inversion](seen, exposure.num_steps, exposure.seed)
 
 
 def _as_images(features: NDArray[np.float32], side: int) -> NDArray[np.float64]:
     return features.astype(np.float64).reshape(-1, side, side)
 
 
-def _pick(
-    originals: NDArray[np.float64], candidates: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return for each original the candidate with the least error, its PSNR and its SSIM.
+def _pick(originals: NDArray[np.float64], candidates: NDArray[np.float64]) -> Guessed:
+    """Return for each original the candidate with the least error.
 
     That is more than an attacker can do, who does not know the originals: no attack looks weaker
     here than it is.
     """
     psnr = np.stack([compute_psnr(candidates, original) for original in originals])
     nearest = candidates[psnr.argmax(axis=1)]
-    return nearest, psnr.max(axis=1), compute_ssim(originals, nearest)
+    return Guessed(nearest, psnr.max(axis=1), compute_ssim(originals, nearest))

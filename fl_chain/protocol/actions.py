@@ -265,6 +265,26 @@ class RevealUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitMasked:
+    """A participant records its masked update of the current round."""
+
+    round: int
+    digest: bytes
+    cid_digest: bytes
+    weight: int
+    apart: int
+    """A bit for each position of its group with which it shares no mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmask:
+    """A participant records what it tells of the seeds of its group."""
+
+    round: int
+    cid_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Succeed:
     """Anybody moves a participant's admission to the successor that the registry names."""
 
@@ -407,6 +427,8 @@ LedgerAction = (
     | FundPot
     | PayRewards
     | ReclaimPot
+    | SubmitMasked
+    | Unmask
 )
 RegistryAction = (
     Enrol | Revoke | EnrolWithBond | LeaveRegistry | ClaimBond | Rotate | SetEncryptionKey

@@ -65,7 +65,16 @@ DTYPES: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
 }
 """Bits of lanes, or of a model's integers, to what tensors hold, as safetensors and numpy name it:
 the integers themselves, or the bytes into which they are packed."""
-_UPDATE_BITS = {DTYPES[bits][0]: bits for bits in (SHORT_LANE_BITS, PACKED_LANE_BITS, LANE_BITS)}
+MASKED_DTYPES: Final[dict[int, tuple[str, np.dtype[Any]]]] = {
+    16: ("U16", np.dtype("<u2")),
+    32: ("U32", np.dtype("<u4")),
+}
+"""Bits of masked lanes, integers modulo 2^16 or 2^32, to what tensors hold."""
+_UPDATE_FORMS = {
+    **{DTYPES[bits][0]: (bits, False) for bits in (SHORT_LANE_BITS, PACKED_LANE_BITS, LANE_BITS)},
+    **{name: (bits, True) for bits, (name, _) in MASKED_DTYPES.items()},
+}
+"""What tensors of an update hold to the bits of its lanes, and whether they are masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +98,20 @@ class BlobHeader:
     measurement: Measurement | None = None
     """What the sender says of its work, exactly in an update of a task with measurements."""
     lane_bits: int = LANE_BITS
-    """Bits of a lane of an update, 8, 12 or 16; of no meaning in a model."""
+    """Bits of a lane of an update, 8, 12 or 16, or 16 or 32 if it is masked; of no meaning in a
+    model."""
+    is_masked: bool = False
+    """Whether the lanes of an update are masked, integers modulo a power of 2."""
 
     @property
     def bits(self) -> int:
         """Bits of a lane or of a model's integer."""
         return self.lane_bits if self.kind == UPDATE else MODEL_BITS
+
+    @property
+    def dtype(self) -> tuple[str, np.dtype[Any]]:
+        """What tensors hold, as safetensors and numpy name it."""
+        return (MASKED_DTYPES if self.is_masked else DTYPES)[self.bits]
 
 
 def count_values(layout: Layout) -> int:
@@ -103,13 +120,14 @@ def count_values(layout: Layout) -> int:
 
 
 @functools.lru_cache(maxsize=16)  # a task has one layout, and asks for it with every blob
-def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
+def compute_header_bytes(layout: Layout, is_measured: bool = False, is_masked: bool = False) -> int:
     """Return the size of the header of every update and every model of a task.
 
     It is that of the longest header that any of them needs, whatever its round: the size in bytes,
     length prefix and padding included, a multiple of 1,024. Value i of a blob therefore begins at
     byte ``header_bytes + width * i``, with a width of 4 in models, and in updates of 2, or 1 if
-    lanes are short or packed.
+    lanes are short or packed. Masked updates have a size of their own, for lanes of 32 bits,
+    whichever theirs are.
 
     Parameters
     ----------
@@ -117,6 +135,8 @@ def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
         Tensors of the task.
     is_measured
         Whether its updates carry measurements, for which there must be room.
+    is_masked
+        Whether it is about a masked update.
 
     Examples
     --------
@@ -129,6 +149,8 @@ def compute_header_bytes(layout: Layout, is_measured: bool = False) -> int:
             *(UPDATE, digest, layout, 2**32 - 1, digest, "0x" + "0" * 40),
             is_measured,
             LONGEST_MEASUREMENT if is_measured else None,
+            MODEL_BITS if is_masked else LANE_BITS,
+            is_masked,
         ),
         BlobHeader(MODEL, digest, layout, is_measured=is_measured),
     )
@@ -144,7 +166,7 @@ def encode_header(header: BlobHeader) -> bytes:
         A model that names a round, a base model or a participant, or has a measurement; an update
         without one in a task with measurements, or with one in another, or an impossible one.
     """
-    size = compute_header_bytes(header.layout, header.is_measured)
+    size = compute_header_bytes(header.layout, header.is_measured, header.is_masked)
     return frame_header(_encode_entries(header), size)
 
 
@@ -163,7 +185,7 @@ def encode_blob(header: BlobHeader, values: NDArray[Any]) -> bytes:
     MalformedBlob
         The values do not fit the layout or the kind's integer type.
     """
-    _, dtype = DTYPES[header.bits]
+    _, dtype = header.dtype
     if values.shape != (count_values(header.layout),):
         raise MalformedBlob(f"{values.shape} values do not fill the layout")
     if values.dtype.newbyteorder("<") != dtype:
@@ -187,7 +209,7 @@ def decode_blob(data: bytes) -> tuple[BlobHeader, NDArray[Any]]:
     header = _parse_header(unframe_header(data[:header_bytes]))
     if encode_header(header) != data[:header_bytes]:
         raise MalformedBlob("header is not in canonical form, or not of its layout's size")
-    _, dtype = DTYPES[header.bits]
+    _, dtype = header.dtype
     expected = header_bytes + count_values(header.layout) * dtype.itemsize
     if len(data) != expected:
         raise MalformedBlob(f"blob has {len(data)} bytes, its header describes {expected}")
@@ -224,7 +246,7 @@ def check_layout(layout: Layout, is_measured: bool = False) -> None:
 
 
 def _encode_entries(header: BlobHeader) -> bytes:
-    name, dtype = DTYPES[header.bits]
+    name, dtype = header.dtype
     entries: dict[str, Any] = {"__metadata__": _metadata(header)}
     offset = 0
     for tensor, shape in header.layout:
@@ -247,6 +269,8 @@ def _metadata(header: BlobHeader) -> dict[str, str]:
         }
     if header.round or header.base_model or header.participant or header.measurement:
         raise MalformedBlob("a model names no round, base model, participant or measurement")
+    if header.is_masked:
+        raise MalformedBlob("a model is not masked")
     return metadata | ({MEASUREMENTS: CLAIMED} if header.is_measured else {})
 
 
@@ -261,9 +285,11 @@ def _parse_header(entries: Any) -> BlobHeader:
         parse_digest(header.task)
         if header.kind == UPDATE:
             names = {entry["dtype"] for entry in entries.values()}
+            lane_bits, is_masked = _UPDATE_FORMS[names.pop()]
             header = replace(
                 header,
-                lane_bits=_UPDATE_BITS[names.pop()],
+                lane_bits=lane_bits,
+                is_masked=is_masked,
                 round=parse_decimal(metadata["round"], 2**32),
                 base_model=metadata["base_model"],
                 participant=metadata["participant"],

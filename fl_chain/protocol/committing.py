@@ -57,11 +57,36 @@ class CommittingTask(SpendingTask):
         if self.parameters.commit_seconds and not has_acted:
             refuse("NotCommitted", f"{participant} did not commit in round {self.current.round}")
 
+    def check_submit(self, participant: str, round_number: int, weight: int, now: int) -> None:
+        """Check that a participant may submit an update at block time ``now``.
+
+        Raises
+        ------
+        InvalidTransition
+            With the name of the custom error that the contract would answer.
+        """
+        self.check_round(round_number, Action.SUBMIT, now)
+        if participant not in self.admitted:
+            refuse("NotAdmitted", f"{participant} is not admitted to the task")
+        if not self.parameters.commit_seconds:  # or it was checked before the commitment
+            self.check_selected(participant, round_number)
+        self.check_committed(participant)
+        has_acted = self.last_round_of.get(participant) == round_number
+        if has_acted and not self.has_committed(participant):
+            refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
+        self.check_budget(participant)
+        if not 1 <= weight <= self.parameters.max_weight:
+            refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
+
     def _apply_committed(self, record: UpdateCommitted) -> None:
         self.check_commit(record.participant, record.round, record.timestamp)
         self.pending[record.participant] = record
         self.last_round_of[record.participant] = record.round
-        self.rounds[record.round].commitments.append(record)
+        history = self.rounds[record.round]
+        if self.is_masked and not history.commitments:
+            history.drawn = frozenset(filter(self.is_selected, self.admitted))
+            history.seed = self.seed
+        history.commitments.append(record)
         count = self.num_committed + 1
         is_last = count == self.parameters.target_updates
         self.committing = Committing(record.round, count, record.timestamp if is_last else 0)

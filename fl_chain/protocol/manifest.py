@@ -19,7 +19,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest_rules import manifest_rules
 from fl_chain.protocol.optimizer import NONE, Optimizer, extend_layout
 from fl_chain.protocol.packing import count_packed_bytes
-from fl_chain.protocol.privacy import PrivacyParameters
+from fl_chain.protocol.privacy import OPEN, PrivacyParameters
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.rewards import NONE as NO_REWARDS
 from fl_chain.protocol.rewards import RewardParameters
@@ -53,6 +53,8 @@ class RoundParameters:
     """Of 2^32, so many participants are selected for a round on average; 0 if all take part."""
     seed_seconds: int = 0
     """Time for the aggregators to reveal their secrets before a round opens."""
+    unmask_seconds: int = 0
+    """Time to tell seeds after the end of collection; above 0 exactly if updates are masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,10 @@ class Manifest:
     def has_values(self) -> bool:
         """Whether the contract can decide about values of a proposed model.
 
-        Not where updates are sealed: to decide, it would have to be shown some of their lanes.
+        Not where updates are sealed or masked: it would have to be shown some of their lanes.
         """
         is_plain = self.encoding.is_plain and self.optimizer.name == NONE
-        return self.rule == MEAN and is_plain and not self.privacy.is_sealed
+        return self.rule == MEAN and is_plain and self.privacy.mode == OPEN
 
     @property
     def readers(self) -> tuple[str, ...]:

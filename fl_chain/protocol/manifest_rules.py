@@ -14,7 +14,7 @@ from fl_chain.protocol.committee import MAX_AGGREGATORS, NOBODY
 from fl_chain.protocol.constants import ACCUMULATOR_BITS, MAX_ROBUST_UPDATES, MAX_UPDATES
 from fl_chain.protocol.encoding import encoding_rules
 from fl_chain.protocol.optimizer import NONE, STATE_PREFIX, optimizer_rules
-from fl_chain.protocol.privacy import privacy_rules
+from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, RING_BITS, privacy_rules
 from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
 from fl_chain.protocol.rewards import COSINE, FORMULAS
 from fl_chain.protocol.rewards import NONE as NO_REWARDS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ADMISSION_MODES: Final = ("coordinator", "open")
 _MAY_BE_ZERO: Final = (
     *("challenge_seconds", "commit_seconds", "list_seconds"),
-    *("sample_rate", "seed_seconds"),
+    *("sample_rate", "seed_seconds", "unmask_seconds"),
 )
 """Round parameters without which a task does without something."""
 
@@ -56,6 +56,7 @@ def manifest_rules(manifest: Manifest) -> Rules:
     yield from privacy_rules(manifest.privacy, aggregators, list_seconds)
     yield from encoding_rules(manifest.encoding)
     yield from _round_rules(manifest.rounds, len(manifest.committee.aggregators))
+    yield from _mask_rules(manifest)
     yield from _headroom_rules(manifest)
     yield from _robust_rules(manifest)
     yield from recipe_rules(manifest.recipe)
@@ -127,6 +128,40 @@ def _headroom_rules(manifest: Manifest) -> Rules:
     )
 
 
+def _mask_rules(manifest: Manifest) -> Rules:
+    """Yield what masks ask for, and what nobody can see of a masked update."""
+    privacy, rounds, encoding = manifest.privacy, manifest.rounds, manifest.encoding
+    where = f"in the mode {MASKED}"
+    yield (
+        (rounds.unmask_seconds > 0) == privacy.is_masked,
+        f"unmask_seconds is above 0 {where}, otherwise 0",
+    )
+    if not privacy.is_masked:
+        return
+    yield rounds.commit_seconds > 0, f"commit_seconds is above 0 {where}: seeds are shared then"
+    yield (
+        rounds.sample_rate > 0,
+        f"sample_rate is above 0 {where}, 1 if all take part: the seed of a round draws its groups",
+    )
+    yield (
+        rounds.min_updates >= MIN_GROUP_SIZE,
+        f"min_updates is at least {MIN_GROUP_SIZE} {where}: of fewer, no sum is shown",
+    )
+    yield not manifest.measurements, f"measurements is false {where}"
+    yield encoding.max_norm == 0, f"max_norm is 0 {where}: nobody sees an update's norm"
+    yield manifest.max_staleness == 0, f"max_staleness is 0 {where}"
+    yield (
+        manifest.reward.formula == NO_REWARDS,
+        f"reward.formula is {NO_REWARDS} {where}: nobody sees what an update contributes",
+    )
+    largest = (2 * privacy.group_size - 1) * rounds.max_weight * encoding.max_abs
+    yield (
+        2 * largest + 1 <= 2**RING_BITS,
+        f"sums of a group reach {largest}, and masked ones end at 2^{RING_BITS - 1} - 1:"
+        " lower max_weight, max_abs or privacy.group_size",
+    )
+
+
 def _robust_rules(manifest: Manifest) -> Rules:
     rounds, encoding, f = manifest.rounds, manifest.encoding, manifest.num_malicious
     if manifest.rule == MEAN:
@@ -134,10 +169,13 @@ def _robust_rules(manifest: Manifest) -> Rules:
         return
     bounds, of_it = RULES[manifest.rule], f"with the rule {manifest.rule}"
     yield f >= 1, f"num_malicious is at least 1 {of_it}"
-    least = bounds.least_updates(f)
+    # Where updates are masked, the rule is one across groups: so many of them are drawn at least.
+    per_unit = max(1, manifest.privacy.group_size)
+    least = bounds.least_updates(f) * per_unit
+    in_groups = f" in groups of {per_unit}" if per_unit > 1 else ""
     yield (
         rounds.min_updates >= least,
-        f"min_updates is at least {least} {of_it} and num_malicious {f}",
+        f"min_updates is at least {least} {of_it} and num_malicious {f}{in_groups}",
     )
     yield (
         rounds.target_updates <= MAX_ROBUST_UPDATES,

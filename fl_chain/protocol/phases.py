@@ -19,6 +19,7 @@ class Phase(IntEnum):
     CHALLENGED = 7
     SCHEDULED = 8
     COMMITTING = 9
+    UNMASKING = 10
 
 
 class Action(StrEnum):
@@ -37,10 +38,13 @@ class Action(StrEnum):
     STOP = "stop"
     COMMIT = "commit"
     REVEAL_SEED = "reveal_seed"
+    UNMASK = "unmask"
 
 
 TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
-    (Phase.COLLECTING, Action.SUBMIT): frozenset({Phase.COLLECTING, Phase.AGGREGATING}),
+    (Phase.COLLECTING, Action.SUBMIT): frozenset(
+        {Phase.COLLECTING, Phase.AGGREGATING, Phase.UNMASKING}
+    ),
     (Phase.AGGREGATING, Action.PROPOSE): frozenset({Phase.PROPOSED}),
     (Phase.PROPOSED, Action.ATTEST): frozenset(
         {Phase.PROPOSED, Phase.FINALIZED, Phase.AGGREGATING}
@@ -66,6 +70,8 @@ TRANSITIONS: Final[dict[tuple[Phase, Action], frozenset[Phase]]] = {
     (Phase.SCHEDULED, Action.REVEAL_SEED): frozenset(
         {Phase.SCHEDULED, Phase.COLLECTING, Phase.COMMITTING}
     ),
+    (Phase.UNMASKING, Action.UNMASK): frozenset({Phase.UNMASKING, Phase.AGGREGATING}),
+    (Phase.UNMASKING, Action.STOP): frozenset({Phase.ABORTED}),
 }
 """(phase, action) to the phases that the acted-on round may then be in; all else is refused."""
 
@@ -80,5 +86,6 @@ EXPECTED_PHASE: Final = {
     Action.ABORT: Phase.EXPIRED,
     Action.COMMIT: Phase.COMMITTING,
     Action.REVEAL_SEED: Phase.SCHEDULED,
+    Action.UNMASK: Phase.UNMASKING,
 }
 """The one phase that an action needs; ``stop`` has several."""

@@ -14,7 +14,15 @@ OPEN: Final = "open"
 """Anybody with an update's CID."""
 SEALED: Final = "sealed"
 """The aggregators and the auditors that the task names; to others it is encrypted."""
-PRIVACY_MODES: Final = (OPEN, SEALED)
+MASKED: Final = "masked"
+"""Nobody: what is pinned is masked, and only sums of groups come out. See
+:mod:`fl_chain.privacy.masking`."""
+PRIVACY_MODES: Final = (OPEN, SEALED, MASKED)
+MIN_GROUP_SIZE: Final = 3
+MAX_GROUP_SIZE: Final = 64
+MAX_CONFIRMATIONS: Final = 255
+RING_BITS: Final = 32
+"""Most bits of a masked lane."""
 MAX_AUDITORS: Final = 64
 
 
@@ -32,11 +40,22 @@ class PrivacyParameters:
     """What one update costs its participant; above 0 exactly if there is a budget."""
     max_order: int = 0
     """Costs are rho of Renyi divergences of the orders 2 to this one; 0 without a budget."""
+    group_size: int = 0
+    """Fewest members of the groups that a round is drawn into, where updates are masked; 0 in other
+    tasks."""
+    confirmations: int = 0
+    """So many blocks follow the end of collection before a member tells its seeds: as many as the
+    chain may still take back. 0 to 255."""
 
     @property
     def is_sealed(self) -> bool:
         """Whether updates are encrypted."""
         return self.mode == SEALED
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether updates are masked."""
+        return self.mode == MASKED
 
 
 def privacy_rules(
@@ -64,6 +83,17 @@ def privacy_rules(
         "privacy.budget and privacy.cost are both above 0, or both 0",
     )
     yield privacy.cost <= privacy.budget, "privacy.cost <= privacy.budget: one update, at least"
+    smallest, largest = (MIN_GROUP_SIZE, MAX_GROUP_SIZE) if privacy.is_masked else (0, 0)
+    yield (
+        smallest <= privacy.group_size <= largest,
+        f"privacy.group_size is {MIN_GROUP_SIZE} to {MAX_GROUP_SIZE} in the mode {MASKED},"
+        " otherwise 0",
+    )
+    most = MAX_CONFIRMATIONS if privacy.is_masked else 0
+    yield (
+        0 <= privacy.confirmations <= most,
+        f"privacy.confirmations is 0 to {MAX_CONFIRMATIONS} in the mode {MASKED}, otherwise 0",
+    )
     least, most = (0, 0) if privacy.budget == 0 else (2, MAX_ORDER)
     is_in_range = least <= privacy.max_order <= most
     yield is_in_range, f"privacy.max_order is 2 to {MAX_ORDER} with a privacy.budget, otherwise 0"

@@ -158,6 +158,8 @@ class ProposingTask(ListingTask, DisputingTask):
             refuse("UnexpectedProposal", f"{record.proposer} did not propose")
         self._drop_proposal()
         self.current = replace(self.current, closed_at=record.timestamp + 1)
+        if self.is_masked:  # nobody is asked again
+            self.unmasking = replace(self._unmasking, closed_at=record.timestamp + 1)
         self.due = (BondSlashed,)
         self._expected_slash = (record.proposer, beneficiary, record.fault)
 

@@ -33,6 +33,7 @@ from fl_chain.protocol.words import (
     Uint40,
     Uint64,
     Uint96,
+    Uint128,
 )
 
 RECORD_PREFIX_BYTES = 23
@@ -115,6 +116,8 @@ class TaskParameters:
     """What an update costs of its participant's privacy budget, in 2^-32 of rho; 0 without one."""
     privacy_budget: Uint64 = 0
     """The most that the updates of a participant may cost together; 0 if they cost nothing."""
+    unmask_seconds: Uint32 = 0
+    """Time to tell seeds after the end of collection; above 0 exactly if updates are masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +414,32 @@ class UpdateCommitted:
     round: Uint32
     participant: Address
     commitment: Bytes32
-    """See :mod:`fl_chain.protocol.commitment`."""
+    """See :mod:`fl_chain.protocol.commitment`; where updates are masked, the SHA-256 in the CID of
+    its share bundle."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class PeersApart:
+    """A participant shares no mask with some members of its group; its masked update follows."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    participant: Address
+    positions: Uint128
+    """A bit for each position in the group, the lowest for position 0; at least one is set."""
+    timestamp: Uint40
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateUnmasked:
+    """A participant told what it knows of the seeds that hide the updates of its group."""
+
+    INDEXED: ClassVar[int] = 2
+    round: Uint32
+    participant: Address
+    cid_digest: Bytes32
+    """SHA-256 in the CID of its reveal."""
     timestamp: Uint40
 
 
@@ -478,6 +506,8 @@ LedgerRecord = (
     | PotFunded
     | RewardsPaid
     | PotReclaimed
+    | PeersApart
+    | UpdateUnmasked
 )
 RegistryRecord = (
     RegistryCreated

@@ -40,7 +40,8 @@ class ExclusionReason(StrEnum):
     """Why an update is left out; the first that applies is given.
 
     Where there are lists, 7 and 8 are asked first, before the content is fetched, and 9 once it is
-    there; then, as everywhere, 2 to 6 in their order, 10 and 11.
+    there; then, as everywhere, 2 to 6 in their order, 10 and 11. Where updates are masked, 12 is
+    asked first; then 13 if seeds are missing; then 1 to 5 in their order, then 13.
     """
 
     UNAVAILABLE = "unavailable"
@@ -66,10 +67,15 @@ class ExclusionReason(StrEnum):
     """Status 10: the update's norm exceeds the task's max_norm."""
     OVERWEIGHT = "overweight"
     """Status 11: the update weighs more than one that began from so old a model may."""
+    UNPAIRED = "unpaired"
+    """Status 12: in a task with masks, its sender is in no group, or is no survivor of it."""
+    GROUP_LEFT_OUT = "group_left_out"
+    """Status 13: in a task with masks, seeds of its group were not told, another update of it is
+    none, or the sum is out of range."""
 
     @property
     def status(self) -> int:
-        """The byte that stands for this reason in a report, 1 to 11."""
+        """The byte that stands for this reason in a report, 1 to 13."""
         return STATUSES.index(self)
 
 
@@ -92,7 +98,7 @@ class RoundReport:
     total_weight: int
     """Sum of the included updates' weights, 0 to 2^53 - 1."""
     statuses: bytes
-    """Byte i is the status, 0 to 11, of the update with sequence number i; 1 to 2^24 of them."""
+    """Byte i is the status, 0 to 13, of the update with sequence number i; 1 to 2^24 of them."""
     totals: MeasuredTotals | None = None
     """What the included updates say of their work, exactly in a task with measurements."""
     rewards: tuple[Reward, ...] | None = None
@@ -140,7 +146,7 @@ def encode_report(report: RoundReport) -> bytes:
     Raises
     ------
     MalformedBlob
-        No status, more than 2^24, or one above 11; or rewards of more or fewer updates.
+        No status, more than 2^24, or one above 13; or rewards of more or fewer updates.
     """
     count = len(report.statuses)
     if not 0 < count <= MAX_UPDATES:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fl_chain.protocol.committee import refuse
-from fl_chain.protocol.committing import CommittingTask
-from fl_chain.protocol.phases import Action, Phase
+from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.proposing import ProposingTask
 from fl_chain.protocol.records import (
     AggregatorAppointed,
@@ -28,6 +27,7 @@ from fl_chain.protocol.records import (
     PartSelected,
     PartSplit,
     PayoutClaimed,
+    PeersApart,
     PotFunded,
     PotReclaimed,
     ProposalChallenged,
@@ -44,13 +44,15 @@ from fl_chain.protocol.records import (
     UpdateCommitted,
     UpdatesListed,
     UpdateSubmitted,
+    UpdateUnmasked,
     ValueAnswered,
 )
 from fl_chain.protocol.rewarding import RewardingTask
 from fl_chain.protocol.state import CurrentRound, RoundHistory
+from fl_chain.protocol.unmasking import UnmaskingTask
 
 
-class Task(ProposingTask, CommittingTask, RewardingTask):
+class Task(ProposingTask, UnmaskingTask, RewardingTask):
     """A task: its state, the checks of all its parts, and what each record makes of it."""
 
     @property
@@ -106,6 +108,10 @@ class Task(ProposingTask, CommittingTask, RewardingTask):
                 self._apply_submitted(record)
             case UpdateCommitted():
                 self._apply_committed(record)
+            case PeersApart():
+                self._apply_apart(record)
+            case UpdateUnmasked():
+                self._apply_unmasked(record)
             case UpdatesListed():
                 self._apply_listed(record)
             case ModelProposed():
@@ -144,27 +150,6 @@ class Task(ProposingTask, CommittingTask, RewardingTask):
                 refuse("CreatedTwice", "a ledger is created once")
         self.last_timestamp = record.timestamp
 
-    def check_submit(self, participant: str, round_number: int, weight: int, now: int) -> None:
-        """Check that a participant may submit an update at block time ``now``.
-
-        Raises
-        ------
-        InvalidTransition
-            With the name of the custom error that the contract would answer.
-        """
-        self.check_round(round_number, Action.SUBMIT, now)
-        if participant not in self.admitted:
-            refuse("NotAdmitted", f"{participant} is not admitted to the task")
-        if not self.parameters.commit_seconds:  # or it was checked before the commitment
-            self.check_selected(participant, round_number)
-        self.check_committed(participant)
-        has_acted = self.last_round_of.get(participant) == round_number
-        if has_acted and not self.has_committed(participant):
-            refuse("AlreadySubmitted", f"{participant} has submitted in round {round_number}")
-        self.check_budget(participant)
-        if not 1 <= weight <= self.parameters.max_weight:
-            refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
-
     def _apply_appointed(self, record: AggregatorAppointed) -> None:
         if not self.due:
             refuse("MissingRecord", "an aggregator is appointed after the task was created")
@@ -191,6 +176,7 @@ class Task(ProposingTask, CommittingTask, RewardingTask):
         )
 
     def _apply_submitted(self, record: UpdateSubmitted) -> None:
+        self._check_due_update(record)
         self.check_submit(record.participant, record.round, record.weight, record.timestamp)
         if record.sequence != self.current.num_updates:
             refuse("UnexpectedSequence", f"update {record.sequence} is out of sequence")

@@ -22,6 +22,7 @@ from fl_chain.protocol.records import (
     UpdateCommitted,
     UpdatesListed,
     UpdateSubmitted,
+    UpdateUnmasked,
 )
 from fl_chain.protocol.rewards import count_parts
 from fl_chain.protocol.sampling import NO_MIX
@@ -71,6 +72,19 @@ class Committing:
     """When the target closed committing, in block time; 0 as long as only time does."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unmasking:
+    """How far a round has got with telling seeds; the fields are those of the contract."""
+
+    round: int = 0
+    """The last round in which anybody told any, 0 before the first."""
+    num_unmasked: int = 0
+    """Participants that have."""
+    closed_at: int = 0
+    """When the last of them did, or a rejection let the turns begin again; in block time. 0 as long
+    as only time closes it."""
+
+
 @dataclass(slots=True)
 class RoundHistory:
     """Everything on record about one round."""
@@ -90,6 +104,14 @@ class RoundHistory:
     finalized: RoundFinalized | None = None
     aborted: RoundAborted | None = None
     commitments: list[UpdateCommitted] = field(default_factory=list)
+    drawn: frozenset[str] = frozenset()
+    """Where updates are masked: who was admitted and selected at the first commitment, the members
+    of the round's groups; nobody before."""
+    seed: bytes = b""
+    """Where updates are masked: the round's seed, 32 bytes; empty before the first commitment."""
+    apart: dict[str, int] = field(default_factory=dict)
+    """Participant to the positions of its group with which it shares no mask, a bit for each."""
+    unmaskings: list[UpdateUnmasked] = field(default_factory=list)
 
     @property
     def num_updates(self) -> int:
@@ -189,6 +211,7 @@ class TaskState:
         self.committing = Committing()
         self.pending: dict[str, UpdateCommitted] = {}
         """Participant to its last commitment, until it is revealed."""
+        self.unmasking = Unmasking()
         self.seeding = Seeding()
         self.seed_chains: dict[str, SeedChain] = {}
         """Aggregator to its secrets; those who never committed are not in it."""

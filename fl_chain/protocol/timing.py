@@ -9,7 +9,7 @@ from __future__ import annotations
 from fl_chain.protocol.committee import refuse
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.phases import EXPECTED_PHASE, TRANSITIONS, Action, Phase
-from fl_chain.protocol.state import Committing, TaskState
+from fl_chain.protocol.state import Committing, TaskState, Unmasking
 
 
 class TimedTask(TaskState):
@@ -32,6 +32,9 @@ class TimedTask(TaskState):
             if self.has_commitments:
                 return Phase.COLLECTING
         has_enough = current.num_updates >= parameters.min_updates
+        is_open = self.is_masked and not self._unmasking.closed_at
+        if has_enough and is_open and now <= self.unmask_until:
+            return Phase.UNMASKING
         if has_enough and now <= self.turn_at(len(self.committee.members)):
             return Phase.AGGREGATING
         return Phase.EXPIRED
@@ -41,7 +44,7 @@ class TimedTask(TaskState):
 
         The rank behind the last one ends the last turn.
         """
-        start = self.current.closed_at or self.collect_until
+        start = self.unmask_until if self.is_masked else self._collection_end
         return start + rank * self.parameters.aggregate_seconds
 
     def phase_of(self, round_number: int, now: int) -> Phase:
@@ -107,6 +110,26 @@ class TimedTask(TaskState):
         """Last second at which the current round collects, if nothing closes collection before."""
         start = self._committing.closed_at or self.commit_until
         return start + self.parameters.collect_seconds
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether updates are masked, so that seeds have to be told before anybody can add them."""
+        return self.parameters.unmask_seconds > 0
+
+    @property
+    def unmask_until(self) -> int:
+        """Last second at which seeds of the current round are told, or when that was closed."""
+        end = self._collection_end + self.parameters.unmask_seconds
+        return self._unmasking.closed_at or end
+
+    @property
+    def _collection_end(self) -> int:
+        return self.current.closed_at or self.collect_until
+
+    @property
+    def _unmasking(self) -> Unmasking:
+        number = self.current.round
+        return self.unmasking if self.unmasking.round == number else Unmasking(number)
 
     def is_committed(self, now: int) -> bool:
         """Return whether committing to updates of an open round is over at block time ``now``.

@@ -12,6 +12,7 @@ Int32 = Annotated[int, "int32"]
 Uint40 = Annotated[int, "uint40"]
 Uint64 = Annotated[int, "uint64"]
 Uint96 = Annotated[int, "uint96"]
+Uint128 = Annotated[int, "uint128"]
 Bool = Annotated[bool, "bool"]
 Parts = Annotated[tuple[int, ...], "uint256[32]"]
 """See :mod:`fl_chain.protocol.parts`."""

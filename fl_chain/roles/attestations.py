@@ -7,8 +7,10 @@ trace that anybody could show.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from fl_chain.aggregation.masked_groups import find_claims
 from fl_chain.errors import ProtocolError, StoreError, TransactionRejected, ValueOutOfRange
 from fl_chain.protocol.actions import Attest
 from fl_chain.protocol.attestation import compute_result
@@ -158,7 +160,7 @@ class Attester:
         claimed = self._fetch_claims(proposal)
         if claimed is None:
             return None
-        if claimed.intersection(self._examination.pending()):
+        if claimed.keys() & set(self._examination.pending()):
             self._examination.give_up_on(claimed)
         aggregation = self._examination.aggregation
         if aggregation is None or self._examination.pending():
@@ -178,12 +180,14 @@ class Attester:
             return None
         return digests
 
-    def _may_be_honest(self, proposal: ModelProposed, claimed: set[int]) -> bool:
+    def _may_be_honest(
+        self, proposal: ModelProposed, claimed: Mapping[int, ExclusionReason]
+    ) -> bool:
         """Return whether another availability of content explains a proposal that is not ours."""
         given_up = self._examination.given_up
         if claimed == given_up:
             return False
-        if not given_up <= claimed:
+        if not given_up.keys() <= claimed.keys():
             return True  # it has what we could not get: we can not derive what it did
         aggregation = self._examination.repeat_without(claimed)
         if aggregation is None:
@@ -195,11 +199,12 @@ class Attester:
         proposed = proposal.model_digest, proposal.report_digest
         return (derived.model_digest, derived.report_digest) == proposed
 
-    def _fetch_claims(self, proposal: ModelProposed) -> set[int] | None:
+    def _fetch_claims(self, proposal: ModelProposed) -> dict[int, ExclusionReason] | None:
         """Return the updates that the report gives as unavailable; None as long as it is unknown.
 
-        A report that is wrong claims nothing, nor does one that nobody has served when half of the
-        challenge window has passed.
+        Where updates are masked also those of groups that are left out as a whole: seeds of them
+        may have been unavailable. A report that is wrong claims nothing, nor does one that nobody
+        has served when half of the challenge window has passed.
         """
         task = self._follower.task
         size = compute_report_bytes(task.current.num_updates, bool(task.parameters.reward))
@@ -207,11 +212,11 @@ class Attester:
         try:
             data = self._store.get(cid, max_bytes=size)
             if compute_digest(data) != proposal.report_digest:
-                return set()
+                return {}
             report = decode_report(data)
         except ProtocolError:
-            return set()
+            return {}
         except StoreError:
             patience = task.parameters.challenge_seconds // 2
-            return set() if self._follower.now >= proposal.timestamp + patience else None
-        return {n for n, reason in report.excluded if reason == ExclusionReason.UNAVAILABLE}
+            return {} if self._follower.now >= proposal.timestamp + patience else None
+        return find_claims(report, self._examination.groups)

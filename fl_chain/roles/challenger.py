@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from fl_chain.aggregation.derive import begin_round, step_round
+from fl_chain.aggregation.derive import RoundAggregation, begin_round, step_round
+from fl_chain.aggregation.gathering import Gathering
+from fl_chain.aggregation.masked_groups import list_groups
 from fl_chain.aggregation.round_blobs import compute_blob_bytes, model_header
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import StoreError, TransactionRejected, UsageError, ValueOutOfRange
@@ -23,6 +25,7 @@ from fl_chain.protocol.actions import Challenge, LedgerAction, ProveOmission, Se
 from fl_chain.protocol.blob import encode_header
 from fl_chain.protocol.constants import CHUNK_BYTES, LANE_BITS, NO_VALUES
 from fl_chain.protocol.dispute import Stage
+from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.opening import find_unopenable_chunk
 from fl_chain.protocol.parts import Contribution, unpack_part
 from fl_chain.protocol.phases import Phase
@@ -32,9 +35,11 @@ from fl_chain.protocol.report import (
     REPORT_HEADER_BYTES,
     STATUSES,
 )
+from fl_chain.protocol.staleness import list_base_digests
 from fl_chain.roles.defence import add_up, decide_update
 from fl_chain.roles.equivocation import Inbox
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.group_blobs import gather_reported
 from fl_chain.roles.liveness import LOST_RACES, WaitReporter, move_on, report_end
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
@@ -78,6 +83,7 @@ class ChallengerRole:
     ) -> None:
         self.follower = TaskFollower(ledger, store)
         self._ledger = ledger
+        self._store = store
         self._witness = Witness(self.follower, store)
         self._progress = progress
         self._patience_seconds = patience_seconds
@@ -188,14 +194,8 @@ class ChallengerRole:
     def _find_wrong_value(self, proposed: Any, statuses: bytes) -> Flaw | None:
         """Return the first value that does not follow from the included updates."""
         manifest = self.follower.manifest
-        # A report may include updates with any lanes, and the contract asks for nothing else.
         number = self.follower.task.current.round
-        gathered = begin_round(manifest, number, 2 ** (LANE_BITS - 1))
-        for submission, status in zip(self._witness.submissions, statuses, strict=True):
-            record = self._witness.counted(submission, status)
-            if record is not None:
-                lanes = self._witness.fetch_lanes(record)
-                gathered.add(record.participant, lanes, record.weight)
+        gathered = self._gather(manifest, number, statuses)
         try:
             derived = step_round(manifest, number, self.follower.base_model(), gathered)
         except ValueOutOfRange:
@@ -207,6 +207,23 @@ class ChallengerRole:
         if self._has_values:
             self._contributions = self._witness.list_contributions(position, statuses)
         return Flaw(Question.VALUE, position)
+
+    def _gather(self, manifest: Manifest, number: int, statuses: bytes) -> Gathering:
+        """Return the updates that a report includes."""
+        if manifest.privacy.is_masked:
+            task = self.follower.task
+            groups = list_groups(manifest, task.rounds[number])
+            bases = list_base_digests(task, number, manifest.max_staleness)
+            aggregation = RoundAggregation(manifest, number, bases, groups=groups)
+            return gather_reported(aggregation, statuses, self._store)
+        # A report may include updates with any lanes, and the contract asks for nothing else.
+        gathered = begin_round(manifest, number, 2 ** (LANE_BITS - 1))
+        for submission, status in zip(self._witness.submissions, statuses, strict=True):
+            record = self._witness.counted(submission, status)
+            if record is not None:
+                lanes = self._witness.fetch_lanes(record)
+                gathered.add(record.participant, lanes, record.weight)
+        return gathered
 
     @property
     def _has_values(self) -> bool:

@@ -77,7 +77,7 @@ def list_contributions(
     Raises
     ------
     UsageError
-        The round has no final model, too many updates, or no accuracy.
+        The round has no final model, too many updates, or no accuracy; or updates are masked.
     StoreError
         An update cannot be had.
     CannotDecrypt
@@ -141,6 +141,11 @@ def _collect(
     keys: KeyRing,
 ) -> list[Contributed]:
     task, manifest = follower.task, follower.manifest
+    if manifest.privacy.is_masked:
+        raise UsageError(
+            "updates of this task are masked: what a single one contributed nobody can tell",
+            "the sums of groups are all that comes out",
+        )
     found = task.rounds.get(round_number)
     if found is None or found.finalized is None:
         raise UsageError(f"round {round_number} has no final model")

@@ -12,6 +12,7 @@ from fl_chain.aggregation.round_blobs import begin_model, model_header
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
 from fl_chain.errors import UsageError
+from fl_chain.privacy.masking.groups import count_accomplices
 from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.agreement import compute_parameters
 from fl_chain.protocol.blob import encode_blob
@@ -99,6 +100,8 @@ def create_task(
         progress("only_audits", {"rule": manifest.rule})
     if manifest.privacy.is_sealed and not manifest.committee.quorum:
         progress("sealed_only_audits", {})
+    if manifest.privacy.is_masked:
+        _report_masks(manifest, progress)
     rounds, count = manifest.rounds, len(task_file.participants)
     if manifest.privacy.budget:
         updates = manifest.privacy.budget // manifest.privacy.cost
@@ -112,6 +115,20 @@ def create_task(
             {"target": rounds.target_updates, "participants": count, "seconds": seconds},
         )
     return CreatedTask(ledger, registry, manifest.task_id, compute_digest(genesis).hex())
+
+
+def _report_masks(manifest: Manifest, progress: Progress) -> None:
+    """Say what masks give, and what they take from the rule: nobody can look at one update."""
+    size, target = manifest.privacy.group_size, manifest.rounds.target_updates
+    values = {
+        "size": size,
+        "accomplices": count_accomplices(size),
+        "groups": max(1, target // size),
+        "targets": target,
+        "rule": manifest.rule,
+        "malicious": manifest.num_malicious,
+    }
+    progress("masked_mean" if manifest.rule == MEAN else "masked_robust", values)
 
 
 def admit_participants(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import UsageError
-from fl_chain.protocol.privacy import OPEN, SEALED
+from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED
 from fl_chain.training.catalogue import find_dataset
 
 DEFAULT_PARTICIPANTS = 10
@@ -28,6 +28,8 @@ LIST_SECONDS = 9
 Whoever is later than that on a busy machine sends its update itself."""
 SAMPLED_COLLECT_SECONDS = 30
 """Time to submit where fewer may be selected than close a round: people are watching."""
+GROUP_SIZE = 5
+"""Of a demo whose updates are masked, so that ten participants are two groups."""
 AUDITOR = "auditor"
 """Key of the auditor that a task with sealed updates names."""
 WATCHER = "watcher"
@@ -99,13 +101,17 @@ class DemoOptions:
 
     @property
     def readers(self) -> list[str]:
-        """Names of all keys that sealed updates are encrypted to."""
+        """Names of all keys that something is encrypted to: updates, or shares of seeds."""
+        if self.privacy == MASKED:
+            return self.participants
         return [*self.aggregators, *self.auditors] if self.privacy == SEALED else []
 
     @property
     def windows(self) -> dict[str, int]:
         """Times of a round that are not the usual ones, in seconds."""
-        windows = {"commit_seconds": COMMIT_SECONDS} if self.commits else {}
+        windows = {}
+        if self.commits or self.privacy == MASKED:
+            windows = {"commit_seconds": COMMIT_SECONDS}
         if self.lists:
             windows |= {"list_seconds": LIST_SECONDS, "collect_seconds": LIST_SECONDS + 4}
         if self.cheat:
@@ -119,7 +125,15 @@ class DemoOptions:
         """How participants are selected, if they are."""
         if not self.sample_rate:
             return {}
-        return {"sample_rate": Decimal(self.sample_rate), "min_updates": 1}
+        least = MIN_GROUP_SIZE if self.privacy == MASKED else 1
+        return {"sample_rate": Decimal(self.sample_rate), "min_updates": least}
+
+    @property
+    def secrecy(self) -> dict[str, Any]:
+        """How updates are kept from others."""
+        if self.privacy != MASKED:
+            return {"mode": self.privacy}
+        return {"mode": self.privacy, "group_size": min(self.num_participants, GROUP_SIZE)}
 
     def find_model(self) -> str:
         """Return the model to train.
@@ -146,7 +160,7 @@ class DemoOptions:
                 "bond_gwei": BOND_GWEI,
             },
             "privacy": {
-                "mode": self.privacy,
+                **self.secrecy,
                 "auditors": [addresses[name] for name in self.auditors],
             },
             "recipe": {"model": model, "data": self.data},

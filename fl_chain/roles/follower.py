@@ -43,6 +43,9 @@ class TaskFollower:
         self._task: Task | None = None
         self._manifest: Manifest | None = None
         self._next_block = 0
+        self.latest_block = -1
+        """Number of the latest block that was seen, whose records come with the next look at the
+        latest; -1 before the first."""
         self.block_time = 0
         """Timestamp of the latest block that was seen, in seconds."""
         self._chain_clock = 0.0
@@ -108,6 +111,7 @@ class TaskFollower:
                 self._task.apply(record)  # type: ignore[arg-type]
             records.append(record)
         self._next_block, self.block_time = page.next_block, page.now
+        self.latest_block = page.latest_block
         self._chain_clock = max(self._chain_clock, page.now - time.monotonic())
         return records  # type: ignore[return-value]
 

@@ -5,7 +5,8 @@ update that was made but not yet sent is sent as it was, and a transaction that 
 yet mined is sent again byte for byte, which can not happen twice.
 
 What training remembers may tell about the data that it is from, and is encrypted on disk, under a
-key that follows from the account's. What is to be pinned is as open or as sealed as it will be.
+key that follows from the account's; so are updates that nobody is to see, and the seeds of their
+masks. What is to be pinned is as open or as sealed as it will be.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # aggregators have a journal as well, and no use for torch
     from fl_chain.training.trainer import Memory
 
 _MEMORY: Final = "memory-"
+_MASK: Final = "mask-"
 _LABEL: Final = b"fl_chain/journal/1"
 _NONCE_BYTES: Final = 12
 _TASK: Final = "of task"
@@ -55,6 +57,8 @@ class JournalEntry:
     """What is pinned of it: its blob, sealed where the task has that."""
     salt: bytes = b""
     """The 32 random bytes of the commitment to it; empty in a task without commitments."""
+    is_secret: bool = False
+    """Whether it is not to be pinned as it is, and is encrypted on disk: updates to be masked."""
 
 
 class Journal:
@@ -113,6 +117,7 @@ class Journal:
             "digest": entry.digest.hex(),
             "round": entry.round,
             "salt": entry.salt.hex(),
+            "secret": entry.is_secret,
             "size": len(entry.pinned),
             "task": entry.task,
             "weight": entry.weight,
@@ -120,7 +125,8 @@ class Journal:
         self._facts.unlink(missing_ok=True)
         # Without the salt, or with another update, nothing is left to reveal.
         is_durable = bool(entry.salt)
-        write_whole(self._update, entry.pinned, _HINT, is_durable=is_durable)
+        content = self._encrypt(entry.pinned) if entry.is_secret else entry.pinned
+        write_whole(self._update, content, _HINT, is_durable=is_durable)
         write_whole(self._facts, json.dumps(facts).encode(), _HINT, is_durable=is_durable)
 
     def read_update(
@@ -129,16 +135,47 @@ class Journal:
         """Return the remembered update if it is for this task and round and began from a base."""
         try:
             facts = json.loads(self._facts.read_bytes())
-            pinned = self._update.read_bytes()
+            pinned, is_secret = self._update.read_bytes(), facts["secret"]
+            if is_secret:
+                pinned = self._decrypt(pinned)
             base_model, place = facts["base_model"], (facts["task"], facts["round"])
             is_for_this = place == (task, round_number) and base_model in bases
             if is_for_this and facts["size"] == len(pinned):
                 digest, salt = bytes.fromhex(facts["digest"]), bytes.fromhex(facts["salt"])
                 what = int(facts["weight"]), digest, pinned, salt
-                return JournalEntry(task, round_number, base_model, *what)
-        except (OSError, ValueError, KeyError, TypeError):
+                return JournalEntry(task, round_number, base_model, *what, is_secret)
+        except (OSError, ValueError, KeyError, TypeError, InvalidTag):
             return None  # nothing remembered, or half of it: the update is made again
         return None
+
+    def write_mask(self, name: str, round_number: int, content: bytes) -> None:
+        """Remember something about the masks of a round, across a power cut as well.
+
+        It takes the place of what has the same name, and is encrypted.
+        """
+        data = self._encrypt(round_number.to_bytes(4) + content)
+        write_whole(self._directory / f"{_MASK}{name}", data, _HINT, is_durable=True)
+
+    def read_mask(self, name: str) -> tuple[int, bytes] | None:
+        """Return the round and what was written last under a name; None if that is nothing.
+
+        Raises
+        ------
+        LocalStateError
+            The file is damaged, or of another key: what was published cannot be told any more, and
+            nothing may be published again.
+        """
+        path = self._directory / f"{_MASK}{name}"
+        try:
+            plain = self._decrypt(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, InvalidTag):
+            raise LocalStateError(
+                f"cannot read {path}, from which the masks of this participant follow",
+                "move it away to take part again from the next round on, and not before",
+            ) from None
+        return int.from_bytes(plain[:4]), plain[4:]
 
     def write_memory(self, task: str, round_number: int, memory: Memory) -> None:
         """Remember what training knows after a round; what was read last is kept as well.

@@ -37,6 +37,8 @@ def compute_due(follower: TaskFollower) -> int | None:
             return task.commit_until + 1
         case Phase.COLLECTING:
             return task.collect_until + 1
+        case Phase.UNMASKING:
+            return task.unmask_until + 1
         case Phase.AGGREGATING:
             return task.turn_at(len(task.committee.members)) + 1
         case Phase.PROPOSED:

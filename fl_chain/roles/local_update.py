@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ from fl_chain.training.trainer import Memory, TrainingResult
 Unsent = NDArray[np.float32] | None
 """What updates did not hold yet, flat; None where they hold every value."""
 _UNSENT = "update/unsent"
+SECRET_DTYPE: Final = np.dtype("<i2")
+"""Of the lanes of an update that is to be masked, as a participant keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ class UpdatePlace:
         place = self.round_number, self.base_model, self.participant
         header = update_header(self.manifest, *place, measurement)
         return encode_blob(header, hold_lanes(self.manifest, lanes))
+
+    def to_secret(self, lanes: NDArray[Any]) -> bytes:
+        """Return all lanes of an update that is to be masked, as a participant keeps them."""
+        return hold_lanes(self.manifest, lanes).astype(SECRET_DTYPE).tobytes()
 
     def _label(self, purpose: str, round_number: int) -> bytes:
         parts = (

@@ -6,9 +6,11 @@ from typing import Any
 
 from fl_chain.chain.ledger import Ledger
 from fl_chain.errors import TransactionRejected, UsageError
-from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
-from fl_chain.protocol.cid import compute_cid
+from fl_chain.privacy.sealing import NO_KEYS, KeyRing
+from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitMasked, SubmitUpdate, Unmask
+from fl_chain.protocol.cid import Cid, compute_cid
 from fl_chain.protocol.commitment import compute_commitment
+from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -19,6 +21,7 @@ from fl_chain.protocol.records import (
     SeedRevealed,
     TaskStopped,
     UpdateCommitted,
+    UpdateSubmitted,
 )
 from fl_chain.relay.client import RelayClient
 from fl_chain.roles.admission import seek_admission
@@ -31,10 +34,11 @@ from fl_chain.roles.liveness import (
     move_on,
     report_end,
 )
+from fl_chain.roles.masker import Masker
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
 from fl_chain.roles.progress import Progress, ignore_progress, timed
 from fl_chain.roles.sealer import Sealer
-from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
+from fl_chain.roles.submission import DirectSubmission, RelayedSubmission, SubmissionAction
 from fl_chain.roles.update_maker import UpdateMaker
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.energy import EnergyMeter, SilentMeter
@@ -49,7 +53,7 @@ RETRY_SECONDS = 0.5
 SLOT_SECONDS = 12
 """So much later than its timestamp a block may appear, with commitments of its time."""
 
-ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted")
+ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted", "AlreadyUnmasked")
 _OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)
 NEWS = (
     *(RoundOpened, RoundFinalized, RoundAborted, TaskStopped),
@@ -70,6 +74,8 @@ class ParticipantRole:
         Trains on the participant's own data.
     journal
         Survives restarts.
+    keys
+        What opens shares of others, in a task with masked updates.
     relay
         Hands the updates in and pays for them; None if the participant does both.
     meter
@@ -83,6 +89,7 @@ class ParticipantRole:
         trainer: Trainer,
         journal: Journal,
         *,
+        keys: KeyRing = NO_KEYS,
         relay: RelayClient | None = None,
         meter: EnergyMeter | None = None,
         progress: Progress = ignore_progress,
@@ -108,6 +115,7 @@ class ParticipantRole:
             progress,
             self._patiently,
         )
+        self._masker = Masker(self.follower, store, journal, keys, progress, self._patiently)
         self._must_show_funds = self._submission.needs_funds
         self._recorded_in = 0
         """Round whose update was recorded; a list says so to those alone who read it."""
@@ -131,8 +139,8 @@ class ParticipantRole:
 
     def step(self) -> bool:
         """Do what is to be done now, or wait for news; return whether the task is over."""
-        self._ledger.watch(*NEWS)
         is_first = not self.follower.has_started
+        self._ledger.watch(*NEWS, *self._further_news())
         for record in self._patiently(self.follower.refresh):
             if isinstance(record, RoundAborted) and not is_first:
                 self._progress("ended", {"round": record.round})
@@ -142,7 +150,7 @@ class ParticipantRole:
             return True
         round_number = task.current.round
         if self._is_awaited():
-            if self._ledger.sender not in task.admitted:
+            if self._ledger.sender not in task.admitted and not self._has_to_tell():
                 self._patiently(lambda: seek_admission(self._ledger, task, self._progress))
                 return False  # as what the records say now
             if task.parameters.commit_seconds and not self._submission.takes_commitments:
@@ -152,6 +160,8 @@ class ParticipantRole:
                 )
             if self._must_show_funds:
                 self._patiently(self._ledger.check_funds)
+                if task.is_masked:
+                    self._masker.require_keys()
                 self._must_show_funds = False
             self._take_part(round_number)
         elif self._has_spent():
@@ -168,13 +178,15 @@ class ParticipantRole:
     def _is_awaited(self) -> bool:
         """Return whether the round has room for something that this participant has not sent."""
         task, sender = self.follower.task, self._ledger.sender
+        if self._has_to_tell():
+            return self._masker.is_final()
         if sender in task.admitted and not (task.is_selected(sender) and task.can_pay(sender)):
             return False
         if sender not in task.admitted and task.is_sampled and self.follower.phase in _OPENING:
             return True  # the sooner it is admitted, the sooner it can be selected
         match self.follower.phase:
             case Phase.COMMITTING:
-                return not task.has_committed(sender)
+                return not task.has_committed(sender) and self._lost_in != task.current.round
             case Phase.COLLECTING if task.parameters.commit_seconds:
                 is_ready = task.has_committed(sender) and self._shows_from() <= self.follower.now
                 return is_ready and self._lost_in != task.current.round
@@ -183,6 +195,19 @@ class ParticipantRole:
                 return task.last_round_of.get(sender) != number != self._recorded_in
             case _:
                 return False
+
+    def _has_to_tell(self) -> bool:
+        """Return whether this participant's update is in, and its seeds may be asked for."""
+        if self.follower.phase != Phase.UNMASKING:
+            return False
+        task, sender = self.follower.task, self._ledger.sender
+        is_due = task.has_entered(sender) and not task.has_unmasked(sender)
+        return is_due and self._masker.has_more(task.current.round)
+
+    def _further_news(self) -> tuple[type[Any], ...]:
+        """Return the records that end what only some tasks have."""
+        is_masked = self.follower.has_started and self.follower.task.is_masked
+        return (UpdateSubmitted,) if is_masked else ()
 
     def _has_spent(self) -> bool:
         """Return whether no open round has anything to do for this participant, and never will.
@@ -222,7 +247,9 @@ class ParticipantRole:
     def _take_part(self, round_number: int) -> None:
         values: dict[str, Any] = {"round": round_number}
         task = self.follower.task
-        if not task.parameters.commit_seconds:
+        if task.is_masked:
+            self._take_part_masked(round_number, values)
+        elif not task.parameters.commit_seconds:
             if entry := self._maker.make(round_number, values):
                 self._submit(entry, values)
         elif not task.has_committed(self._ledger.sender):
@@ -231,9 +258,58 @@ class ParticipantRole:
         elif entry := self._read_committed(round_number):
             self._submit(entry, values)
         else:
-            self._lost_in = round_number
-            reason = "the journal does not have the update that was committed to"
-            self._progress("missed", {"round": round_number, "reason": reason})
+            self._miss(round_number, "the journal does not have the update that was committed to")
+
+    def _take_part_masked(self, round_number: int, values: dict[str, Any]) -> None:
+        task, sender = self.follower.task, self._ledger.sender
+        if self.follower.phase == Phase.UNMASKING:
+            self._tell(round_number, values)
+        elif not task.has_committed(sender):
+            # Trained before: what training knew after the last round is read by its record.
+            if self._maker.make(round_number, values):
+                self._share(round_number, values)
+        else:
+            entry = self._maker.read(round_number)
+            masked = entry and self._masker.mask(entry)
+            if entry and masked:
+                self._submit_masked(entry, *masked, values)
+            else:
+                self._miss(round_number, "the journal does not have what was shared")
+
+    def _share(self, round_number: int, values: dict[str, Any]) -> None:
+        """Commit to a share bundle, which all of the group can read."""
+        with timed(values, "share_seconds"):
+            word = self._masker.share(round_number)
+        if word is None:
+            self._miss(round_number, "its group is too small, or its masks are out already")
+            return
+        gas = self._send(CommitUpdate(round_number, word), "commit_seconds", values)
+        if gas is not None:
+            self._progress("shared", {**values, "bundle": word.hex(), "gas": gas})
+
+    def _submit_masked(
+        self, entry: JournalEntry, masked: bytes, apart: int, values: dict[str, Any]
+    ) -> None:
+        with timed(values, "pin_seconds"):
+            cid = self._patiently(lambda: self._store.put(masked))
+        digest = compute_digest(masked)
+        action = SubmitMasked(entry.round, digest, cid.digest, entry.weight, apart)
+        gas = self._send(action, "submit_seconds", values)
+        if gas is not None:
+            self._report_submitted(values, digest, cid, masked, entry.weight, gas)
+
+    def _tell(self, round_number: int, values: dict[str, Any]) -> None:
+        """Record what this participant tells of the seeds of its group."""
+        with timed(values, "tell_seconds"):
+            word = self._masker.tell(round_number)
+        if word is not None:
+            gas = self._send(Unmask(round_number, word), "unmask_seconds", values)
+            if gas is not None:
+                self._progress("unmasked", {**values, "reveal": word.hex(), "gas": gas})
+
+    def _miss(self, round_number: int, reason: str) -> None:
+        self._lost_in = round_number
+        self._progress("missed", {"round": round_number, "reason": reason})
 
     def _commit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
         """Commit to an update that nobody else gets to see before all have committed."""
@@ -262,24 +338,26 @@ class ParticipantRole:
         update = entry.round, entry.digest, cid.digest, entry.weight
         action = RevealUpdate(*update, entry.salt) if entry.salt else SubmitUpdate(*update)
         gas = self._send(action, "submit_seconds", values)
-        if gas is None:
-            return
-        self._recorded_in = entry.round
+        if gas is not None:
+            self._recorded_in = entry.round
+            self._report_submitted(values, entry.digest, cid, entry.pinned, entry.weight, gas)
+
+    def _report_submitted(
+        self, values: dict[str, Any], digest: bytes, cid: Cid, pinned: bytes, weight: int, gas: int
+    ) -> None:
         self._progress(
             "submitted",
             {
                 **values,
-                "digest": entry.digest.hex(),
+                "digest": digest.hex(),
                 "cid": str(cid),
-                "bytes": len(entry.pinned),
-                "weight": entry.weight,
+                "bytes": len(pinned),
+                "weight": weight,
                 "gas": gas,
             },
         )
 
-    def _send(
-        self, action: CommitUpdate | RevealUpdate | SubmitUpdate, what: str, values: dict[str, Any]
-    ) -> int | None:
+    def _send(self, action: SubmissionAction, what: str, values: dict[str, Any]) -> int | None:
         """Send and return the gas; None if the round has moved on or has it already."""
         try:
             with timed(values, what):
@@ -301,6 +379,8 @@ class ParticipantRole:
         due, task = compute_due(self.follower), self.follower.task
         if due is None:
             return HEARTBEAT_SECONDS
+        if self._has_to_tell():
+            return RETRY_SECONDS  # blocks that confirm the record are no news
         waits = [HEARTBEAT_SECONDS, max(0.05, due + GRACE_SECONDS - self.follower.now)]
         if task.has_committed(self._ledger.sender):
             # In COMMITTING its end is before that, and brings one here again.

@@ -62,9 +62,13 @@ def replay_training(
     Raises
     ------
     UsageError
-        There is no such update.
+        There is no such update, or updates are masked.
     """
     task, manifest = follower.task, follower.manifest
+    if manifest.privacy.is_masked:
+        raise UsageError(
+            "updates of this task are masked: what is on record of one does not show its training"
+        )
     found = [
         (task.rounds[number].opened.base_round, update)
         for number in sorted(task.rounds)

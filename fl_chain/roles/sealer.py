@@ -1,8 +1,4 @@
-"""Seals a participant's updates to the readers of the task, under the keys that they have now.
-
-The registry has the name of each reader's key, its SHA-256, and so the CID of the key itself, which
-its holder pins. Nobody has to be believed about it.
-"""
+"""Seals a participant's updates to the readers of the task, under the keys that they have now."""
 
 from __future__ import annotations
 
@@ -10,11 +6,10 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from fl_chain.errors import BlobTooLarge, BlobUnavailable, LedgerError, MalformedBlob, UsageError
+from fl_chain.errors import UsageError
 from fl_chain.privacy.sealing import CONTENT_KEY_BYTES, SealPlace, seal_update
-from fl_chain.protocol.cid import cid_from_digest
-from fl_chain.protocol.encryption import PUBLIC_KEY_BYTES, check_public_key
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.key_directory import KeyDirectory
 from fl_chain.roles.progress import Progress
 from fl_chain.storage.store import ContentStore
 
@@ -45,11 +40,9 @@ class Sealer:
         patiently: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._follower = follower
-        self._store = store
         self._progress = progress
         self._patiently = patiently
-        self._known: dict[bytes, bytes] = {}
-        """Public keys by their names."""
+        self._directory = KeyDirectory(follower, store, patiently)
 
     def seal(self, round_number: int, blob: bytes) -> bytes:
         """Return what to pin of an update.
@@ -91,42 +84,12 @@ class Sealer:
         keys: list[bytes | None] = []
         lacking: list[str] = []
         for reader in self._follower.manifest.readers:
-            holder = self._find_holder(reader)
-            key = self._find_key(holder)
-            if key is None and self._ask(self._follower.ledger.is_enrolled, holder):
+            holder = self._directory.find_holder(reader)
+            key = self._directory.find_key(holder)
+            if key is None and self._directory.is_enrolled(holder):
                 lacking.append(holder)
             keys.append(key)
         return keys, lacking
-
-    def _find_holder(self, reader: str) -> str:
-        """Return the last key of a reader's line."""
-        line = [reader]
-        while successor := self._ask(self._follower.ledger.successor_of, line[-1]):
-            if successor in line:
-                raise LedgerError(f"the registry has {successor} succeed itself", "check --rpc")
-            line.append(successor)
-        return line[-1]
-
-    def _find_key(self, holder: str) -> bytes | None:
-        ledger = self._follower.ledger
-        if not self._ask(ledger.is_enrolled, holder):
-            return None
-        name = self._ask(ledger.encryption_key_of, holder)
-        if not name:
-            return None
-        if name not in self._known:
-            cid = cid_from_digest(name, PUBLIC_KEY_BYTES)
-            try:
-                key = self._patiently(lambda: self._store.get(cid, max_bytes=PUBLIC_KEY_BYTES))
-                check_public_key(key)
-            except (BlobUnavailable, BlobTooLarge, MalformedBlob):
-                return None
-            self._known[name] = key
-        return self._known[name]
-
-    def _ask(self, question: Callable[[str, str], Any], participant: str) -> Any:
-        registry = self._follower.task.parameters.registry
-        return self._patiently(lambda: question(registry, participant))
 
 
 def _name(round_number: int, readers: list[str]) -> dict[str, Any]:

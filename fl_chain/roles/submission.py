@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fl_chain.errors import InsufficientFunds, RelayError, RelayUnreachable
-from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
+from fl_chain.protocol.actions import (
+    CommitUpdate,
+    RevealUpdate,
+    SubmitMasked,
+    SubmitUpdate,
+    Unmask,
+)
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import RoundAborted, TaskStopped, UpdatesListed, UpdateSubmitted
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
@@ -18,7 +24,7 @@ from fl_chain.roles.listed import ListSearch
 from fl_chain.roles.progress import Progress
 from fl_chain.storage.store import ContentStore
 
-SubmissionAction = SubmitUpdate | CommitUpdate | RevealUpdate
+SubmissionAction = SubmitUpdate | CommitUpdate | RevealUpdate | SubmitMasked | Unmask
 
 LOOK_SECONDS = 1
 """Longest wait for news of the own update before looking again."""

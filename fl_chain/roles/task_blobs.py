@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fl_chain.aggregation.masked_groups import list_groups
 from fl_chain.aggregation.round_blobs import compute_fetch_bytes, compute_pinned_bytes
 from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.constants import MAX_DOCUMENT_BYTES
@@ -22,7 +23,8 @@ class TaskBlob:
     """One blob of a task."""
 
     kind: str
-    """``manifest``, ``genesis``, ``update``, ``list``, ``report`` or ``model``."""
+    """``manifest``, ``genesis``, ``update``, ``list``, ``report`` or ``model``; of a masked round
+    also ``shares`` and ``reveal``, as far as its sums take them."""
     round: int | None
     """None of the manifest and the genesis model."""
     sequence: int | None
@@ -73,11 +75,23 @@ def list_blobs(history: TaskHistory) -> Iterator[TaskBlob]:
                 )
             update = next(updates, None)
         yield from (_of_list(listed) for listed in summary.lists)
+        if history.manifest.privacy.is_masked:
+            yield from _of_groups(history, number)
         if summary.proposal is not None:
             count = history.count_updates_of(number)
             yield from _of_proposal(
                 summary.proposal, history.compute_report_bytes(count), model_bytes
             )
+
+
+def _of_groups(history: TaskHistory, number: int) -> Iterator[TaskBlob]:
+    manifest, found = history.manifest, history.task.rounds.get(number)
+    if manifest is None or found is None:
+        return
+    for group in list_groups(manifest, found):
+        for blob in group.list_blobs():
+            who, when = blob.participant, blob.recorded_at
+            yield TaskBlob(blob.kind, number, None, blob.cid, blob.max_bytes, who, when)
 
 
 def _of_list(listed: UpdatesListed) -> TaskBlob:

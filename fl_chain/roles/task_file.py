@@ -16,7 +16,13 @@ from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
-from fl_chain.protocol.privacy import PrivacyParameters
+from fl_chain.protocol.privacy import (
+    MASKED,
+    MIN_GROUP_SIZE,
+    OPEN,
+    RING_BITS,
+    PrivacyParameters,
+)
 from fl_chain.protocol.recipe import Recipe, recipe_rules
 from fl_chain.protocol.rewards import RewardParameters
 from fl_chain.protocol.sampling import WHOLE
@@ -55,12 +61,17 @@ _TABLES = {
 _NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
 """Stands for the name that a task without one is given when it is created."""
+_MAX_WEIGHT = 100_000
 _ROUND_DEFAULTS = {
     "num_rounds": 5,
-    "max_weight": 100_000,
+    "max_weight": _MAX_WEIGHT,
     "collect_seconds": 600,
     "aggregate_seconds": 600,
 }
+_MASKED_ROUNDS = {"sample_rate": 1, "commit_seconds": 600, "unmask_seconds": 600}
+"""Further defaults where updates are masked."""
+_GROUP_SIZE = 16
+"""Default of group_size, where updates are masked."""
 _FRACTION_BITS = {SHORT_LANE_BITS: 8, PACKED_LANE_BITS: 12}
 """Defaults of fraction_bits with shorter lanes: deltas up to 0.5, in steps of 0.004 or 0.0002."""
 _ADAPTIVE: dict[str, Any] = {
@@ -157,7 +168,15 @@ def parse_task(
     """
     _check_names("", contents, (*_TOP, *_TABLES))
     participants = _accounts("participants", _take_list("participants", contents), resolve)
+    encoding: Encoding = _build("encoding", _encoding(contents))
+    privacy_table = _read_privacy(contents)
+    is_masked = privacy_table["mode"] == MASKED
     rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
+    if is_masked:
+        rounds = {**_MASKED_ROUNDS, **rounds}
+        if "max_weight" not in _table(contents, "rounds"):
+            group_size = privacy_table["group_size"]
+            rounds["max_weight"] = _find_max_weight(group_size, encoding.max_abs)
     share = rounds.get("sample_rate", 0)
     rounds["sample_rate"] = read_sample_rate(share)
     has_sampling = rounds["sample_rate"] > 0
@@ -167,7 +186,8 @@ def parse_task(
     expected = ceil(len(participants) * share) if counts_selected else len(participants)
     target = rounds.setdefault("target_updates", max(1, expected))
     if isinstance(target, int):
-        rounds.setdefault("min_updates", max(1, (target + 1) // 2))
+        least = MIN_GROUP_SIZE if is_masked else 1
+        rounds.setdefault("min_updates", max(least, (target + 1) // 2))
     committee = {"aggregators": [], **_table(contents, "committee")}
     has_quorum = committee.get("quorum", 0) != 0
     rounds.setdefault("challenge_seconds", _QUORUM_CHALLENGE_SECONDS if has_quorum else 0)
@@ -185,7 +205,6 @@ def parse_task(
         patterns = _take_list("recipe.shared", recipe, "patterns of names of parameters")
         recipe["shared"] = tuple(sorted(set(patterns)))
     training: Recipe = _build("recipe", recipe)
-    encoding: Encoding = _build("encoding", _encoding(contents))
     task = TaskFile(
         name=_take(contents, "name", ""),
         committee=_build("committee", committee),
@@ -194,13 +213,13 @@ def parse_task(
         rule=_take(contents, "rule", "mean"),
         optimizer=_optimizer(contents, encoding),
         num_malicious=_take(contents, "num_malicious", 0),
-        privacy=_privacy(contents, resolve, training),
+        privacy=_privacy(privacy_table, resolve, training),
         rounds=_build("rounds", rounds),
         recipe=training,
         code=code,
         encoding=encoding,
         admission=_take(contents, "admission", "coordinator"),
-        measurements=_take(contents, "measurements", True),
+        measurements=_take(contents, "measurements", not is_masked),
         keep_seconds=_take(contents, "keep_seconds", 0),
         max_staleness=_take(contents, "max_staleness", 0),
         differences=_take(contents, "differences", False),
@@ -291,14 +310,31 @@ def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
     return Optimizer(name, **numbers)
 
 
-def _privacy(
-    contents: dict[str, Any], resolve: Callable[[str], str], recipe: Recipe
-) -> PrivacyParameters:
-    """Return who can read updates, and what they may cost; a mode may stand for itself."""
+def _read_privacy(contents: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of who can read updates, as it stands there; a mode may stand for itself."""
     value = contents.get("privacy", {})
-    table: dict[str, Any] = {"mode": value}
-    if not isinstance(value, str):
-        table = dict(_table(contents, "privacy"))
+    table: dict[str, Any] = (
+        {"mode": value} if isinstance(value, str) else dict(_table(contents, "privacy"))
+    )
+    table.setdefault("mode", OPEN)
+    if table["mode"] == MASKED:
+        table.setdefault("group_size", _GROUP_SIZE)
+    return table
+
+
+def _find_max_weight(group_size: Any, max_abs: int) -> int:
+    """Return the largest weight, up to the usual one, with which no sum of a group overflows."""
+    usual = _MAX_WEIGHT
+    if type(group_size) is not int or group_size < MIN_GROUP_SIZE or max_abs < 1:
+        return usual  # the rules of manifests say what is wrong
+    largest = (1 << RING_BITS - 1) - 1
+    return max(1, min(usual, largest // ((2 * group_size - 1) * max_abs)))
+
+
+def _privacy(
+    table: dict[str, Any], resolve: Callable[[str], str], recipe: Recipe
+) -> PrivacyParameters:
+    """Return who can read updates, and what they may cost."""
     if "auditors" in table:
         listed = _take_list("privacy.auditors", table)
         table["auditors"] = _accounts("privacy.auditors", listed, resolve)

@@ -191,7 +191,10 @@ class UpdateMaker:
         place = replace(trained.place, round_number=round_number)
         with timed(values, "encode_seconds"):
             lanes, unsent = place.encode(trained.result, take_unsent(trained.memory))
-            blob = place.to_blob(lanes, trained.measurement)
+            is_secret = place.manifest.privacy.is_masked
+            blob = (
+                place.to_secret(lanes) if is_secret else place.to_blob(lanes, trained.measurement)
+            )
             staleness = self._list_bases(round_number).index(place.base_model)
             weight = min(trained.result.num_examples, parameters.max_weight)
             weight = max(1, discount_weight(weight, staleness))
@@ -202,7 +205,7 @@ class UpdateMaker:
             pinned = self._sealer.seal(round_number, blob)
         with timed(values, "write_seconds"):
             what = weight, digest, pinned, salt
-            entry = JournalEntry(task_id, round_number, place.base_model, *what)
+            entry = JournalEntry(task_id, round_number, place.base_model, *what, is_secret)
             memory = add_unsent(self._trainer.memory(), unsent)
             self._journal.write_memory(task_id, round_number, memory)
             self._journal.write_update(entry)

@@ -39,10 +39,11 @@ def measure_norms(
     ------
     dict
         ``round``, ``sequence``, ``participant``, and ``norm`` in units of parameters. Nothing
-        without a manifest, or if there are more than 2,000 updates.
+        without a manifest, if there are more than 2,000 updates, or if they are masked: then
+        nobody knows their lengths.
     """
     manifest = history.manifest
-    if manifest is None:
+    if manifest is None or manifest.privacy.is_masked:
         return
     rows = []
     for row in list_updates(history):

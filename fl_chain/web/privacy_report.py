@@ -12,7 +12,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from fl_chain.lab.exposure import RECOGNIZED, UPDATE, Exposure, Rebuilt
+from fl_chain.lab.exposure import RECOGNIZED, Rebuilt
+from fl_chain.lab.exposure_summary import summarize_exposures
+from fl_chain.lab.modes import GROUP_SUM, NOISED, Exposure
 from fl_chain.web.templating import read_style, render
 
 MOST_PICTURES: Final = 8
@@ -31,6 +33,7 @@ def make_privacy_report(base: Exposure, found: Sequence[Rebuilt]) -> str:
     found
         What became of each.
     """
+    every_shown = {rebuilt.exposure.shown for rebuilt in found}
     sizes = list(dict.fromkeys(rebuilt.exposure.num_examples for rebuilt in found))
     return render(
         "privacy.html",
@@ -39,6 +42,8 @@ def make_privacy_report(base: Exposure, found: Sequence[Rebuilt]) -> str:
         base=base,
         is_one_step=base.batch_size >= max(sizes),
         recognized=RECOGNIZED,
+        has_groups=GROUP_SUM in every_shown,
+        has_noise=NOISED in every_shown,
         num_seeds=len({rebuilt.exposure.seed for rebuilt in found}),
         sections=[_describe(size, found) for size in sizes],
     )
@@ -49,21 +54,25 @@ def _describe(size: int, found: Sequence[Rebuilt]) -> dict[str, Any]:
     first = those[0]
     # The same seed has the same participants, whatever is shown of them.
     pictured = [one for one in those if one.exposure.seed == first.exposure.seed]
-    strips = [("what they trained on", _strip(first.originals))]
-    strips += [(_name(one), _strip(one.images)) for one in pictured]
-    strips.append(("a blind guess", _strip(first.blind_images)))
+    strips = [("", "what they trained on", _strip(first.originals))]
+    strips += [
+        (one.exposure.mode, _name(one.exposure), _strip(one.found.images)) for one in pictured
+    ]
+    strips.append(("blind", "the nearest of images of the test set", _strip(first.blind.images)))
+    alone = [one for one in pictured if one.exposure.num_behind == 1]
+    for inversion, one in {one.exposure.inversion: one for one in alone}.items():
+        name = f"random numbers, {inversion.replace('_', ' ')}"
+        strips.append(("blind", name, _strip(one.random.images)))
     return {
         "size": size,
         "num_pictured": min(size, MOST_PICTURES),
         "strips": strips,
-        "rows": [{"name": _name(one), "of": one} for one in those],
+        "rows": [{"name": _name(one.exposure), "of": one} for one in summarize_exposures(those)],
     }
 
 
-def _name(rebuilt: Rebuilt) -> str:
-    exposure = rebuilt.exposure
-    shown = "an update" if exposure.shown == UPDATE else f"the mean of {exposure.num_participants}"
-    return f"{shown}, {exposure.inversion.replace('_', ' ')}"
+def _name(exposure: Exposure) -> str:
+    return f"{exposure.name}, {exposure.inversion.replace('_', ' ')}"
 
 
 def _strip(images: NDArray[np.float64]) -> Markup:

@@ -111,7 +111,10 @@ def manifest() -> dict[str, Any]:
         "reward": {"formula": "none", "round_gwei": 0},
         "num_malicious": 0,
         "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
-        "privacy": {"auditors": [], "budget": 0, "cost": 0, "max_order": 0, "mode": "open"},
+        "privacy": {
+            **{"auditors": [], "budget": 0, "confirmations": 0, "cost": 0},
+            **{"group_size": 0, "max_order": 0, "mode": "open"},
+        },
         "recipe": {
             "algorithm": "fedavg",
             "batch_size": 10,
@@ -139,6 +142,7 @@ def manifest() -> dict[str, Any]:
             "num_rounds": 2,
             "sample_rate": 0,
             "seed_seconds": 0,
+            "unmask_seconds": 0,
             "target_updates": 8,
         },
         "rule": "mean",
@@ -161,6 +165,7 @@ _LARGEST_WINDOWS = {
     "num_rounds": 2**32 - 1,
     "sample_rate": 2**32 - 1,
     "seed_seconds": 2**32 - 1,
+    "unmask_seconds": 0,
     "max_weight": 1,
     "min_updates": 2**24,
     "target_updates": 2**24,
@@ -189,6 +194,7 @@ _FULL_HEADROOM: dict[str, Any] = {
         "num_rounds": 1,
         "sample_rate": 0,
         "seed_seconds": 0,
+        "unmask_seconds": 0,
         "target_updates": 2**16,
     },
 }

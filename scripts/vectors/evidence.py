@@ -346,7 +346,11 @@ class TaskOnRecord:
 
     def evidence(self) -> dict[str, Any]:
         """Return everything as an auditor finds it."""
-        arguments = _parameter_words(self.ledger[0]) + _word(27 * 32) + _word(len(AGGREGATORS))
+        arguments = (
+            _parameter_words(self.ledger[0])
+            + _word(32 * (1 + len(ref.TASK_PARAMETERS)))
+            + _word(len(AGGREGATORS))
+        )
         arguments += "".join(aggregator[2:].rjust(64, "0") for aggregator in AGGREGATORS)
         ledger = {
             "address": LEDGER,
@@ -408,7 +412,7 @@ def _log(record: Record) -> dict[str, Any]:
 
 
 def _parameter_words(created: Record) -> str:
-    return b"".join(ref.abi_words(*created)[1:27]).hex()
+    return b"".join(ref.abi_words(*created)[1 : 1 + len(ref.TASK_PARAMETERS)]).hex()
 
 
 def _views(records: list[Record]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ PARAMETERS = {
     "reward": 0,
     "privacy_cost": 0,
     "privacy_budget": 0,
+    "unmask_seconds": 0,
 }
 SECOND, THIRD = "0x" + "a2" * 20, "0x" + "a3" * 20
 COMMITTEE = (AGGREGATOR, SECOND, THIRD)

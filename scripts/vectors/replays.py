@@ -571,12 +571,12 @@ def make_refused_logs() -> Any:
         (
             "a truth value of 2",
             [topic.hex() for topic in created_topics],
-            created_data[:-256].hex() + f"{2:064x}" + created_data[-224:].hex(),
+            created_data[:-288].hex() + f"{2:064x}" + created_data[-256:].hex(),
         ),
         (
             "a parameter of 33 bits",
             [topic.hex() for topic in created_topics],
-            created_data[:-160].hex() + f"{2**32:064x}" + created_data[-128:].hex(),
+            created_data[:-192].hex() + f"{2**32:064x}" + created_data[-160:].hex(),
         ),
         (
             "a registry with padding that is not zero",

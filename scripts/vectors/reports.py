@@ -31,7 +31,7 @@ def make_report() -> Any:
             _case("nothing included", [6, 1], total_weight=0),
             _case("the largest numbers", [0, 0], round_number=2**32 - 1, total_weight=2**53 - 1),
             _case("round 0", [0], round_number=0),
-            _case("several chunks of updates", [i % 12 for i in range(2500)]),
+            _case("several chunks of updates", [i % 14 for i in range(2500)]),
             _case("totals of measurements", STATUSES, totals=TOTALS),
             _case("rewards", [0, 4, 0], rewards=_REWARDS),
             _case(
@@ -132,7 +132,7 @@ def make_refused_reports() -> Iterator[dict[str, Any]]:
         change(header)
         return parts(reason, rfc8785.dumps(header), payload)
 
-    for status in (12, 13, 128, 255):
+    for status in (14, 15, 128, 255):
         yield parts(f"a status of {status}", text, data[:-1] + bytes([status]))
     yield parts("a status too few", text, data[:-1])
     yield parts("a status too many", text, data + b"\0")

@@ -193,6 +193,7 @@ def make_history() -> Any:
         "reward": 2**96 - 1,
         "privacy_cost": 2**53 - 1,
         "privacy_budget": 2**64 - 1,
+        "unmask_seconds": 2**32 - 1,
     }
     second = "0x" + "a2" * 20
     submitted = {"digest": word[5], "cid_digest": word[6], "weight": 2**32 - 1}
@@ -279,6 +280,14 @@ def make_history() -> Any:
         (
             "UpdateCommitted",
             {"round": 3, "participant": bob, "commitment": word[26], "timestamp": start + 314},
+        ),
+        (
+            "PeersApart",
+            {"round": 3, "participant": bob, "positions": 2**127 - 1, "timestamp": start + 314},
+        ),
+        (
+            "UpdateUnmasked",
+            {"round": 3, "participant": bob, "cid_digest": word[27], "timestamp": start + 314},
         ),
         (
             "UpdatesListed",
@@ -382,6 +391,7 @@ def _history(
 NAMES = (
     *("NONE", "COLLECTING", "AGGREGATING", "PROPOSED", "FINALIZED"),
     *("EXPIRED", "ABORTED", "CHALLENGED", "SCHEDULED", "COMMITTING"),
+    "UNMASKING",
 )
 """Phases by number."""
 _NEEDS = {
@@ -395,10 +405,11 @@ _NEEDS = {
     "abort": "EXPIRED",
     "commit": "COMMITTING",
     "reveal_seed": "SCHEDULED",
+    "unmask": "UNMASKING",
 }
 """Action to the phase that a refusal names."""
 _ALLOWED = {
-    ("COLLECTING", "submit"): ["COLLECTING", "AGGREGATING"],
+    ("COLLECTING", "submit"): ["COLLECTING", "AGGREGATING", "UNMASKING"],
     ("AGGREGATING", "propose"): ["PROPOSED"],
     ("PROPOSED", "attest"): ["PROPOSED", "FINALIZED", "AGGREGATING"],
     ("PROPOSED", "challenge"): ["CHALLENGED"],
@@ -409,6 +420,7 @@ _ALLOWED = {
     ("EXPIRED", "abort"): ["ABORTED"],
     ("COMMITTING", "commit"): ["COMMITTING", "COLLECTING"],
     ("SCHEDULED", "reveal_seed"): ["SCHEDULED", "COLLECTING", "COMMITTING"],
+    ("UNMASKING", "unmask"): ["UNMASKING", "AGGREGATING"],
     **{
         (phase, "stop"): ["ABORTED"] for phase in NAMES[1:] if phase not in ("FINALIZED", "ABORTED")
     },

@@ -49,8 +49,10 @@ from fl_chain.protocol.actions import (
     Rotate,
     Stop,
     SubmitBatch,
+    SubmitMasked,
     SubmitUpdate,
     Succeed,
+    Unmask,
     WithdrawBond,
 )
 from fl_chain.protocol.attestation import (
@@ -78,6 +80,7 @@ from fl_chain.protocol.records import (
     ParticipantRemoved,
     ParticipantSucceeded,
     PayoutClaimed,
+    PeersApart,
     PotReclaimed,
     ProposalChallenged,
     ProposalRejected,
@@ -91,6 +94,7 @@ from fl_chain.protocol.records import (
     TaskStopped,
     UpdatesListed,
     UpdateSubmitted,
+    UpdateUnmasked,
 )
 from fl_chain.protocol.report import RoundReport, encode_report
 from fl_chain.protocol.rewards import Reward
@@ -439,6 +443,91 @@ def test_what_is_derived_from_a_key_is_the_same_again_and_nobody_elses(task: Dep
     assert task.open_ledger(AGGREGATOR).derive_secret("seed chain", 0) == secrets[0]
     with pytest.raises(UsageError):
         task.open_ledger(None).derive_secret("seed chain", 0)
+
+
+def masked(deploy: Deploy, *sharers: int, **changes: Any) -> Deployment:
+    """Return a task with masked updates whose first round collects those of some participants."""
+    made = deploy(
+        commit_seconds=600,
+        min_updates=2,
+        target_updates=3,
+        sample_rate=2**32 - 1,
+        seed_seconds=600,
+        unmask_seconds=600,
+        fraction_shift=NO_VALUES,
+        **changes,
+    )
+    made.deposit_bonds()
+    made.act(COORDINATOR, Admit(tuple(made.addresses[who] for who in (ALICE, BOB, AGGREGATOR))))
+    made.advance_clock(1201)
+    for who in sharers:
+        made.act(who, CommitUpdate(1, OTHER))
+    made.advance_clock(601)
+    return made
+
+
+def test_masked_updates_come_from_who_shared_and_say_who_is_apart(deploy: Deploy) -> None:
+    made = masked(deploy, ALICE, BOB)
+    action = SubmitMasked(1, DIGEST, OTHER, 5, 0)
+    assert made.refused(AGGREGATOR, action) == "NotCommitted"
+    assert made.refused(STRANGER, action) == "NotAdmitted"
+    assert made.refused(ALICE, replace(action, round=2)) == "UnexpectedRound"
+    assert made.refused(ALICE, replace(action, weight=51)) == "WeightOutOfRange"
+    assert made.refused(ALICE, replace(action, digest=bytes(32))) == "ZeroDigest"
+    assert made.refused(ALICE, SubmitUpdate(1, DIGEST, OTHER, 5)) == "CommitmentsRequired"
+    assert made.refused(ALICE, RevealUpdate(1, DIGEST, OTHER, 5, DIGEST)) == "WrongReveal"
+    assert made.refused(ALICE, Unmask(1, DIGEST)) == "UnexpectedPhase"
+    made.act(ALICE, action)
+    assert made.refused(ALICE, action) == "AlreadySubmitted"
+    made.act(BOB, replace(action, apart=2**127 - 1))
+    assert made.kinds()[-3:] == [UpdateSubmitted, PeersApart, UpdateSubmitted]
+    history = made.task().rounds[1]
+    assert history.apart == {made.addresses[BOB]: 2**127 - 1}
+    assert history.drawn == {made.addresses[who] for who in (ALICE, BOB, AGGREGATOR)}
+    assert history.seed == made.task().seed
+
+
+def test_all_who_submitted_tell_once_and_then_turns_begin(deploy: Deploy) -> None:
+    made = masked(deploy, ALICE, BOB, AGGREGATOR)
+    for who in (ALICE, BOB):
+        made.act(who, SubmitMasked(1, DIGEST, OTHER, 5, 0))
+    made.advance_clock(COLLECT - 600)
+    action = Unmask(1, OTHER)
+    assert made.refused(AGGREGATOR, action) == "NotSubmitted"
+    assert made.refused(ALICE, replace(action, cid_digest=bytes(32))) == "ZeroDigest"
+    assert made.refused(AGGREGATOR, SubmitMasked(1, DIGEST, OTHER, 5, 0)) == "UnexpectedPhase"
+    proposal = Propose(1, DIGEST, DIGEST, DIGEST, DIGEST)
+    made.act(ALICE, action)
+    assert made.refused(ALICE, action) == "AlreadyUnmasked"
+    assert made.refused(AGGREGATOR, proposal) == "UnexpectedPhase"
+    made.revoke(BOB)
+    made.act(STRANGER, Remove(made.addresses[BOB]))
+    made.act(BOB, action)
+    assert made.kinds()[-1] is UpdateUnmasked
+    made.act(AGGREGATOR, proposal)
+    against = made.attest(SECOND, THIRD, model_digest=OTHER)
+    made.act(STRANGER, against)
+    assert made.refused(ALICE, action) == "UnexpectedPhase"
+    task = made.task()
+    assert task.phase(task.last_timestamp) == Phase.AGGREGATING
+
+
+def test_time_ends_unmasking_and_a_successor_tells_nothing(deploy: Deploy) -> None:
+    made = masked(deploy, ALICE, BOB)
+    for who in (ALICE, BOB):
+        made.act(who, SubmitMasked(1, DIGEST, OTHER, 5, 0))
+    made.act_in_registry(ALICE, made.rotation(ALICE, THIRD))
+    made.act(STRANGER, Succeed(made.addresses[ALICE]))
+    assert made.refused(THIRD, Unmask(1, DIGEST)) == "NotSubmitted"
+    made.act(ALICE, Unmask(1, DIGEST))
+    made.advance_clock(601)
+    assert made.refused(BOB, Unmask(1, DIGEST)) == "UnexpectedPhase"
+    made.propose()
+
+
+def test_in_a_task_without_masks_there_is_nothing_to_tell(task: Deployment) -> None:
+    assert task.refused(ALICE, SubmitMasked(1, DIGEST, DIGEST, 5, 1)) == "NoMasks"
+    assert task.refused(ALICE, Unmask(1, DIGEST)) == "NoMasks"
 
 
 def test_in_a_task_without_commitments_none_is_taken(task: Deployment) -> None:

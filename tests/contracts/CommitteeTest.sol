@@ -24,7 +24,7 @@ abstract contract CommitteeTest is LedgerTest {
         }
     }
 
-    function committee() internal pure override returns (address[] memory members) {
+    function committee() internal pure virtual override returns (address[] memory members) {
         members = new address[](3);
         for (uint256 i = 0; i < 3; ++i) {
             members[i] = aggregator(i);

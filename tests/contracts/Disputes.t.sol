@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {ILedger} from "../../contracts/interfaces/ILedger.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
+import {IMasks} from "../../contracts/interfaces/IMasks.sol";
 import {ISampling} from "../../contracts/interfaces/ISampling.sol";
 import {Disputes} from "../../contracts/ledger/Disputes.sol";
 import {StoredParameters} from "../../contracts/ledger/StoredParameters.sol";
@@ -29,6 +30,16 @@ contract TermsReader is StoredParameters {
         ];
     }
 
+    function masks() external view returns (uint256[5] memory) {
+        return [
+            uint256(_maxWeight()),
+            _privacyCost(),
+            _privacyBudget(),
+            _isLimited() ? 1 : 0,
+            _unmaskSeconds()
+        ];
+    }
+
     function own() external view returns (Terms memory) {
         return _terms;
     }
@@ -46,7 +57,7 @@ contract DisputesTest is CommitteeTest {
         ILedgerTypes.UpdateRecord memory update;
         ILedgerTypes.ListRecord memory list;
         uint256[32] memory parts;
-        bytes[13] memory calls = [
+        bytes[15] memory calls = [
             abi.encodeCall(IDisputes.challenge, (round, Question.STATUS, more)),
             abi.encodeCall(IDisputes.answerHeader, (round, shown, shown)),
             abi.encodeCall(IDisputes.answerStatus, (round, shown)),
@@ -59,7 +70,9 @@ contract DisputesTest is CommitteeTest {
             abi.encodeCall(IDisputes.payRewards, (round, 0, 0, more, shown)),
             abi.encodeCall(IDisputes.proveOmission, (round, more, shown)),
             abi.encodeCall(ISampling.commitSeeds, (bytes32(uint256(1)))),
-            abi.encodeCall(ISampling.revealSeed, (round, bytes32(uint256(1))))
+            abi.encodeCall(ISampling.revealSeed, (round, bytes32(uint256(1)))),
+            abi.encodeCall(IMasks.submitMasked, (round, bytes32(uint256(1)), bytes32(uint256(1)), more, 1)),
+            abi.encodeCall(IMasks.unmask, (round, bytes32(uint256(1))))
         ];
         vm.deal(ANYBODY, type(uint256).max);
         for (uint256 i = 0; i < calls.length; ++i) {
@@ -119,6 +132,30 @@ contract DisputesTest is CommitteeTest {
         eq(own.headerChunks, p.headerChunks);
         eq(own.numValues, p.numValues);
         eq(own.fractionShift, p.fractionShift);
+    }
+
+    function test_Masked_Updates_Find_The_Parameters_Of_The_Ledger(
+        uint32[3] calldata numbers,
+        uint64 privacyCost,
+        uint64 privacyBudget,
+        bool hasMasks
+    ) public {
+        ILedgerTypes.TaskParameters memory p = parameters();
+        vm.assume(numbers[0] != 0 && numbers[1] != 0);
+        p.maxWeight = numbers[0];
+        if (privacyCost != 0 && privacyBudget >= privacyCost) {
+            (p.privacyCost, p.privacyBudget) = (privacyCost, privacyBudget);
+        }
+        if (hasMasks) {
+            (p.commitSeconds, p.sampleRate, p.seedSeconds) = (1, numbers[1], 1);
+            (p.fractionShift, p.unmaskSeconds) = (type(uint32).max, numbers[2]);
+        }
+        p.disputes = address(new TermsReader());
+        TermsReader found = TermsReader(payable(address(new RoundLedger(p, committee()))));
+        uint256 isLimited = hasMasks || p.privacyCost != 0 ? 1 : 0;
+        uint256[5] memory expected =
+            [uint256(p.maxWeight), p.privacyCost, p.privacyBudget, isLimited, p.unmaskSeconds];
+        eq(abi.encode(found.masks()), abi.encode(expected));
     }
 
     function test_Tasks_Share_The_Code_For_Disputes_And_Nothing_Else() public {

@@ -125,7 +125,8 @@ abstract contract LedgerTest is Assertions {
             seedSeconds: 0,
             reward: 0,
             privacyCost: 0,
-            privacyBudget: 0
+            privacyBudget: 0,
+            unmaskSeconds: 0
         });
     }
 

@@ -19,7 +19,7 @@ contract RoundLedgerDisputeBoundariesTest is DisputeTest {
         vm.warp(collectUntil() + 1);
         model = base;
         bytes memory other = reportOf(3);
-        (other[HEADER + 1], other[HEADER + 2]) = (0x0b, 0x0c);
+        (other[HEADER + 1], other[HEADER + 2]) = (0x0d, 0x0e);
         report = other;
         propose();
         ask(Question.STATUS, 1);

@@ -6,6 +6,7 @@ import {RoundLedger} from "../../contracts/RoundLedger.sol";
 import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {ILedgerTypes} from "../../contracts/interfaces/ILedgerTypes.sol";
 import {IRoundLedger} from "../../contracts/interfaces/IRoundLedger.sol";
+import {IMasks} from "../../contracts/interfaces/IMasks.sol";
 import {ISampling} from "../../contracts/interfaces/ISampling.sol";
 import {Attestations, Signature} from "../../contracts/libraries/Attestations.sol";
 import {Opening} from "../../contracts/libraries/DigestTree.sol";
@@ -30,6 +31,9 @@ contract RoundLedgerPhasesTest is CommitTest {
     bool private _commits;
     /// Whether they are selected by a seed: all of them.
     bool private _samples;
+    /// Whether updates of the task at hand are masked, so that seeds are told once they are in.
+    bool private _masks;
+    uint32 private constant UNMASK = 40;
 
     function committee() internal pure override returns (address[] memory members) {
         members = new address[](2);
@@ -56,12 +60,13 @@ contract RoundLedgerPhasesTest is CommitTest {
         eq(bytes(names[uint8(Phase.CHALLENGED)]), "CHALLENGED");
         eq(bytes(names[uint8(Phase.SCHEDULED)]), "SCHEDULED");
         eq(bytes(names[uint8(Phase.COMMITTING)]), "COMMITTING");
+        eq(bytes(names[uint8(Phase.UNMASKING)]), "UNMASKING");
     }
 
     function test_Every_Action_In_Every_Phase_Is_Allowed_Or_Refused_As_The_Table_Says() public {
         string memory json = vm.readFile(TRANSITIONS);
         uint256 count = vm.parseJsonUint(json, ".count");
-        eq(count, 9 * 11);
+        eq(count, 10 * 12);
         for (uint256 i = 0; i < count; ++i) {
             _checkCell(json, string.concat(".cells[", vm.toString(i), "]"));
         }
@@ -144,8 +149,10 @@ contract RoundLedgerPhasesTest is CommitTest {
     function _checkCell(string memory json, string memory path) private {
         Phase from = _phase(vm.parseJsonString(json, string.concat(path, ".phase")));
         bytes32 action = keccak256(bytes(vm.parseJsonString(json, string.concat(path, ".action"))));
+        _masks = from == Phase.UNMASKING || action == keccak256("unmask");
         _checkCellOf(json, path, from, action, true);
-        if (from != Phase.COMMITTING && action != keccak256("commit")) _checkCellOf(json, path, from, action, false);
+        if (_masks || from == Phase.COMMITTING || action == keccak256("commit")) return;
+        _checkCellOf(json, path, from, action, false);
     }
 
     function _checkCellOf(string memory json, string memory path, Phase from, bytes32 action, bool commits)
@@ -155,8 +162,9 @@ contract RoundLedgerPhasesTest is CommitTest {
         vm.warp(START);
         ILedgerTypes.TaskParameters memory p = _disputable();
         if (commits) p.commitSeconds = COMMIT;
-        _samples = action == keccak256("reveal_seed");
+        _samples = _masks || action == keccak256("reveal_seed");
         if (_samples) (p.sampleRate, p.seedSeconds) = (type(uint32).max, SEED);
+        if (_masks) (p.fractionShift, p.unmaskSeconds) = (type(uint32).max, UNMASK);
         ledger = create(p);
         _deposit(AGGREGATOR);
         _deposit(vm.addr(KEY));
@@ -239,7 +247,7 @@ contract RoundLedgerPhasesTest is CommitTest {
         uint32 number = round();
         vm.deal(ANYBODY, 1);
         vm.prank(ANYBODY);
-        ledger.challenge{value: 1}(number, Question.VALUE, 0);
+        ledger.challenge{value: 1}(number, _masks ? Question.HEADER : Question.VALUE, 0);
     }
 
     /// A report whose last chunk has a status for the first update and none for the others.
@@ -306,6 +314,9 @@ contract RoundLedgerPhasesTest is CommitTest {
             call = abi.encodeCall(IRoundLedger.finalize, (number));
         } else if (action == keccak256("abort")) {
             call = abi.encodeCall(IRoundLedger.abort, (number));
+        } else if (action == keccak256("unmask")) {
+            sender = participant(UNHEARD);
+            call = abi.encodeCall(IMasks.unmask, (number, cidOf(UNHEARD)));
         } else if (action == keccak256("reveal_seed")) {
             sender = AGGREGATOR;
             call = abi.encodeCall(ISampling.revealSeed, (number, SECRET));
@@ -330,11 +341,14 @@ contract RoundLedgerPhasesTest is CommitTest {
             commit(0);
         } else if (target == Phase.COLLECTING) {
             _commitAndReveal(1);
+        } else if (target == Phase.UNMASKING) {
+            _commitAndReveal(3);
         } else if (target == Phase.AGGREGATING) {
             _commitAndReveal(2);
-            vm.warp(revealUntil() + 1);
+            vm.warp(revealUntil() + 1 + (_masks ? UNMASK : 0));
         } else if (target == Phase.PROPOSED) {
             _commitAndReveal(3);
+            if (_masks) vm.warp(vm.getBlockTimestamp() + UNMASK + 1);
             propose();
             vm.warp(vm.getBlockTimestamp() + CHALLENGE);
         } else if (target == Phase.FINALIZED) {
@@ -446,6 +460,7 @@ contract RoundLedgerPhasesTest is CommitTest {
         if (p == Phase.CHALLENGED) return "CHALLENGED";
         if (p == Phase.SCHEDULED) return "SCHEDULED";
         if (p == Phase.COMMITTING) return "COMMITTING";
+        if (p == Phase.UNMASKING) return "UNMASKING";
         return "ABORTED";
     }
 }

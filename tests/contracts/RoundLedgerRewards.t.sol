@@ -233,7 +233,7 @@ contract RoundLedgerRewardsTest is DisputeTest {
         vm.warp(collectUntil() + 1);
         model = derive(3);
         report = bytes.concat(pad(reportOf(3)), share(3));
-        report[HEADER + 1] = 0x0c;
+        report[HEADER + 1] = 0x0e;
         propose();
         Opening memory opening = open(report, 1);
         refuse(

@@ -39,6 +39,7 @@ VALUES = {
     "uint40": st.integers(0, 2**40 - 1),
     "uint64": st.integers(0, 2**64 - 1),
     "uint96": st.integers(0, 2**96 - 1),
+    "uint128": st.integers(0, 2**128 - 1),
     "int32": st.integers(-(2**31), 2**31 - 1),
     "uint256[32]": st.lists(st.integers(0, 2**256 - 1), min_size=32, max_size=32).map(tuple),
 }

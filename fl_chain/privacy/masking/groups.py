@@ -128,6 +128,20 @@ def threshold(size: int) -> int:
     return 2 * size // 3 + 1
 
 
+def count_accomplices(size: int) -> int:
+    """Return how many of a group may join against another member without seeing its update.
+
+    Less than a third of it, and too few to have both kinds of answers even if they show the others
+    two records; see :func:`threshold`.
+
+    Examples
+    --------
+    >>> [count_accomplices(size) for size in (3, 5, 16)]
+    [0, 1, 4]
+    """
+    return min(2 * threshold(size) - size - 2, (size - 1) // 3)
+
+
 def check_member(member: GroupMember) -> None:
     """Check that a member can be one.
 

@@ -6,6 +6,8 @@ and the mask of each pair that was asked for, as the survivor that carries it ha
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,21 +66,26 @@ class GroupSum:
         self._sum = np.zeros(num_lanes, RING_DTYPES[ring_bits])
 
     def add(self, position: int, lanes: Lanes) -> None:
-        """Add the masked lanes of a survivor.
+        """Add the masked lanes of a survivor; see :meth:`add_sum`."""
+        self.add_sum((position,), lanes)
+
+    def add_sum(self, positions: Collection[int], lanes: Lanes) -> None:
+        """Add the sum of the masked lanes of some survivors.
 
         Raises
         ------
         MalformedBlob
             They are not as many as an update has, or not of the ring.
         ValueError
-            The position does not survive, or was added before.
+            A position does not survive, or was added before.
         """
-        if position not in self._awaited:
-            raise ValueError(f"no update of position {position} is awaited")
+        for position in positions:
+            if position not in self._awaited:
+                raise ValueError(f"no update of position {position} is awaited")
         if lanes.shape != self._sum.shape or lanes.dtype.newbyteorder("=") != self._sum.dtype:
             raise MalformedBlob(f"{lanes.shape} lanes of {lanes.dtype} are not those of this group")
         np.add(self._sum, lanes, out=self._sum)
-        self._awaited.remove(position)
+        self._awaited.difference_update(positions)
 
     def finish(self, total_weight: int, max_abs: int) -> NDArray[np.int32]:
         """Return the sum of the survivors' values, each times its weight; int32 ``[num_lanes]``.

@@ -82,14 +82,15 @@ def test_each_update_is_included_or_left_out_for_its_reason(update: dict[str, An
 
 
 def test_the_vectors_show_every_reason() -> None:
-    """Those that only lists know are shown by the audits of tasks with lists."""
+    """Those that only lists know are shown by the audits of tasks with lists; those of masks, by
+    tests/unit/aggregation/test_masked_round.py."""
     outcomes = {
         update["outcome"]
         for golden_round in (ROUND, ROBUST, LATE)
         for update in golden_round["updates"]
     }
-    of_lists = {"unsigned", "not_admitted", "duplicate"}
-    assert outcomes == {"included", *({reason.value for reason in ExclusionReason} - of_lists)}
+    others = {"unsigned", "not_admitted", "duplicate", "unpaired", "group_left_out"}
+    assert outcomes == {"included", *({reason.value for reason in ExclusionReason} - others)}
 
 
 def test_model_and_report_are_the_golden_bytes() -> None:

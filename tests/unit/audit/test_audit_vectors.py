@@ -30,6 +30,7 @@ REPLAY_FILES = (
     "round/replay_commitments.json",
     "round/replay_committed_budgets.json",
     "round/replay_lists.json",
+    "round/replay_masks.json",
     "round/replay_seeds.json",
 )
 AUDITS = {

@@ -11,7 +11,7 @@ import pytest
 
 from fl_chain.cli import lab, lab_privacy
 from fl_chain.cli.main import run
-from fl_chain.lab import attacks, inversion
+from fl_chain.lab import attacks, inversion, modes
 from fl_chain.protocol import rules
 
 QUICK = ["lab", "attack", "--participants", "6", "--malicious", "1", "--rounds", "1"]
@@ -80,29 +80,50 @@ def test_machines_get_a_line_for_each_rebuilding_and_people_pictures(
     path = tmp_path / "privacy.html"
     assert run([*PRIVACY, "--json", "--html", str(path)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    seen = {(line["shown"], line["inversion"]) for line in lines}
-    assert seen == {(s, i) for s in ("update", "mean") for i in lab_privacy.INVERSIONS}
+    seen = {(line["mode"], line["shown"], line["inversion"]) for line in lines}
+    shown = [("open", "update"), ("sealed", "ciphertext"), ("masked", "lanes"), ("masked", "sum")]
+    shown += [("noised", "noised"), ("every mode", "mean")]
+    assert seen == {(*place, i) for place in shown for i in lab_privacy.INVERSIONS}
     update = next(line for line in lines if line["shown"] == "update")
     assert update["recovered"] == 1
-    assert update["psnr"] > update["blind_psnr"]
+    assert update["psnr"] > update["blind_psnr"] > update["random_psnr"]
+    assert update["gain_psnr"] > 10
+    for line in lines:
+        if line["shown"] in ("ciphertext", "lanes", "noised"):
+            assert (line["recovered"], line["gain_psnr"] < 0) == (0, True)
     page = path.read_text(encoding="utf-8")
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
-    assert len(pictures) == len(seen) + 2  # of what they trained on, and of a blind guess
+    # What they trained on, a blind guess, and what each attack makes of random numbers.
+    assert len(pictures) == len(seen) + 2 + len(lab_privacy.INVERSIONS)
+    for name in ("a sealed update", "a masked update", "the sum of a group of 8", "random numbers"):
+        assert f"{name}, first layer" in page
     for picture in pictures:
         assert base64.b64decode(picture, validate=True).startswith(b"\x89PNG")
     assert "What a round shows of digits with digits_mlp" in page
 
 
 def test_people_get_a_row_for_each_rebuilding(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*PRIVACY, "--attack", "first_layer"]) == 0
+    assert run([*PRIVACY, "--attack", "first_layer", "--modes", "open, masked"]) == 0
     out = capsys.readouterr().out
     assert "an update" in out
     assert "mean of 2" in out
     assert "1 of 1" in out
+    assert "the sum of a group of 8" in out
+    assert "sealed" not in out
 
 
-def test_the_help_names_every_inversion() -> None:
+def test_people_get_one_row_for_all_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["--attack", "first_layer", "--modes", "sealed", "--seeds", "2"]
+    assert run([*PRIVACY, *chosen]) == 0
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 2  # and the mean, which every mode shows
+    assert all("±" in row for row in rows)
+    assert "0 of 2" in rows[0]
+
+
+def test_the_help_names_every_inversion_and_mode() -> None:
     assert set(lab_privacy.INVERSIONS) == set(inversion.INVERSIONS)
+    assert lab_privacy.MODES == modes.MODES
 
 
 @pytest.mark.parametrize(
@@ -115,6 +136,11 @@ def test_the_help_names_every_inversion() -> None:
         (["--learning-rate", "nan"], 14, "learning rate"),
         (["--attack", "telepathy"], 10, "telepathy"),
         (["--lane-bits", "7"], 10, "'7'"),
+        (["--modes", "open,hidden"], 10, "there is no mode 'hidden'"),
+        (["--modes", ""], 10, "there is no mode ''"),
+        (["--group-size", "2"], 10, "3<=x<=64"),
+        (["--noise-multiplier", "0"], 10, "x>0"),
+        (["--max-grad-norm", "nan"], 10, "--max-grad-norm"),
         (["--html", "/no/such/folder/a.html"], 10, "there is no folder /no/such/folder"),
     ],
 )

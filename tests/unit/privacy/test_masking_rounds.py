@@ -402,6 +402,19 @@ def test_lanes_that_are_not_those_of_the_group_are_refused(lanes: NDArray[Any]) 
     total.add(0, np.zeros(NUM_LANES, RING_DTYPES[32].newbyteorder("<")))
 
 
+def test_lanes_can_be_added_up_before_they_are_added() -> None:
+    group, state, values = make_group(4), make_state(4), make_values(4)
+    weights = dict.fromkeys(range(4), 3)
+    found = recover(state, group.bundles_of(state), group.reveals(state))
+    masked = {i: group.mask(state, i, values[i], 3, 32) for i in range(4)}
+    total = GroupSum(PLACE, state, found, NUM_LANES, 32)
+    total.add_sum((0, 2, 3), masked[0] + masked[2] + masked[3])
+    with pytest.raises(ValueError, match="no update of position 2"):
+        total.add_sum((1, 2), masked[1] + masked[2])
+    total.add(1, masked[1])
+    assert total.finish(12, MAX_ABS).tolist() == plain_sum(range(4), values, weights)
+
+
 def test_a_seed_that_is_missing_leaves_the_group_out() -> None:
     group, state = make_group(4), make_state(4)
     found = recover(state, group.bundles_of(state), group.reveals(state))

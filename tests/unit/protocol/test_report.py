@@ -122,7 +122,7 @@ def test_the_largest_report_is_accepted() -> None:
     assert decode_report(data) == report
 
 
-@pytest.mark.parametrize("statuses", [b"", b"\x0c", b"\0\xff", bytes(MAX_UPDATES + 1)], ids=len)
+@pytest.mark.parametrize("statuses", [b"", b"\x0e", b"\0\xff", bytes(MAX_UPDATES + 1)], ids=len)
 def test_statuses_that_are_none_are_not_encoded(statuses: bytes) -> None:
     with pytest.raises(MalformedBlob):
         encode_report(replace(_report(VECTORS["cases"][0]), statuses=statuses))
@@ -131,5 +131,5 @@ def test_statuses_that_are_none_are_not_encoded(statuses: bytes) -> None:
 def test_reasons_have_their_numbers_in_the_order_of_the_checks() -> None:
     assert VECTORS["reasons"] == [reason or "included" for reason in STATUSES]
     assert VECTORS["reasons"][1:] == [reason.value for reason in ExclusionReason]
-    assert [reason.status for reason in ExclusionReason] == list(range(1, 12))
+    assert [reason.status for reason in ExclusionReason] == list(range(1, 14))
     assert STATUSES[INCLUDED] is None

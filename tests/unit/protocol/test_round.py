@@ -22,6 +22,7 @@ from fl_chain.protocol.records import (
     TaskCreated,
     TaskParameters,
     TaskStopped,
+    UpdateCommitted,
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
@@ -62,7 +63,9 @@ def proposed(at: int, **changes: Any) -> ModelProposed:
 
 def in_phase(phase: Phase) -> tuple[Task, int]:
     """Return a task whose current round is in a phase, and a time at which it is."""
-    task = created(num_rounds=1, commit_seconds=30 if phase == Phase.COMMITTING else 0)
+    commits = 30 if phase in (Phase.COMMITTING, Phase.UNMASKING) else 0
+    unmasks = 40 if phase == Phase.UNMASKING else 0
+    task = created(num_rounds=1, commit_seconds=commits, unmask_seconds=unmasks)
     now = START
     full = [submitted(who, i) for i, who in enumerate((ALICE, BOB, CAROL))]
     steps: list[LedgerRecord] = []
@@ -82,6 +85,9 @@ def in_phase(phase: Phase) -> tuple[Task, int]:
             steps = [RoundAborted(1, START), TaskStopped(START)]
         case Phase.SCHEDULED:
             task.current = replace(task.current, opened_at=START + 1)
+        case Phase.UNMASKING:
+            steps = [UpdateCommitted(1, who, WORD[5], START) for who in (ALICE, BOB, CAROL)]
+            steps, now = [*steps, *full], START + 40
         case Phase.CHALLENGED:
             steps = [*full, proposed(START)]
             task.dispute = Dispute(round=1, stage=Stage.ASKED, until=START)

@@ -1,0 +1,88 @@
+"""What comes with a task whose updates are masked: evidence, and what nobody can tell of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fl_chain.aggregation.masked_groups import list_groups
+from fl_chain.errors import UsageError
+from fl_chain.roles.contributions import list_contributions
+from fl_chain.roles.evidence_export import export_evidence
+from fl_chain.roles.evidence_verify import verify_bundle
+from fl_chain.roles.manifest_shelf import ManifestShelf
+from fl_chain.roles.replay_training import replay_training
+from fl_chain.roles.task_blobs import list_blobs
+from fl_chain.roles.task_history import TaskHistory
+from fl_chain.roles.update_norms import measure_norms
+from tests.masked import MaskedRound
+from tests.world import World, assert_passes, problems
+
+
+@pytest.fixture(scope="module")
+def masked(world: World, tmp_path_factory: pytest.TempPathFactory) -> MaskedRound:
+    """A finished round of which one member has not entered, and one has told nothing."""
+    made = MaskedRound(world, tmp_path_factory.mktemp("journals"))
+    made.share()
+    made.enter(0, 1, 2, 4)
+    made.tell(0, 1, 2, 4)
+    made.federation.aggregate()
+    return made
+
+
+@pytest.fixture
+def history(masked: MaskedRound) -> TaskHistory:
+    world = masked.world
+    return masked.federation.history(ManifestShelf(world.store, world.connection.chain_id))
+
+
+def test_bundles_and_reveals_are_blobs_of_the_task(
+    masked: MaskedRound, history: TaskHistory
+) -> None:
+    federation = masked.federation
+    (group,) = list_groups(federation.manifest, federation.task.rounds[1])
+    wanted = {(blob.kind, blob.cid, blob.participant) for blob in group.list_blobs()}
+    found = {(blob.kind, blob.cid, blob.recorded_by) for blob in list_blobs(history)}
+    assert wanted <= found
+    kinds = [blob.kind for blob in list_blobs(history)]
+    assert kinds.count("shares") >= 4
+    assert kinds.count("reveal") == 4
+
+
+def test_a_bundle_of_evidence_has_all_that_an_audit_takes(
+    masked: MaskedRound, history: TaskHistory, tmp_path: Path
+) -> None:
+    path = tmp_path / "evidence.tar"
+    assert export_evidence(history, masked.world.store, path).missing == ()
+    assert_passes(masked.federation.audit(), 1)
+    verified = verify_bundle(path).findings
+    assert problems(verified) == []
+    online = {f.detail for f in masked.federation.audit() if f.check == "update_blob"}
+    assert {f.detail for f in verified if f.check == "update_blob"} == online
+    assert online == {
+        "4 masked updates fetched; the sum of 1 group comes out;"
+        " no single update is known, nor whether it is in range"
+    }
+
+
+def test_nobody_can_tell_what_a_masked_update_contributed(
+    masked: MaskedRound, history: TaskHistory
+) -> None:
+    evaluator = cast(Any, SimpleNamespace(follower=masked.federation.follower))
+    with pytest.raises(UsageError, match="masked"):
+        list(list_contributions(history, masked.world.store, evaluator, 1))
+
+
+def test_nobody_can_tell_how_long_a_masked_update_is(
+    masked: MaskedRound, history: TaskHistory
+) -> None:
+    assert list(measure_norms(history, masked.world.store)) == []
+
+
+def test_training_again_cannot_be_compared_with_a_masked_update(masked: MaskedRound) -> None:
+    follower, store = masked.federation.follower, masked.world.store
+    with pytest.raises(UsageError, match="masked"):
+        list(replay_training(follower, store, cast(Any, None), masked[0].address))
