@@ -168,6 +168,7 @@ def test_every_record_type_of_a_running_task_is_tampered_with(recorded: Recorded
     assert {kind.__name__ for kind in set(LEDGER_RECORDS) - kinds} == {
         "ParticipantRemoved",
         "PartSplit",  # takes more than 32 updates
+        *("PeersApart", "UpdateUnmasked"),  # only with masks: test_masked_updates.py
         "TaskStopped",
         "UpdatesListed",  # not in a task with commitments: test_lists_that_cheat.py
     }

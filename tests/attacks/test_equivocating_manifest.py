@@ -20,6 +20,7 @@ from fl_chain.chain.connection import ChainConnection
 from fl_chain.chain.ethereum import Deployer, EthereumLedger
 from fl_chain.errors import InvalidManifest, ProtocolError
 from fl_chain.protocol.blob import count_values, encode_blob
+from fl_chain.protocol.constants import NO_VALUES
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.manifest import Manifest, encode_manifest
 from fl_chain.protocol.records import TaskParameters
@@ -81,6 +82,11 @@ def test_a_contract_that_disagrees_with_its_manifest_fails(honest: Federation, e
         changes = {entry: type(value)(other)}
         if entry.startswith("privacy_"):  # no cost without a budget, nor the other way round
             changes, entry = {"privacy_cost": 1, "privacy_budget": 1}, "privacy_cost"
+        if entry == "unmask_seconds":  # masks take commitments and seeds, and no values
+            now = honest.task.parameters
+            needed = {"commit_seconds": now.commit_seconds or 1, "fraction_shift": NO_VALUES}
+            needed |= {"sample_rate": now.sample_rate or 1, "seed_seconds": now.seed_seconds or 1}
+            changes, entry = changes | needed, "fraction_shift"
         found, address = deploy(honest, **changes)
         assert found == [(None, "manifest", "FAIL")]
         ledger = EthereumLedger(honest.world.connection, address)

@@ -21,10 +21,18 @@ from fl_chain.privacy.masking.reveal import RevealedItem, decode_reveal, encode_
 from fl_chain.protocol.actions import CommitUpdate
 from fl_chain.protocol.blob import decode_blob
 from fl_chain.protocol.cid import cid_from_digest, compute_cid
+from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.phases import Phase
+from fl_chain.protocol.records import PeersApart, UpdateUnmasked
 from fl_chain.roles.masker import Masker
+from tests.attacks.test_chain_node_that_lies import (
+    expect_failure,
+    flip_word,
+    num_words,
+    with_logs,
+)
 from tests.masked import MaskedRound, Member
-from tests.world import World, assert_passes, problems
+from tests.world import World, assert_passes, problems, record
 
 UNPAIRED, LEFT_OUT = "unpaired", "group_left_out"
 
@@ -87,10 +95,10 @@ def test_nobody_sees_an_update_and_everybody_the_sum(masked: MaskedRound) -> Non
     assert excluded(masked) == {}
     finish_with(masked, 0, 1, 2, 3, 4)
     federation = masked.federation
-    for record, member in zip(federation.task.rounds[1].updates, masked.members, strict=True):
-        data = federation.store.get(cid_from_digest(record.cid_digest, 2**19), max_bytes=2**22)
+    for update, member in zip(federation.task.rounds[1].updates, masked.members, strict=True):
+        data = federation.store.get(cid_from_digest(update.cid_digest, 2**19), max_bytes=2**22)
         _, lanes = decode_blob(data)
-        plain = member.lanes.astype(np.uint32) * np.uint32(record.weight)
+        plain = member.lanes.astype(np.uint32) * np.uint32(update.weight)
         assert abs(np.corrcoef(lanes.astype(float), plain.view(np.int32))[0, 1]) < 0.05
         assert np.count_nonzero(lanes == plain) < 5
 
@@ -376,6 +384,24 @@ def test_a_node_that_shows_another_record_gets_no_answer(masked: MaskedRound) ->
     member.follower.task.rounds[1].apart[member.address] = 1 << 3
     assert member.masker.tell(1) is None
     assert member.told[-1][0] == "untold"
+
+
+@pytest.mark.parametrize("bit", [0, 255], ids=["first bit", "last bit"])
+def test_one_bit_in_any_record_of_masks_fails_the_history(brief: MaskedRound, bit: int) -> None:
+    brief.share()
+    for member in brief.members:
+        blob, _ = member.mask()
+        member.submit(blob, 1 << 20)  # nobody's position
+    brief.tell()
+    brief.federation.aggregate()
+    recorded = record(brief.federation)
+    logs = list(recorded.evidence.ledger.logs)
+    kinds = [type(decode_log(log)) for log in logs]
+    assert {PeersApart, UpdateUnmasked} <= set(kinds)
+    for position, kind in enumerate(kinds):
+        for word in range(num_words(logs[position]) if kind in (PeersApart, UpdateUnmasked) else 0):
+            forged = [*logs[:position], flip_word(logs[position], word, bit), *logs[position + 1 :]]
+            expect_failure(with_logs(recorded.evidence, "ledger", forged), "ledger")
 
 
 def test_who_enrols_with_weights_out_of_proportion_still_sums_exactly(

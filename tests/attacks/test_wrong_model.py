@@ -161,7 +161,7 @@ def test_a_report_that_is_none_fails_the_report(federation: Federation, report: 
 
 def test_a_status_that_no_reason_has_fails_the_report(federation: Federation) -> None:
     derived = federation.derive()
-    federation.propose(derived.model, derived.report[:-1] + b"\x0c")
+    federation.propose(derived.model, derived.report[:-1] + b"\x0e")
     assert finish(federation) == [(1, "report", "FAIL")]
 
 
