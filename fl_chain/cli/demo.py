@@ -21,7 +21,7 @@ from fl_chain.cli.settings import Settings
 from fl_chain.errors import UsageError
 from fl_chain.interrupts import signals_held
 from fl_chain.protocol.committee import MAX_AGGREGATORS
-from fl_chain.protocol.privacy import PRIVACY_MODES
+from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, PRIVACY_MODES
 
 if TYPE_CHECKING:
     from fl_chain.roles.demo import Demo
@@ -95,7 +95,7 @@ def demo() -> None:
     type=click.Choice(PRIVACY_MODES),
     default=PRIVACY_MODES[0],
     show_default=True,
-    help="Who can read updates: anybody, or the aggregators and a named auditor.",
+    help="Who can read updates: anybody, aggregators and a named auditor, or nobody.",
 )
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
@@ -131,6 +131,7 @@ def run(
     fl-chain demo run --data digits --lists --rounds 3
     fl-chain demo run --data digits --sample-rate 0.5
     fl-chain demo run --data digits --privacy sealed
+    fl-chain demo run --data digits --privacy masked
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -147,6 +148,11 @@ def run(
     size = (participants, rounds, data, model, devnet, aggregators)
     if lists and (is_relayed or commit_reveal):
         raise UsageError("updates go into lists, through a relay, or behind commitments: one way")
+    if privacy == MASKED and (is_relayed or lists or commit_reveal):
+        raise UsageError("masked updates are sent by their participants: no lists, no relay")
+    if privacy == MASKED and participants < MIN_GROUP_SIZE:
+        least = f"--participants {MIN_GROUP_SIZE}"
+        raise UsageError("a sum of fewer than three updates hides nobody", least)
     share = "" if sample_rate is None else str(sample_rate)
     ways = (is_relayed, cheat or "", commit_reveal, lists, privacy, share)
     options = DemoOptions(state, *size, *ways)
