@@ -20,7 +20,7 @@ from fl_chain.chain.contracts import (
     matches_runtime_code,
 )
 from fl_chain.chain.keys import label_secret
-from fl_chain.chain.ledger import Page, Receipt
+from fl_chain.chain.ledger import Page, Receipt, Standing
 from fl_chain.chain.sender import Outbox, TransactionSender
 from fl_chain.chain.watcher import LogWatcher
 from fl_chain.errors import MalformedBlob, UnknownContract, UsageError
@@ -134,14 +134,17 @@ class EthereumLedger:
         """Return whether a registry lists a participant; see the seam."""
         return bool(ask_registry(self.connection, registry, "isEnrolled", participant))
 
-    def successor_of(self, registry: str, participant: str) -> str:
-        """Return the key that took a participant's place; see the seam."""
-        return ask_registry(self.connection, registry, "successorOf", participant)
-
-    def encryption_key_of(self, registry: str, participant: str) -> bytes:
-        """Return the name of a participant's encryption key; see the seam."""
-        word = _ask_word(self.connection, registry, "encryptionKeyOf", participant)
-        return word if any(word) else b""
+    def standings_of(self, registry: str, participants: Sequence[str]) -> list[Standing]:
+        """Return what a registry says about several participants; see the seam."""
+        views = ("isEnrolled", "successorOf", "encryptionKeyOf")
+        calls = [_call_view(registry, view, who) for who in participants for view in views]
+        words = [read_bytes(answer)[:WORD_BYTES] for answer in self.connection.batch(calls)]
+        standings = []
+        for at in range(0, len(words), len(views)):
+            is_enrolled, successor, key = words[at : at + len(views)]
+            found = Standing(any(is_enrolled), _to_address(successor), key if any(key) else b"")
+            standings.append(found)
+        return standings
 
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""
@@ -212,13 +215,17 @@ def _disputes_of(connection: ChainConnection, ledger: str) -> str:
 
 def ask_registry(connection: ChainConnection, registry: str, view: str, participant: str) -> str:
     """Return a registry's answer about one address, as an address; empty if it is zero."""
-    word = _ask_word(connection, registry, view, participant)
-    return "0x" + word[-20:].hex() if any(word) else ""
+    method, arguments = _call_view(registry, view, participant)
+    return _to_address(read_bytes(connection.call(method, *arguments))[:WORD_BYTES])
 
 
-def _ask_word(connection: ChainConnection, registry: str, view: str, participant: str) -> bytes:
+def _call_view(registry: str, view: str, participant: str) -> tuple[str, list[Any]]:
     call = {"to": registry, "data": "0x" + encode_view(view, participant).hex()}
-    return read_bytes(connection.call("eth_call", call, "latest"))[:WORD_BYTES]
+    return "eth_call", [call, "latest"]
+
+
+def _to_address(word: bytes) -> str:
+    return "0x" + word[-20:].hex() if any(word) else ""
 
 
 def find_tasks(connection: ChainConnection) -> list[tuple[str, int]]:

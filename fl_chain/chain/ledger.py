@@ -36,6 +36,17 @@ class Page:
     """Number of the latest block, which may have come after the logs were read; -1 if unknown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a registry says about one participant."""
+
+    is_enrolled: bool
+    successor: str
+    """The key that took its place; empty if none did."""
+    encryption_key: bytes
+    """Name of its encryption key, 32 bytes; empty if it has none."""
+
+
 class Ledger(Protocol):
     """One task's contract, as one account sees it."""
 
@@ -106,12 +117,8 @@ class Ledger(Protocol):
         """Return whether a registry lists a participant now."""
         ...
 
-    def successor_of(self, registry: str, participant: str) -> str:
-        """Return the key that took a participant's place in a registry; empty if none did."""
-        ...
-
-    def encryption_key_of(self, registry: str, participant: str) -> bytes:
-        """Return the name of a participant's encryption key, 32 bytes; empty if it has none."""
+    def standings_of(self, registry: str, participants: Sequence[str]) -> list[Standing]:
+        """Return what a registry says about several participants now, in one request."""
         ...
 
     def watch(self, *kinds: type[Any]) -> None:

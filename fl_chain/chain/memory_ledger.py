@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from fl_chain.chain.keys import derive_secret, label_secret, sign_hash
-from fl_chain.chain.ledger import Page, Receipt
+from fl_chain.chain.ledger import Page, Receipt, Standing
 from fl_chain.chain.memory import MemoryChain
 from fl_chain.errors import UsageError
 from fl_chain.protocol.actions import LedgerAction
@@ -81,15 +82,18 @@ class MemoryLedger:
         assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
         return self._chain.registry.state.is_enrolled(participant)
 
-    def successor_of(self, registry: str, participant: str) -> str:
-        """Return the key that took a participant's place; see the seam."""
+    def standings_of(self, registry: str, participants: Sequence[str]) -> list[Standing]:
+        """Return what the registry says about several participants; see the seam."""
         assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
-        return self._chain.registry.state.successors.get(participant, "")
-
-    def encryption_key_of(self, registry: str, participant: str) -> bytes:
-        """Return the name of a participant's encryption key; see the seam."""
-        assert registry == self._chain.task.parameters.registry  # noqa: S101 - there is no other
-        return self._chain.registry.state.encryption_keys.get(participant, b"")
+        state = self._chain.registry.state
+        return [
+            Standing(
+                state.is_enrolled(who),
+                state.successors.get(who, ""),
+                state.encryption_keys.get(who, b""),
+            )
+            for who in participants
+        ]
 
     def watch(self, *kinds: type[Any]) -> None:
         """Say which records :meth:`wait` is to wake for, before reading the logs."""

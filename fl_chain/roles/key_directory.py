@@ -6,14 +6,26 @@ pins. Nobody has to be believed about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from fl_chain.chain.ledger import Standing
 from fl_chain.errors import BlobTooLarge, BlobUnavailable, LedgerError, MalformedBlob
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.encryption import PUBLIC_KEY_BYTES, check_public_key
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.storage.store import ContentStore
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """Somebody to encrypt to."""
+
+    address: str
+    is_enrolled: bool
+    key: bytes | None
+    """Public key; None if there is no usable one to be had."""
 
 
 class KeyDirectory:
@@ -41,34 +53,37 @@ class KeyDirectory:
         self._known: dict[bytes, bytes] = {}
         """Public keys by their names."""
 
-    def is_enrolled(self, holder: str) -> bool:
-        """Return whether the registry lists somebody."""
-        return bool(self._ask(self._follower.ledger.is_enrolled, holder))
-
-    def find_holder(self, account: str) -> str:
-        """Return the last key of an account's line.
+    def find_holders(self, accounts: Sequence[str]) -> list[KeyHolder]:
+        """Return who stands at the end of each account's line, with the key to encrypt to.
 
         Raises
         ------
         LedgerError
             The registry's answers go round in a circle.
         """
-        line = [account]
-        while successor := self._ask(self._follower.ledger.successor_of, line[-1]):
-            if successor in line:
-                raise LedgerError(f"the registry has {successor} succeed itself", "check --rpc")
-            line.append(successor)
-        return line[-1]
+        lines = [[account] for account in accounts]
+        standings = self._ask(accounts)
+        while moved := [i for i, standing in enumerate(standings) if standing.successor]:
+            for index in moved:
+                successor = standings[index].successor
+                if successor in lines[index]:
+                    raise LedgerError(f"the registry has {successor} succeed itself", "check --rpc")
+                lines[index].append(successor)
+            found = self._ask([lines[index][-1] for index in moved])
+            for index, standing in zip(moved, found, strict=True):
+                standings[index] = standing
+        return [
+            KeyHolder(line[-1], standing.is_enrolled, self._fetch(standing))
+            for line, standing in zip(lines, standings, strict=True)
+        ]
 
     def find_name(self, holder: str) -> bytes | None:
         """Return the name of the key that somebody enrolled has; None of others, or without one."""
-        if not self.is_enrolled(holder):
-            return None
-        return self._ask(self._follower.ledger.encryption_key_of, holder) or None
+        (standing,) = self._ask([holder])
+        return _name_of(standing)
 
-    def find_key(self, holder: str) -> bytes | None:
-        """Return the public key of somebody enrolled; None if there is no usable one to be had."""
-        name = self.find_name(holder)
+    def _fetch(self, standing: Standing) -> bytes | None:
+        name = _name_of(standing)
         if name is None:
             return None
         if name not in self._known:
@@ -81,6 +96,13 @@ class KeyDirectory:
             self._known[name] = key
         return self._known[name]
 
-    def _ask(self, question: Callable[[str, str], Any], participant: str) -> Any:
+    def _ask(self, accounts: Sequence[str]) -> list[Standing]:
         registry = self._follower.task.parameters.registry
-        return self._patiently(lambda: question(registry, participant))
+        standings: list[Standing] = self._patiently(
+            lambda: self._follower.ledger.standings_of(registry, accounts)
+        )
+        return standings
+
+
+def _name_of(standing: Standing) -> bytes | None:
+    return standing.encryption_key or None if standing.is_enrolled else None

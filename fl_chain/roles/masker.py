@@ -246,7 +246,7 @@ class Masker:
 
     def _draw(self, member: GroupMember, members: tuple[str, ...]) -> DrawnSeeds:
         seeds = draw_seeds(member.size, member.position, secrets.token_bytes)
-        keys = [self._directory.find_key(who) for who in members]
+        keys = [one.key for one in self._directory.find_holders(members)]
         lacking = [who for who, key in zip(members, keys, strict=True) if key is None]
         if lacking:
             self._progress(

@@ -81,15 +81,9 @@ class Sealer:
 
     def _find_keys(self) -> tuple[list[bytes | None], list[str]]:
         """Return the key of each reader, and the readers that should have one and do not."""
-        keys: list[bytes | None] = []
-        lacking: list[str] = []
-        for reader in self._follower.manifest.readers:
-            holder = self._directory.find_holder(reader)
-            key = self._directory.find_key(holder)
-            if key is None and self._directory.is_enrolled(holder):
-                lacking.append(holder)
-            keys.append(key)
-        return keys, lacking
+        holders = self._directory.find_holders(self._follower.manifest.readers)
+        lacking = [one.address for one in holders if one.key is None and one.is_enrolled]
+        return [one.key for one in holders], lacking
 
 
 def _name(round_number: int, readers: list[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fl_chain.chain.connection import MOST_CALLS, ChainConnection
 from fl_chain.chain.devnet import faucet_account, start_chain_node
 from fl_chain.chain.ethereum import Deployer, EthereumLedger, transfer
 from fl_chain.chain.keys import sign_hash
-from fl_chain.chain.ledger import Ledger, Receipt
+from fl_chain.chain.ledger import Ledger, Receipt, Standing
 from fl_chain.chain.memory import CHAIN_ID, MemoryChain
 from fl_chain.chain.memory_ledger import MemoryLedger
 from fl_chain.chain.memory_registry import MemoryRegistry
@@ -47,6 +47,7 @@ from fl_chain.protocol.actions import (
     RevealUpdate,
     Revoke,
     Rotate,
+    SetEncryptionKey,
     Stop,
     SubmitBatch,
     SubmitMasked,
@@ -593,6 +594,15 @@ def test_a_rotated_participant_is_succeeded_by_anybody_and_submits_once(task: De
     assert reader.predecessor_of(task.registry, task.addresses[ALICE]) == ""
     assert reader.is_enrolled(task.registry, task.addresses[SECOND])
     assert not reader.is_enrolled(task.registry, task.addresses[ALICE])
+    task.act_in_registry(SECOND, SetEncryptionKey(OTHER))
+    people = [task.addresses[who] for who in (ALICE, SECOND, BOB, STRANGER)]
+    assert reader.standings_of(task.registry, people) == [
+        Standing(False, task.addresses[SECOND], b""),
+        Standing(True, "", OTHER),
+        Standing(True, "", b""),
+        Standing(False, "", b""),
+    ]
+    assert reader.standings_of(task.registry, []) == []
     assert task.refused(COORDINATOR, Admit((task.addresses[SECOND],))) == "SuccessionDue"
     assert task.refused(STRANGER, Remove(task.addresses[ALICE])) == "SuccessionDue"
     task.act(STRANGER, Succeed(task.addresses[ALICE]))

@@ -191,12 +191,12 @@ contract RoundLedgerDisputesTest is DisputeTest {
         checkMoney(COUNT * BOND / 2);
     }
 
-    function test_Statuses_Are_Zero_To_Ten(uint8 status) public {
+    function test_A_Status_Is_One_That_A_Report_Can_Have(uint8 status) public {
         bytes memory other = report;
         other[HEADER + 2] = bytes1(status);
         _proposeAnew(model, other);
         ask(Question.STATUS, 2);
-        if (status < 12) answerStatus(2);
+        if (status < 14) answerStatus(2);
         else refuse(abi.encodeCall(IDisputes.answerStatus, (1, statusOpening(2))), wrongAnswer());
     }
 
