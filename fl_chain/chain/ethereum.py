@@ -70,6 +70,8 @@ class EthereumLedger:
         self._watcher = LogWatcher(connection, self.address)
         self._last_block = -1
         self._last_hash = ""
+        self._standings: tuple[tuple[str, bytes], dict[str, Standing]] = (("", b""), {})
+        """What a registry said, and with which history."""
 
     def fetch(self, from_block: int) -> Page:
         """Return the logs from a block on, in one request."""
@@ -135,7 +137,20 @@ class EthereumLedger:
         return bool(ask_registry(self.connection, registry, "isEnrolled", participant))
 
     def standings_of(self, registry: str, participants: Sequence[str]) -> list[Standing]:
-        """Return what a registry says about several participants; see the seam."""
+        """Return what a registry says about several participants; see the seam.
+
+        Asked again only if the registry's history has grown, which covers every answer.
+        """
+        history = registry, self.connection.view(registry, encode_view("historyHash"))
+        if self._standings[0] != history:
+            self._standings = history, {}
+        known = self._standings[1]
+        missing = [who for who in participants if who not in known]
+        if missing:
+            known |= zip(missing, self._ask_standings(registry, missing), strict=True)
+        return [known[who] for who in participants]
+
+    def _ask_standings(self, registry: str, participants: Sequence[str]) -> list[Standing]:
         views = ("isEnrolled", "successorOf", "encryptionKeyOf")
         calls = [_call_view(registry, view, who) for who in participants for view in views]
         words = [read_bytes(answer)[:WORD_BYTES] for answer in self.connection.batch(calls)]

@@ -594,8 +594,11 @@ def test_a_rotated_participant_is_succeeded_by_anybody_and_submits_once(task: De
     assert reader.predecessor_of(task.registry, task.addresses[ALICE]) == ""
     assert reader.is_enrolled(task.registry, task.addresses[SECOND])
     assert not reader.is_enrolled(task.registry, task.addresses[ALICE])
-    task.act_in_registry(SECOND, SetEncryptionKey(OTHER))
     people = [task.addresses[who] for who in (ALICE, SECOND, BOB, STRANGER)]
+    before = reader.standings_of(task.registry, people)
+    assert before[1] == Standing(True, "", b"")
+    assert reader.standings_of(task.registry, people) == before
+    task.act_in_registry(SECOND, SetEncryptionKey(OTHER))
     assert reader.standings_of(task.registry, people) == [
         Standing(False, task.addresses[SECOND], b""),
         Standing(True, "", OTHER),
