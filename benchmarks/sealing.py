@@ -1,4 +1,4 @@
-"""What sealed updates cost: rounds of the demo, open and sealed in turns, and the steps alone.
+"""What sealed and masked updates cost: rounds of the demo in each mode in turns, and sealing alone.
 
     .venv/bin/python -m benchmarks.sealing [--rounds 10] [--blocks 3] [--aggregators 1]
 
