@@ -13,6 +13,8 @@ from fl_chain.protocol.round import Task
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.progress import Progress
 
+SLOT_SECONDS = 12
+"""So much later than its timestamp a block may appear, with what was recorded in its time."""
 LOST_RACES = (
     "AlreadyAttested",
     "ChallengeWindowOpen",

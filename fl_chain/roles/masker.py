@@ -44,6 +44,7 @@ from fl_chain.protocol.state import RoundHistory
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.key_directory import KeyDirectory
+from fl_chain.roles.liveness import SLOT_SECONDS
 from fl_chain.roles.local_update import SECRET_DTYPE
 from fl_chain.roles.mask_state import DrawnSeeds, Received, decode_drawn, decode_received
 from fl_chain.roles.progress import Progress
@@ -51,8 +52,6 @@ from fl_chain.storage.store import ContentStore
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks for bundles that are not there."""
-SLOT_SECONDS: Final = 12
-"""So much later than its timestamp a block may appear, with updates of its time."""
 _DRAWN, _RECEIVED, _MASKED, _TOLD = "drawn", "received", "masked", "told"
 _NOT_THERE = (BlobUnavailable, BlobCorrupt, BlobTooLarge)
 

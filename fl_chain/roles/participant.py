@@ -29,6 +29,7 @@ from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
     LOST_RACES,
+    SLOT_SECONDS,
     WaitReporter,
     compute_due,
     move_on,
@@ -50,8 +51,6 @@ HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
 RETRY_SECONDS = 0.5
 """Longest wait for news after a refusal, which our clock may have been ahead for."""
-SLOT_SECONDS = 12
-"""So much later than its timestamp a block may appear, with commitments of its time."""
 
 ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted", "AlreadyUnmasked")
 _OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)

@@ -15,13 +15,11 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.sampling import compute_chain
 from fl_chain.protocol.state import SeedChain
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.liveness import LOST_RACES
+from fl_chain.roles.liveness import LOST_RACES, SLOT_SECONDS
 from fl_chain.roles.progress import Progress
 
 CHAIN_LENGTH = 1024
 """Secrets of one chain, a round each; after the last of them another chain is committed to."""
-SLOT_SECONDS = 12
-"""So much later than its timestamp a block may appear, with a tip that somebody chose by then."""
 PURPOSE = "seed chain"
 _LOST_RACES = (*LOST_RACES, "AlreadyRevealed", "SeedsFixed", "SeedsNotFixed")
 

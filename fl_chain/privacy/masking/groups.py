@@ -22,10 +22,10 @@ from fl_chain.protocol.address import parse_address
 from fl_chain.protocol.constants import FORMAT
 from fl_chain.protocol.digest import parse_digest
 from fl_chain.protocol.header import parse_decimal
+from fl_chain.protocol.privacy import MAX_GROUP_SIZE, MIN_GROUP_SIZE
 
-MIN_MEMBERS: Final = 3
+MIN_MEMBERS: Final = MIN_GROUP_SIZE
 """Fewest members of a group that releases a sum: of two, each would know the other's update."""
-MAX_GROUP_SIZE: Final = 64
 MAX_MEMBERS: Final = 2 * MAX_GROUP_SIZE - 1
 """Most members of a group: fewer than two groups' worth are drawn into one."""
 SEED_BYTES: Final = 32
