@@ -12,7 +12,10 @@ import {vm} from "./Vm.sol";
 contract RoundLedgerMaskTurnsTest is MaskTest, CommitteeTest {
     function setUp() public override(LedgerTest, CommitteeTest) {
         super.setUp();
-        ILedgerTypes.TaskParameters memory p = withMasks();
+        _begin(withMasks());
+    }
+
+    function _begin(ILedgerTypes.TaskParameters memory p) private {
         (p.quorum, p.bond, p.numRounds) = (2, BOND, 5);
         begin(p);
         for (uint256 i = 0; i < 3; ++i) {
@@ -32,6 +35,18 @@ contract RoundLedgerMaskTurnsTest is MaskTest, CommitteeTest {
         collect(3, 2);
         unmask(0);
         uint256 from = unmaskUntil();
+        vm.warp(from + 1);
+        _expectTurns(from);
+    }
+
+    function test_Turns_Begin_After_A_Single_Second_To_Unmask() public {
+        ILedgerTypes.TaskParameters memory p = withMasks();
+        p.unmaskSeconds = 1;
+        _begin(p);
+        collect(3, 2);
+        uint256 from = revealUntil() + 1;
+        vm.warp(from);
+        eq(phase(), Phase.UNMASKING);
         vm.warp(from + 1);
         _expectTurns(from);
     }

@@ -302,6 +302,18 @@ contract RoundLedgerMasksTest is MaskTest, Acceptances {
         propose();
     }
 
+    function test_Who_Submitted_In_The_Round_Before_Alone_Tells_Nothing() public {
+        collect(3, 3);
+        unmaskFirst(3);
+        propose();
+        vm.warp(vm.getBlockTimestamp() + CHALLENGE);
+        finalize();
+        waitForOpening();
+        collect(2, 2);
+        address who = participant(2);
+        refuseUnmask(who, 2, tellOf(2), abi.encodeWithSelector(ILedgerTypes.NotSubmitted.selector, 2, who));
+    }
+
     function test_A_Task_Is_Stopped_While_Seeds_Are_Told() public {
         collect(3, 2);
         unmask(0);
