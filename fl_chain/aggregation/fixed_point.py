@@ -87,7 +87,7 @@ def _encode_block(
 
 
 def encode_update(
-    delta: NDArray[np.float32],
+    delta: NDArray[np.floating],
     fraction_bits: int,
     max_abs: int,
     words: NDArray[np.uint32] | None,

@@ -76,6 +76,8 @@ class LedgerState:
     privacy_spent: Mapping[str, bytes] = field(default_factory=dict)
     """``privacySpentOf(a)`` for every address of ``participants``: 1 word each; asked for only
     where the task has a privacy budget."""
+    unmasking: bytes = b""
+    """``unmasking()``: 3 words; looked at only where updates are masked."""
 
 
 @dataclass(frozen=True, slots=True)

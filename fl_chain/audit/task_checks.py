@@ -131,6 +131,8 @@ def check_state(task: Task, state: LedgerState) -> Finding:
             answer = state.privacy_spent.get(participant, b"")
             spent = _word(task.spent(participant))
             pairs.append((f"privacySpentOf({participant})", spent, answer))
+    if task.is_masked:
+        pairs.append(("unmasking()", b"".join(encode_words(task.unmasking)), state.unmasking))
     if task.parameters.reward:
         pairs.append(("pot()", _word(task.pot), state.pot))
         for number in task.rounds:

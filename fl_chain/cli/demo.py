@@ -97,6 +97,11 @@ def demo() -> None:
     show_default=True,
     help="Who can read updates: anybody, aggregators and a named auditor, or nobody.",
 )
+@click.option(
+    "--noise-multiplier",
+    type=click.FloatRange(0, 1000, min_open=True),
+    help="Let participants hide what they send behind noise, of so many times its largest norm.",
+)
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")
 @click.option("--stop", is_flag=True, help="Stop what --keep left running, and end.")
 @click.pass_obj
@@ -114,6 +119,7 @@ def run(
     lists: bool,
     sample_rate: float | None,
     privacy: str,
+    noise_multiplier: float | None,
     keep: bool,
     stop: bool,
 ) -> int:
@@ -132,6 +138,7 @@ def run(
     fl-chain demo run --data digits --sample-rate 0.5
     fl-chain demo run --data digits --privacy sealed
     fl-chain demo run --data digits --privacy masked
+    fl-chain demo run --data digits --privacy masked --noise-multiplier 1
     fl-chain demo run --keep        (then: fl-chain demo run --stop)
     """
     from fl_chain.cli.main import run as run_command
@@ -154,14 +161,19 @@ def run(
         least = f"--participants {MIN_GROUP_SIZE}"
         raise UsageError("a sum of fewer than three updates hides nobody", least)
     share = "" if sample_rate is None else str(sample_rate)
-    ways = (is_relayed, cheat or "", commit_reveal, lists, privacy, share)
-    options = DemoOptions(state, *size, *ways)
+    if noise_multiplier is not None and lists:
+        raise UsageError("noise on updates has a budget, and the contract does not look into lists")
+    noise = "" if noise_multiplier is None else str(noise_multiplier)
+    ways = (is_relayed, cheat or "", commit_reveal, lists, privacy)
+    options = DemoOptions(state, *size, *ways, sample_rate=share, noise_multiplier=noise)
     scale = ((participants, "participant"), (aggregators, "aggregator"), (rounds, "round"))
     is_kept = False
     try:
         with Demo(options, run_command, lambda step: click.echo(f"  {step}")) as job:
             click.echo(f"{', '.join(count(n, noun) for n, noun in scale)} on {data}")
             job.prepare()
+            for event, values in job.notes:
+                click.echo(f"  {speak(event, values)}")
             _run_rounds(job)
         code = _audit_all(job)
         if cheat:

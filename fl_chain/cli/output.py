@@ -125,6 +125,20 @@ _SENTENCES = {
         " smaller groups withstand more and hide less"
     ),
     "missed": "round {round} missed: {reason}",
+    "noised_means": (
+        "privacy: what a participant sends is hidden in the mean of a round, by the noise of"
+        " {counted} participants, from all but the aggregators and auditors. The noise in a mean of"
+        " {targets} updates is {clip_norms} times as long as one of them may be"
+    ),
+    "noised_sums": (
+        "privacy: what a participant sends is hidden in the sum of its group, by the noise of"
+        " {counted} honest members at least. The noise in a mean of {targets} updates is"
+        " {clip_norms} times as long as one of them may be"
+    ),
+    "noised_updates": (
+        "privacy: what a participant sends is hidden by its own noise alone. The noise in a mean of"
+        " {targets} updates is {clip_norms} times as long as one of them may be"
+    ),
     "not_selected": "round {round}: not selected, waiting for the next one",
     "omission": (
         "round {round}: the report of {proposer} lacks update {position}, its bond is taken"

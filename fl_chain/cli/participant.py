@@ -171,8 +171,8 @@ def replay(
 
     For those who may see the data: the same data, packages and kind of processor give the same
     bytes. It sends nothing. It takes a password to open sealed updates with --reader; or that of
-    --key, from which noise follows in a task that trains with noise. Exit codes: 0 all the same, 1
-    an update differs, 2 an update cannot be had.
+    --key, from which noise follows in a task that asks for it. Exit codes: 0 all the same, 1 an
+    update differs, 2 an update cannot be had.
 
     \b
     fl-chain participant replay --task 0x... --key alice --partition-id 0 --num-partitions 10

@@ -8,8 +8,8 @@ the same numbers on the same machine and PyTorch version.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,18 +20,18 @@ from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.robust.rows import LaneRows
 from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate, apply_step
-from fl_chain.errors import TrainingError, UsageError
+from fl_chain.errors import TrainingError
 from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
+from fl_chain.lab.participants import Noise, divide, make_trainer
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.rules import MEAN
 from fl_chain.training.catalogue import load_dataset
-from fl_chain.training.datasets import Dataset, TrainTestSplit
+from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters, set_parameters
-from fl_chain.training.partitioners import build_partitioner
 
 ENCODING = Encoding()
 
@@ -76,27 +76,44 @@ class Experiment:
     ----------
     scenario
         What is tried.
-    split
-        The data, in place of the whole data set that the scenario names.
+    parts
+        The examples of each participant, in place of those that the scenario's way of splitting
+        gives it.
+    noise
+        What everybody trains with, in as many steps as without; None for plain local SGD.
 
     Raises
     ------
     TrainingError
         Data, model, or the way of splitting do not exist or do not fit.
+    UsageError
+        There is noise to train with, and no Opacus.
     """
 
-    def __init__(self, scenario: Scenario, split: TrainTestSplit | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        parts: Sequence[Dataset] | None = None,
+        noise: Noise | None = None,
+    ) -> None:
         self.scenario = scenario
+        self._noise = noise
         self._attack = ATTACKS[scenario.attack]
-        split = split or load_dataset(scenario.data)
+        split = load_dataset(scenario.data)
         self._test = split.test
         self._module = build_model(scenario.model, scenario.seed)
         parameters = get_parameters(self._module)
         self._layout = layout_of(parameters)
         self._model = encode_model(flatten(parameters, self._layout), ENCODING.model_fraction_bits)
         self._previous = np.zeros(self._model.size)
+        self._base = self._model
+        self._lanes: list[NDArray[np.int16]] = []
+        self._weights: list[int] = []
         self._random = np.random.RandomState(scenario.seed)
-        self._trainers = [self._make_trainer(split.train, i) for i in range(self._count)]
+        if parts is None:
+            division = divide(split.train, scenario.split, self._count, scenario.seed)
+            parts = [split.train.subset(indices) for indices in division]
+        self._trainers = [self._make_trainer(part, i) for i, part in enumerate(parts)]
 
     @property
     def _count(self) -> int:
@@ -117,33 +134,44 @@ class Experiment:
 
     def score(self, dataset: Dataset) -> torch.Tensor:
         """Return the scores that the last model gives examples; float32 ``[n, num_classes]``."""
-        set_parameters(self._module, self._parameters())
+        return self._score(self._parameters(), dataset)
+
+    def score_sum(self, members: Sequence[int], dataset: Dataset) -> torch.Tensor:
+        """Return the scores of what these participants alone make of the base model.
+
+        That is the base model of the last round, moved by the weighted mean of the updates of these
+        participants in it; float32 ``[n, num_classes]``. Of a single one it is its local model, as
+        whoever reads its update has it. If no round is done, it is the genesis model.
+        """
+        values = decode_model(self._base, ENCODING.model_fraction_bits)
+        if self._lanes:
+            total = WeightedSum(self._model.size)
+            for index in members:
+                total.add(self._lanes[index], self._weights[index])
+            moved = values + total.values / (total.weight * 2.0**ENCODING.fraction_bits)
+            values = moved.astype(np.float32)
+        return self._score(unflatten(values, self._layout), dataset)
+
+    def _score(self, parameters: dict[str, NDArray[np.float32]], dataset: Dataset) -> torch.Tensor:
+        set_parameters(self._module, parameters)
         self._module.eval()
         with torch.no_grad():
             scores: torch.Tensor = self._module(torch.tensor(dataset.features))
         return scores
 
-    def _make_trainer(self, train: Dataset, index: int) -> LocalSgd:
+    def _make_trainer(self, dataset: Dataset, index: int) -> LocalSgd:
         scenario = self.scenario
-        name, _, option = scenario.split.partition(":")
-        try:
-            options: dict[str, Any] = {"alpha": float(option)} if option else {}
-        except ValueError:
-            raise UsageError(
-                f"the split {scenario.split!r} has no number behind the colon",
-                "such as iid, or dirichlet:0.5",
-            ) from None
-        partitioner = build_partitioner(name, self._count, scenario.seed, **options)
-        dataset = partitioner.load_partition(train, index)
         # The attackers come first: of equally near updates rules take that of the lower address.
         if index < scenario.num_malicious and self._attack.poison is not None:
             dataset = self._attack.poison(dataset)
-        return LocalSgd(
+        return make_trainer(
             self._module,
             dataset,
             num_epochs=scenario.num_epochs,
             batch_size=scenario.batch_size,
             learning_rate=scenario.learning_rate,
+            noise=self._noise,
+            secret=hashlib.sha256(f"{scenario.seed}/secret {index}".encode()).digest(),
         )
 
     def _parameters(self) -> dict[str, NDArray[np.float32]]:
@@ -154,7 +182,8 @@ class Experiment:
         deltas = np.empty((self._count, self._model.size))
         weights = []
         for index, trainer in enumerate(self._trainers):
-            result = trainer.train(parameters, seed=self._seed(number, index))
+            seed = self._seed(number, index)
+            result = trainer.train(parameters, seed=seed, round_number=number)
             deltas[index] = flatten(result.parameter_delta, self._layout)
             weights.append(result.num_examples)
         if f:
@@ -164,6 +193,7 @@ class Experiment:
             encode_update(delta, ENCODING.fraction_bits, ENCODING.max_abs, None)
             for delta in deltas.astype(np.float32)
         ]
+        self._base, self._lanes, self._weights = self._model, lanes, weights
         aggregate = self._aggregate(lanes, weights)
         bits = ENCODING.fraction_bits, ENCODING.model_fraction_bits
         self._model = apply_step(self._model, aggregate, *bits)

@@ -19,13 +19,15 @@ CIPHERTEXT: Final = "ciphertext"
 LANES: Final = "lanes"
 GROUP_SUM: Final = "sum"
 NOISED: Final = "noised"
+NOISED_SUM: Final = "noised_sum"
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (UPDATE,),
     SEALED: (CIPHERTEXT,),
     MASKED: (LANES, GROUP_SUM),
-    NOISED: (NOISED,),
+    NOISED: (NOISED, NOISED_SUM),
 }
-"""By mode, what somebody reads who has no key; ``noised`` is the mode ``open``, trained with noise.
+"""By mode, what somebody reads who has no key; ``noised`` is the mode ``open``, trained with noise,
+and the mode ``masked`` with noise on updates.
 """
 MODES: Final = tuple(SHOWN)
 EVERY_MODE: Final = "every mode"
@@ -55,7 +57,8 @@ class Exposure:
     group_size: int = 8
     """Members of a group of masked updates, 3 to 64."""
     noise_multiplier: float = 1.0
-    """Standard deviation of the noise over `max_grad_norm`, above 0."""
+    """Standard deviation of the noise over `max_grad_norm`; of that in a sum of updates, as far as
+    it is counted on, over the norm to which updates are clipped. Above 0."""
     max_grad_norm: float = 1.0
     """Norm to which the gradient of each example is clipped, where there is noise."""
 
@@ -67,7 +70,9 @@ class Exposure:
     @property
     def num_behind(self) -> int:
         """Of how many participants examples are behind what is shown."""
-        return {MEAN: self.num_participants, GROUP_SUM: self.group_size}.get(self.shown, 1)
+        if self.shown == MEAN:
+            return self.num_participants
+        return self.group_size if self.shown in (GROUP_SUM, NOISED_SUM) else 1
 
     @property
     def steps_per_round(self) -> int:
@@ -84,6 +89,7 @@ class Exposure:
             LANES: "a masked update",
             GROUP_SUM: f"the sum of a group of {self.group_size}",
             NOISED: "an update with noise",
+            NOISED_SUM: f"the sum of a group of {self.group_size} with noise",
         }[self.shown]
 
 

@@ -1,5 +1,8 @@
 """What participants put on record in their first round, as an attacker without a key reads it.
 
+Updates with noise are clipped to the median of their own lengths: shorter, most would lose a part
+of what they learned, and longer, noise would be larger than it has to.
+
 Everything is the product's own: local training, with noise or without, encoding to lanes, the mean,
 sealing, masks and the sum of a group.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from math import isqrt
+from math import ceil, floor, isqrt
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +19,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl_chain.aggregation.fixed_point import encode_update
+from fl_chain.aggregation.noised_update import add_noise, clip_and_round
+from fl_chain.errors import UsageError
 from fl_chain.lab.inversion import Seen
 from fl_chain.lab.masked_group import PLACE, deal, mask, unmask
-from fl_chain.lab.modes import CIPHERTEXT, GROUP_SUM, LANES, NOISED, Exposure
+from fl_chain.lab.modes import CIPHERTEXT, GROUP_SUM, LANES, NOISED, NOISED_SUM, Exposure
 from fl_chain.privacy.masking.masks import centre
+from fl_chain.privacy.noise.skellam import SEED_BYTES
 from fl_chain.privacy.sealing import (
     CONTENT_KEY_BYTES,
     TAG_BYTES,
@@ -28,9 +34,13 @@ from fl_chain.privacy.sealing import (
     seal_update,
 )
 from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
+from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.encryption import SECRET_BYTES, derive_public_key
+from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.packing import pack_lanes, unpack_lanes
+from fl_chain.protocol.privacy import PrivacyParameters
+from fl_chain.protocol.skellam_noise import bound_magnitude
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
@@ -46,9 +56,14 @@ def show(exposure: Exposure, parts: Sequence[Dataset], chance: np.random.Generat
     """Return what an attacker has of participants with these examples."""
     module = build_model(exposure.model, exposure.seed)
     received = get_parameters(module)
-    lanes = _take_what_is_shown(exposure, _encode_each(exposure, module, parts, chance))
+    deltas = _train_each(exposure, module, parts, chance)
+    if exposure.shown == NOISED_SUM:
+        lanes, bits = _sum_with_noise(exposure, list(deltas), chance)
+    else:
+        bits = FRACTION_BITS[exposure.lane_bits]
+        lanes = _take_what_is_shown(exposure, _encode_each(exposure, deltas, chance))
     set_parameters(module, received)
-    scale = len(parts) * 2.0 ** FRACTION_BITS[exposure.lane_bits]
+    scale = len(parts) * 2.0**bits
     update = unflatten((lanes / scale).astype(np.float32), layout_of(received))
     labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
     return Seen(module, update, labels, isqrt(parts[0].features.shape[1]))
@@ -85,17 +100,57 @@ def _take_what_is_shown(exposure: Exposure, updates: Iterator[NDArray[Any]]) -> 
     return total
 
 
-def _encode_each(
+def _train_each(
     exposure: Exposure, module: nn.Module, parts: Sequence[Dataset], chance: np.random.Generator
-) -> Iterator[NDArray[Any]]:
-    received, bits = get_parameters(module), FRACTION_BITS[exposure.lane_bits]
-    layout, largest = layout_of(received), _largest(exposure)
+) -> Iterator[NDArray[np.float32]]:
+    received = get_parameters(module)
+    layout = layout_of(received)
     for number, part in enumerate(parts):
         trainer = _make_trainer(exposure, module, part, number)
         trained = trainer.train(received, seed=int(chance.integers(2**32)))
-        delta = flatten(trained.parameter_delta, layout)
+        yield flatten(trained.parameter_delta, layout)
+
+
+def _encode_each(
+    exposure: Exposure, deltas: Iterator[NDArray[np.float32]], chance: np.random.Generator
+) -> Iterator[NDArray[Any]]:
+    bits, largest = FRACTION_BITS[exposure.lane_bits], _largest(exposure)
+    for delta in deltas:
         words = chance.integers(2**32, size=delta.size, dtype=np.uint32)
         yield encode_update(delta, bits, largest, words, exposure.lane_bits)
+
+
+def _sum_with_noise(
+    exposure: Exposure, deltas: Sequence[NDArray[np.float32]], chance: np.random.Generator
+) -> tuple[NDArray[np.float64], int]:
+    """Return the sum of a group whose members add noise, in lanes, and the bits of its fraction."""
+    clip_norm = float(np.median([np.linalg.norm(delta) for delta in deltas]))
+    counted, largest = count_noisy(exposure.group_size), _largest(exposure)
+    for bits in range(FRACTION_BITS[exposure.lane_bits], -1, -1):
+        norm = max(1, floor(clip_norm * 2**bits))
+        variance = ceil((exposure.noise_multiplier * norm) ** 2 / counted)
+        if norm + bound_magnitude(variance) <= largest:
+            break
+    else:
+        raise UsageError(
+            f"lanes of {exposure.lane_bits} bits have no room for noise"
+            f" {exposure.noise_multiplier} times as long as an update",
+            "choose more with --lane-bits, or less with --noise-multiplier",
+        )
+    encoding = Encoding(bits, largest, exposure.lane_bits)
+    privacy = PrivacyParameters(clip_norm=norm, noise_variance=variance, num_noisy=counted)
+
+    def draw_words(_: int) -> NDArray[np.uint32]:
+        return chance.integers(2**32, size=deltas[0].size, dtype=np.uint32)
+
+    group = deal(exposure.group_size, exposure.seed)
+    masked = []
+    for i, delta in enumerate(deltas):
+        lanes = clip_and_round(delta, encoding, privacy, delta.size, draw_words)
+        secret = _draw(exposure, f"noise {i}", SEED_BYTES)
+        noised = add_noise(lanes, variance, secret, PLACE.encode())
+        masked.append(mask(group, i, noised, largest))
+    return unmask(group, masked, largest).astype(np.float64), bits
 
 
 def _make_trainer(exposure: Exposure, module: nn.Module, part: Dataset, number: int) -> LocalSgd:

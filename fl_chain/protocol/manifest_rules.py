@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.blob import count_values
 from fl_chain.protocol.canonical_json import MAX_INTEGER
 from fl_chain.protocol.committee import MAX_AGGREGATORS, NOBODY
 from fl_chain.protocol.constants import ACCUMULATOR_BITS, MAX_ROBUST_UPDATES, MAX_UPDATES
 from fl_chain.protocol.encoding import encoding_rules
+from fl_chain.protocol.noise_rules import noise_rules
 from fl_chain.protocol.optimizer import NONE, STATE_PREFIX, optimizer_rules
 from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, RING_BITS, privacy_rules
-from fl_chain.protocol.recipe import Recipe, is_matched, recipe_rules
+from fl_chain.protocol.recipe import is_matched, recipe_rules
 from fl_chain.protocol.rewards import COSINE, FORMULAS
 from fl_chain.protocol.rewards import NONE as NO_REWARDS
 from fl_chain.protocol.rules import MEAN, RULES
-from fl_chain.protocol.sampled_gaussian import compute_sgd_cost
 from fl_chain.protocol.staleness import MAX_STALENESS, discount_weight
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def manifest_rules(manifest: Manifest) -> Rules:
     yield from _headroom_rules(manifest)
     yield from _robust_rules(manifest)
     yield from recipe_rules(manifest.recipe)
-    yield from _noise_rules(manifest)
+    yield from noise_rules(manifest)
     yield from _optimizer_rules(manifest)
     yield from _staleness_rules(manifest)
     yield from _reward_rules(manifest)
@@ -200,40 +198,6 @@ def _distance_rule(manifest: Manifest, where: str) -> tuple[bool, str]:
         f"{where} distances reach {distance}, and at most"
         f" 2^{ACCUMULATOR_BITS} - 1 fits: lower target_updates or max_abs",
     )
-
-
-def _noise_rules(manifest: Manifest) -> Rules:
-    recipe, privacy = manifest.recipe, manifest.privacy
-    if not recipe.has_noise:
-        return
-    yield (
-        not manifest.measurements,
-        "measurements is false with noise_multiplier: they tell about examples",
-    )
-    yield privacy.budget > 0, "privacy.budget is above 0 with noise_multiplier"
-    yield (
-        _pays_for(privacy.cost, recipe, privacy.max_order),
-        "privacy.cost is at least what a round of this training costs",
-    )
-
-
-def _pays_for(cost: int, recipe: Recipe, max_order: int) -> bool:
-    try:
-        return cost >= compute_recipe_cost(recipe, max_order)
-    except ValueOutOfRange:
-        return False
-
-
-def compute_recipe_cost(recipe: Recipe, max_order: int) -> int:
-    """Return what a round of training with noise costs, for some orders.
-
-    Raises
-    ------
-    ValueOutOfRange
-        There is too little noise for any cost.
-    """
-    rate, noise = Decimal(recipe.sampling_rate), Decimal(recipe.noise_multiplier)
-    return compute_sgd_cost(rate, noise, recipe.num_private_steps, max_order)
 
 
 def _optimizer_rules(manifest: Manifest) -> Rules:

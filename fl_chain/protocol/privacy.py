@@ -43,9 +43,23 @@ class PrivacyParameters:
     group_size: int = 0
     """Fewest members of the groups that a round is drawn into, where updates are masked; 0 in other
     tasks."""
+    clip_norm: int = 0
+    """Euclidean norm to which a participant clips its update, in units of lanes; 0 where updates
+    have no noise. See fl_chain/protocol/skellam_noise.py."""
+    noise_variance: int = 0
+    """Of the Skellam noise that a participant adds to each value of its update, in units of lanes
+    squared; above 0 exactly if updates are clipped."""
+    num_noisy: int = 0
+    """The cost of an update counts on the noise of so many participants: whatever anybody is not
+    trusted with has at least that."""
     confirmations: int = 0
     """So many blocks follow the end of collection before a member tells its seeds: as many as the
     chain may still take back. 0 to 255."""
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether updates are clipped, and hidden behind noise as a whole."""
+        return self.clip_norm > 0
 
     @property
     def is_sealed(self) -> bool:

@@ -13,8 +13,8 @@ from the package ``dp-accounting``:
   more. Older published figures are of this kind, those of Opacus' MNIST example among them;
 - ``pld``: privacy loss distributions (Doroshenko et al. 2022, arXiv:2207.04380), which give least.
 
-Sums of updates with Skellam noise: divergences of integer orders, as fl_chain/privacy/noise/zcdp.py
-has them.
+Sums of updates with Skellam noise: divergences of integer orders, as they are in
+fl_chain/protocol/skellam_noise.py.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from typing import Any, Final
 
 from fl_chain import __version__
 from fl_chain.errors import UsageError, ValueOutOfRange
-from fl_chain.privacy.noise.sensitivity import Sensitivity
 from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO
+from fl_chain.protocol.skellam_noise import Sensitivity
 
 SAMPLE: Final = "sample"
 """Hidden is whether one example was among those of a participant."""
@@ -223,7 +223,7 @@ def account_for_cost(
     Parameters
     ----------
     cost
-        In 2^-32 of rho, at least 0; see fl_chain/privacy/noise/zcdp.py.
+        In 2^-32 of rho, at least 0; see fl_chain/protocol/skellam_noise.py.
     delta
         Above 0 and below 1.
     unit

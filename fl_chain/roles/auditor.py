@@ -277,6 +277,7 @@ def _read_state(
             _view(address, "pot"),
             *(_view(address, "payrollOf", number) for number in rewarded),
             *(_view(address, "privacySpentOf", participant) for participant in charged),
+            _view(address, "unmasking"),
             ("eth_blockNumber", []),
         ]
     )
@@ -301,6 +302,7 @@ def _read_state(
         pot=next(answers),
         payrolls=dict(zip(rewarded, answers, strict=False)),
         privacy_spent=dict(zip(charged, answers, strict=False)),
+        unmasking=next(answers),
     )
     return read_quantity(before) if before == after else -1, state
 

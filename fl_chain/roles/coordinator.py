@@ -6,25 +6,29 @@ import platform
 import secrets
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from math import sqrt
 
 from fl_chain.aggregation.fixed_point import encode_model
 from fl_chain.aggregation.round_blobs import begin_model, model_header
 from fl_chain.chain.contracts import REGISTRY
 from fl_chain.chain.ethereum import Deployer, check_code
 from fl_chain.errors import UsageError
-from fl_chain.privacy.masking.groups import count_accomplices
 from fl_chain.protocol.actions import Admit, Enrol
 from fl_chain.protocol.agreement import compute_parameters
-from fl_chain.protocol.blob import encode_blob
+from fl_chain.protocol.blob import Layout, count_values, encode_blob
 from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.digest import compute_digest
+from fl_chain.protocol.group_sizes import count_accomplices
 from fl_chain.protocol.layout import flatten, layout_of
 from fl_chain.protocol.manifest import (
     WEI_PER_GWEI,
     Manifest,
     encode_manifest,
 )
+from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.rules import MEAN
+from fl_chain.protocol.selection import count_lanes
+from fl_chain.roles.privacy_budget import plan_update_budget
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_code import Beginning
 from fl_chain.roles.task_file import TaskFile
@@ -102,6 +106,8 @@ def create_task(
         progress("sealed_only_audits", {})
     if manifest.privacy.is_masked:
         _report_masks(manifest, progress)
+    if manifest.privacy.has_noise:
+        _report_noise(manifest, progress)
     rounds, count = manifest.rounds, len(task_file.participants)
     if manifest.privacy.budget:
         updates = manifest.privacy.budget // manifest.privacy.cost
@@ -129,6 +135,22 @@ def _report_masks(manifest: Manifest, progress: Progress) -> None:
         "malicious": manifest.num_malicious,
     }
     progress("masked_mean" if manifest.rule == MEAN else "masked_robust", values)
+
+
+def _report_noise(manifest: Manifest, progress: Progress) -> None:
+    """Say what noise on updates covers, and how much of it is left in a model."""
+    privacy, target = manifest.privacy, manifest.rounds.target_updates
+    num_lanes = count_lanes(count_values(manifest.layout), manifest.encoding.one_block_in)
+    of_mean = sqrt(num_lanes * privacy.noise_variance / target)
+    values = {
+        "counted": privacy.num_noisy,
+        "targets": target,
+        "clip_norms": float(f"{of_mean / privacy.clip_norm:.3g}"),
+    }
+    if privacy.is_masked:
+        progress("noised_sums", values)
+    else:
+        progress("noised_means" if privacy.num_noisy > 1 else "noised_updates", values)
 
 
 def admit_participants(
@@ -198,7 +220,7 @@ def prepare_task(
         rule=task_file.rule,
         optimizer=task_file.optimizer,
         num_malicious=task_file.num_malicious,
-        privacy=task_file.privacy,
+        privacy=_plan_privacy(task_file, layout),
         admission=task_file.admission,
         measurements=task_file.measurements,
         keep_seconds=task_file.keep_seconds,
@@ -208,6 +230,15 @@ def prepare_task(
     )
     values = encode_model(flatten(parameters, layout), manifest.encoding.model_fraction_bits)
     return manifest, encode_blob(model_header(manifest), begin_model(manifest, values))
+
+
+def _plan_privacy(task_file: TaskFile, layout: Layout) -> PrivacyParameters:
+    """Return privacy parameters with the budget of a model: more values take more noise."""
+    privacy, target = task_file.privacy, task_file.privacy_target
+    if target is None or not privacy.has_noise:
+        return privacy
+    num_lanes = count_lanes(count_values(layout), task_file.encoding.one_block_in)
+    return plan_update_budget(privacy, num_lanes, target)
 
 
 def _environment(model: str, own: Beginning | None) -> tuple[tuple[str, str], ...]:

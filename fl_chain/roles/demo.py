@@ -45,6 +45,11 @@ NUM_IPFS_NODES = 2
 """Participants take turns at them from the first on, aggregators from the last: blobs travel over
 bitswap."""
 STOP_SECONDS = 10.0
+NOTED = (
+    *("masked_mean", "masked_robust", "sealed_only_audits"),
+    *("noised_means", "noised_sums", "noised_updates", "budget", "short_budget"),
+)
+"""What is told of a task: what its privacy gives and takes."""
 PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")
 
 
@@ -87,6 +92,8 @@ class Demo:
     on_step: Callable[[str], None]
     started_at: float = 0.0
     """When the role processes were started, in seconds of the monotonic clock."""
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What the task gives and takes, as its coordinator is told; after :meth:`prepare`."""
     _stage: Stage | None = None
     _processes: dict[str, BaseProcess] = field(default_factory=dict)
     _outputs: dict[Connection, str] = field(default_factory=dict)
@@ -153,10 +160,15 @@ class Demo:
         services = self.services
         account = services.open_key(services.locate_key(COORDINATOR), self._password())
         with services.open_store() as store:
-            task = create_task(parse_task(description), services.open_deployer(account), store)
+            deployer = services.open_deployer(account)
+            task = create_task(parse_task(description), deployer, store, self._note)
             for name in options.readers:
                 self._name_encryption_key(name, task.registry, store)
         self._stage = Stage(devnet, task)
+
+    def _note(self, event: str, values: dict[str, Any]) -> None:
+        if event in NOTED:
+            self.notes.append((event, values))
 
     def start(self) -> None:
         """Start the aggregators and the participants, a process each."""

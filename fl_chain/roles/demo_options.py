@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import UsageError
 from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED
+from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO, MAX_ORDER
+from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
 from fl_chain.training.catalogue import find_dataset
 
 DEFAULT_PARTICIPANTS = 10
@@ -30,6 +33,11 @@ SAMPLED_COLLECT_SECONDS = 30
 """Time to submit where fewer may be selected than close a round: people are watching."""
 GROUP_SIZE = 5
 """Of a demo whose updates are masked, so that ten participants are two groups."""
+CLIP_NORM = 1
+"""Euclidean norm of an update with noise on it, in the units of parameters."""
+DELTA = 1e-5
+SPARE_RHO = 1.3
+"""So many times what noise would cost if lanes were numbers with all their digits."""
 AUDITOR = "auditor"
 """Key of the auditor that a task with sealed updates names."""
 WATCHER = "watcher"
@@ -65,6 +73,8 @@ class DemoOptions:
     """Whether the first aggregator lists the updates, and pays for all that come in time."""
     privacy: str = OPEN
     """Mode of the task; where updates are sealed, an auditor can read them as well."""
+    noise_multiplier: str = ""
+    """Of noise on updates; empty for none."""
     sample_rate: str = ""
     """Share of the participants that a round selects on average; empty if all take part."""
 
@@ -126,14 +136,38 @@ class DemoOptions:
         if not self.sample_rate:
             return {}
         least = MIN_GROUP_SIZE if self.privacy == MASKED else 1
+        least = max(least, self.group_size) if self.noise_multiplier else least
         return {"sample_rate": Decimal(self.sample_rate), "min_updates": least}
+
+    @property
+    def group_size(self) -> int:
+        """Of groups of masked updates; 0 where there are none."""
+        return min(self.num_participants, GROUP_SIZE) if self.privacy == MASKED else 0
 
     @property
     def secrecy(self) -> dict[str, Any]:
         """How updates are kept from others."""
-        if self.privacy != MASKED:
-            return {"mode": self.privacy}
-        return {"mode": self.privacy, "group_size": min(self.num_participants, GROUP_SIZE)}
+        groups = {"group_size": self.group_size} if self.group_size else {}
+        return {"mode": self.privacy, **groups, **self.noise}
+
+    @property
+    def noise(self) -> dict[str, Any]:
+        """How they are hidden behind noise, with an epsilon that lasts for all rounds."""
+        if not self.noise_multiplier:
+            return {}
+        multiplier = float(self.noise_multiplier)
+        rho = SPARE_RHO * self.num_rounds / (2 * multiplier**2)
+        cost = ceil(rho * COST_OF_ONE_RHO)
+        epsilon = account_for_cost(cost, DELTA, unit=PARTICIPANT, max_order=MAX_ORDER).epsilon
+        # Means of sealed updates are all that anybody sees who has no key.
+        trusting = self.privacy == SEALED and not self.sample_rate
+        return {
+            "clip_norm": CLIP_NORM,
+            "noise_multiplier": Decimal(self.noise_multiplier),
+            "epsilon": Decimal(f"{epsilon:.3g}"),
+            "delta": Decimal(str(DELTA)),
+            **({"num_noisy": self.num_participants} if trusting else {}),
+        }
 
     def find_model(self) -> str:
         """Return the model to train.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO
-from fl_chain.roles.accounting import SAMPLE, account_for_cost
+from fl_chain.roles.accounting import PARTICIPANT, SAMPLE, account_for_cost
 from fl_chain.roles.task_history import Row, TaskHistory
 
 DELTA = 1e-5
@@ -20,8 +20,9 @@ def list_privacy(history: TaskHistory, delta: float = DELTA) -> Iterator[Row]:
     Of a participant that changed its key there is one row, under the key that it has now: what was
     spent moved there with its admission.
 
-    ``epsilon`` is what it has come to for one example of the participant, at ``delta``; None where
-    the manifest, which says what was trained, cannot be had, or asks for no noise.
+    ``epsilon`` is what it has come to at ``delta`` for one example of the participant, or for the
+    participant where noise is on updates; None where the manifest, which says so, cannot be had, or
+    asks for no noise.
 
     Raises
     ------
@@ -50,12 +51,15 @@ def list_privacy(history: TaskHistory, delta: float = DELTA) -> Iterator[Row]:
 
 def _describe(manifest: Manifest | None, spent: int, delta: float) -> Row:
     """Return what a cost is worth, with all that an epsilon means nothing without."""
-    if manifest is None or not manifest.recipe.has_noise:
+    if manifest is None or not (manifest.recipe.has_noise or manifest.privacy.has_noise):
         return dict.fromkeys(("epsilon", "delta", "unit", "accountant"))
-    max_order = manifest.privacy.max_order
-    told = account_for_cost(spent, delta, unit=SAMPLE, max_order=max_order)
+    privacy = manifest.privacy
+    unit = PARTICIPANT if privacy.has_noise else SAMPLE
+    told = account_for_cost(spent, delta, unit=unit, max_order=privacy.max_order)
     epsilon = float(f"{told.epsilon:.4g}") if spent else 0.0
-    accountant = f"{told.accountant}, orders to {max_order}, {told.library}"
+    accountant = f"{told.accountant}, orders to {privacy.max_order}, {told.library}"
+    if privacy.num_noisy > 1:
+        accountant += f", noise of {privacy.num_noisy} counted"
     return {"epsilon": epsilon, "delta": delta, "unit": told.unit, "accountant": accountant}
 
 

@@ -19,21 +19,26 @@ from fl_chain.aggregation.fixed_point import (
     encode_update,
     expand_words,
 )
+from fl_chain.aggregation.noised_update import add_noise, clip_and_round
 from fl_chain.aggregation.round_blobs import (
     hold_lanes,
     select_round,
     take_parameters,
     update_header,
 )
-from fl_chain.protocol.blob import encode_blob
+from fl_chain.chain.ledger import Ledger
+from fl_chain.protocol.blob import count_values, encode_blob
 from fl_chain.protocol.layout import flatten, unflatten
 from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.measurement import Measurement
+from fl_chain.protocol.selection import count_lanes
 from fl_chain.training.trainer import Memory, TrainingResult
 
 Unsent = NDArray[np.float32] | None
 """What updates did not hold yet, flat; None where they hold every value."""
 _UNSENT = "update/unsent"
+_NOISE: Final = "noise on updates"
+"""What that secret is derived from a participant's key for."""
 SECRET_DTYPE: Final = np.dtype("<i2")
 """Of the lanes of an update that is to be masked, as a participant keeps them."""
 
@@ -63,7 +68,9 @@ class UpdatePlace:
         values = decode_model(parameters, self.manifest.encoding.model_fraction_bits)
         return unflatten(values, self.manifest.layout)
 
-    def encode(self, result: TrainingResult, unsent: Unsent = None) -> tuple[NDArray[Any], Unsent]:
+    def encode(
+        self, result: TrainingResult, unsent: Unsent = None, secret: bytes = b""
+    ) -> tuple[NDArray[Any], Unsent]:
         """Return lanes that stand for what was trained, and what they leave for the next update.
 
         Where an update holds a part of the values, what it does not hold is not lost: it is added
@@ -75,22 +82,27 @@ class UpdatePlace:
             What was trained.
         unsent
             What the update before left; None for nothing.
+        secret
+            What noise is drawn from, where the task asks for noise on updates: 32 bytes that nobody
+            else knows.
         """
         encoding, layout = self.manifest.encoding, self.manifest.layout
+        has_noise = self.manifest.privacy.has_noise
         delta = flatten(result.parameter_delta, layout)
         if unsent is not None:
             delta = delta + unsent
         selected = select_round(self.manifest, self.round_number)
         held = delta[selected]
-        words = None
-        if encoding.rounding == "stochastic":
-            words = expand_words(self._label("rounding", self.round_number), held.size)
-        form = encoding.fraction_bits, encoding.max_abs, words, encoding.lane_bits
-        lanes = encode_update(held, *form)
+        lanes = self._clip_and_round(held) if has_noise else self._round(held)
         rest = None
         if not isinstance(selected, slice):
             rest = delta.copy()
-            rest[selected] = held - decode_update(lanes, encoding.fraction_bits)
+            # What clipping took away is gone: sent later, it would only be clipped again.
+            sent = held if has_noise else decode_update(lanes, encoding.fraction_bits)
+            rest[selected] = held - sent
+        if has_noise:
+            place = self._label(f"noise/{self.base_model}", self.round_number)
+            lanes = add_noise(lanes, self.manifest.privacy.noise_variance, secret, place)
         return lanes, rest
 
     def to_blob(self, lanes: NDArray[Any], measurement: Measurement | None) -> bytes:
@@ -102,6 +114,23 @@ class UpdatePlace:
     def to_secret(self, lanes: NDArray[Any]) -> bytes:
         """Return all lanes of an update that is to be masked, as a participant keeps them."""
         return hold_lanes(self.manifest, lanes).astype(SECRET_DTYPE).tobytes()
+
+    def _round(self, held: NDArray[np.float32]) -> NDArray[Any]:
+        encoding = self.manifest.encoding
+        words = None
+        if encoding.rounding == "stochastic":
+            words = expand_words(self._label("rounding", self.round_number), held.size)
+        form = encoding.fraction_bits, encoding.max_abs, words, encoding.lane_bits
+        return encode_update(held, *form)
+
+    def _clip_and_round(self, held: NDArray[np.float32]) -> NDArray[Any]:
+        def draw_words(attempt: int) -> NDArray[np.uint32]:
+            label = self._label(f"rounding/{attempt}", self.round_number)
+            return expand_words(label, held.size)
+
+        manifest = self.manifest
+        num_lanes = count_lanes(count_values(manifest.layout), manifest.encoding.one_block_in)
+        return clip_and_round(held, manifest.encoding, manifest.privacy, num_lanes, draw_words)
 
     def _label(self, purpose: str, round_number: int) -> bytes:
         parts = (
@@ -122,6 +151,17 @@ def find_training_round(manifest: Manifest, round_number: int, base_round: int) 
     record tells when it was.
     """
     return base_round + 1 if manifest.max_staleness else round_number
+
+
+def derive_noise_secret(ledger: Ledger) -> bytes:
+    """Return what the noise on a participant's updates is drawn from, for one task.
+
+    Raises
+    ------
+    UsageError
+        The ledger was opened without a key.
+    """
+    return ledger.derive_secret(_NOISE, 0)
 
 
 def add_unsent(memory: Memory, unsent: Unsent) -> Memory:

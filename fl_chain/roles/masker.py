@@ -111,6 +111,10 @@ class Masker:
                 "make and name one with: fl-chain registry set-encryption-key",
             )
 
+    def has_group(self) -> bool:
+        """Return whether the current round has drawn a group that hides this participant."""
+        return self._find_member()[0] is not None
+
     def share(self, round_number: int) -> bytes | None:
         """Pin a share bundle; return the word to commit to, or None if there is nothing to share.
 

@@ -264,8 +264,10 @@ class ParticipantRole:
         if self.follower.phase == Phase.UNMASKING:
             self._tell(round_number, values)
         elif not task.has_committed(sender):
+            if not self._masker.has_group():
+                self._miss(round_number, "its group is too small to hide anybody")
             # Trained before: what training knew after the last round is read by its record.
-            if self._maker.make(round_number, values):
+            elif self._maker.make(round_number, values):
                 self._share(round_number, values)
         else:
             entry = self._maker.read(round_number)
@@ -280,7 +282,7 @@ class ParticipantRole:
         with timed(values, "share_seconds"):
             word = self._masker.share(round_number)
         if word is None:
-            self._miss(round_number, "its group is too small, or its masks are out already")
+            self._miss(round_number, "its masks are out already")
             return
         gas = self._send(CommitUpdate(round_number, word), "commit_seconds", values)
         if gas is not None:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fl_chain.errors import UsageError
-from fl_chain.protocol.manifest_rules import compute_recipe_cost
+from fl_chain.errors import UsageError, ValueOutOfRange
+from fl_chain.protocol.canonical_json import MAX_INTEGER
+from fl_chain.protocol.noise_rules import compute_recipe_cost, compute_update_cost
+from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.recipe import Recipe
-from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO
-from fl_chain.roles.accounting import INTEGER_ORDERS, SAMPLE, account_for_cost
+from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO, MAX_ORDER
+from fl_chain.roles.accounting import INTEGER_ORDERS, PARTICIPANT, SAMPLE, account_for_cost
 
 MOST_ORDERS = 128
 """Largest order that is tried; beyond it an epsilon of use has never been found."""
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyTarget:
+    """What people agree on: what all updates of a participant may come to."""
+
+    epsilon: float
+    """Above 0."""
+    delta: float
+    """Above 0 and below 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
-    """What a task's updates may tell of one example, in the units of a ledger."""
+    """What a participant's updates may come to, in the units of a ledger."""
 
     cost: int
     """Of one update, in 2^-32 of rho."""
@@ -31,22 +43,27 @@ class Budget:
         """So many updates of a participant are within the budget."""
         return self.budget // self.cost
 
+    def set_in(self, privacy: PrivacyParameters) -> PrivacyParameters:
+        """Return privacy parameters with this budget."""
+        return replace(privacy, budget=self.budget, cost=self.cost, max_order=self.max_order)
 
-def plan_budget(recipe: Recipe, epsilon: float, delta: float) -> Budget:
-    """Return the budget of an epsilon, for the orders by which most updates are within it.
+
+def plan_budget(recipe: Recipe, target: PrivacyTarget) -> Budget:
+    """Return the budget of noise in training, for the orders by which most updates are within it.
 
     Parameters
     ----------
     recipe
         How participants train, with noise.
-    epsilon, delta
-        What a participant's updates may come to, for one example of its own.
+    target
+        For one example of a participant.
 
     Raises
     ------
     UsageError
         Not even one update is within it.
     """
+    epsilon, delta = target.epsilon, target.delta
     best: Budget | None = None
     least = math.inf
     for max_order in (order for order in INTEGER_ORDERS if order <= MOST_ORDERS):
@@ -59,12 +76,54 @@ def plan_budget(recipe: Recipe, epsilon: float, delta: float) -> Budget:
         elif cost > 4 * best.cost:
             break  # from here on the divergence grows faster than any order helps
     assert best is not None  # noqa: S101 - there are orders
-    if best.num_updates == 0:
-        raise UsageError(
-            f"one update comes to epsilon {least:.3g} at delta {delta:g}, more than {epsilon:g}",
-            "more noise_multiplier, fewer num_epochs or a lower sampling_rate; or a higher epsilon",
-        )
+    _require_one(
+        best,
+        least,
+        target,
+        "more noise_multiplier, fewer num_epochs or a lower sampling_rate; or a higher epsilon",
+    )
     return best
+
+
+def plan_update_budget(
+    privacy: PrivacyParameters, num_lanes: int, target: PrivacyTarget
+) -> PrivacyParameters:
+    """Return privacy parameters with the budget of noise on updates.
+
+    Parameters
+    ----------
+    privacy
+        With noise on updates.
+    num_lanes
+        Of an update.
+    target
+        For one participant, with all its examples.
+
+    Raises
+    ------
+    UsageError
+        Not even one update is within it.
+    """
+    hint = "more privacy.noise_multiplier, or a higher epsilon"
+    try:
+        cost = compute_update_cost(privacy, num_lanes)
+    except ValueOutOfRange as error:
+        raise UsageError(error.message, hint) from None
+    # The cost holds for all orders, so more of them never cost anything.
+    most = min(find_largest_cost(target.epsilon, target.delta, MAX_ORDER), MAX_INTEGER)
+    budget = Budget(cost, most, MAX_ORDER)
+    alone = account_for_cost(cost, target.delta, unit=PARTICIPANT, max_order=MAX_ORDER)
+    _require_one(budget, alone.epsilon, target, hint)
+    return budget.set_in(privacy)
+
+
+def _require_one(budget: Budget, epsilon: float, target: PrivacyTarget, hint: str) -> None:
+    if budget.num_updates == 0:
+        raise UsageError(
+            f"one update comes to epsilon {epsilon:.3g} at delta {target.delta:g}, more than"
+            f" {target.epsilon:g}",
+            hint,
+        )
 
 
 def find_largest_cost(epsilon: float, delta: float, max_order: int) -> int:

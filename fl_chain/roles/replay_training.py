@@ -25,7 +25,7 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.staleness import list_bases
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.local_update import UpdatePlace, find_training_round
+from fl_chain.roles.local_update import UpdatePlace, derive_noise_secret, find_training_round
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.trainer import Trainer
@@ -82,6 +82,7 @@ def replay_training(
             f"{participant} has no update of its own on record{where}",
             "fl-chain history updates lists them",
         )
+    secret = derive_noise_secret(follower.ledger) if manifest.privacy.has_noise else b""
     max_staleness = manifest.max_staleness
     is_scaffold = manifest.recipe.algorithm == "scaffold"
     # What training remembers follows from the rounds before: those are trained again as well.
@@ -115,7 +116,7 @@ def replay_training(
         former = None if former_round is None else place.decode(follower.model(former_round))
         base = place.decode(follower.model(base_round))
         result = trainer.train(base, seed=place.seed, round_number=training_round, former=former)
-        lanes, unsent = place.encode(result, unsent)
+        lanes, unsent = place.encode(result, unsent, secret)
         if update not in wanted:
             continue
         if manifest.measurements and header is None:

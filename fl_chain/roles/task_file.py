@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from fl_chain.errors import InvalidManifest, UsageError
-from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
+from fl_chain.protocol.constants import LANE_BITS, PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
 from fl_chain.protocol.privacy import (
     MASKED,
     MIN_GROUP_SIZE,
-    OPEN,
-    RING_BITS,
     PrivacyParameters,
 )
-from fl_chain.protocol.recipe import Recipe, recipe_rules
+from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.rewards import RewardParameters
 from fl_chain.protocol.sampling import WHOLE
 from fl_chain.roles.account_names import read_address
-from fl_chain.roles.privacy_budget import plan_budget
+from fl_chain.roles.privacy_budget import PrivacyTarget
 from fl_chain.roles.task_code import TaskCode, read_task_code
+from fl_chain.roles.task_privacy import (
+    MASKED_ROUNDS,
+    NoiseTerms,
+    find_max_weight,
+    make_privacy,
+    pop_noise_terms,
+    read_privacy_table,
+)
 from fl_chain.roles.task_rules import check_task_rules
-
-T = TypeVar("T", int, str, bool)
+from fl_chain.roles.task_tables import (
+    build,
+    check_names,
+    is_number,
+    read_table,
+    resolve_all,
+    resolve_one,
+    take,
+    take_list,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +71,16 @@ _TABLES = {
     "reward": RewardParameters,
     "privacy": PrivacyParameters,
 }
-_NOT_WRITTEN = ("environment",)
 _UNNAMED = "unnamed"
 """Stands for the name that a task without one is given when it is created."""
 _MAX_WEIGHT = 100_000
 _ROUND_DEFAULTS = {
     "num_rounds": 5,
-    "max_weight": _MAX_WEIGHT,
     "collect_seconds": 600,
     "aggregate_seconds": 600,
 }
-_MASKED_ROUNDS = {"sample_rate": 1, "commit_seconds": 600, "unmask_seconds": 600}
-"""Further defaults where updates are masked."""
-_GROUP_SIZE = 16
-"""Default of group_size, where updates are masked."""
-_FRACTION_BITS = {SHORT_LANE_BITS: 8, PACKED_LANE_BITS: 12}
-"""Defaults of fraction_bits with shorter lanes: deltas up to 0.5, in steps of 0.004 or 0.0002."""
+_FRACTION_BITS = {SHORT_LANE_BITS: 8, PACKED_LANE_BITS: 12, LANE_BITS: 15}
+"""Defaults of fraction_bits, by lane_bits: deltas up to 0.5, in steps of 0.004, 0.0002; up to 1."""
 _ADAPTIVE: dict[str, Any] = {
     "learning_rate": Decimal("0.01"),
     "beta_1": Decimal("0.9"),
@@ -105,6 +112,9 @@ class TaskFile:
     rule: str
     num_malicious: int
     privacy: PrivacyParameters
+    """Its cost, where noise is on updates, is that of one parameter: see `make_privacy`."""
+    privacy_target: PrivacyTarget | None
+    """What the budget comes from; None if that is no epsilon."""
     rounds: RoundParameters
     recipe: Recipe
     code: TaskCode | None
@@ -166,17 +176,18 @@ def parse_task(
     directory
         Where paths in the file begin.
     """
-    _check_names("", contents, (*_TOP, *_TABLES))
-    participants = _accounts("participants", _take_list("participants", contents), resolve)
-    encoding: Encoding = _build("encoding", _encoding(contents))
-    privacy_table = _read_privacy(contents)
+    check_names("", contents, (*_TOP, *_TABLES))
+    participants = resolve_all("participants", take_list("participants", contents), resolve)
+    privacy_table = read_privacy_table(contents)
+    noise = pop_noise_terms(privacy_table)
+    encoding: Encoding = build("encoding", _TABLES["encoding"], _encoding(contents, noise))
     is_masked = privacy_table["mode"] == MASKED
-    rounds = {**_ROUND_DEFAULTS, **_table(contents, "rounds")}
+    rounds = {**_ROUND_DEFAULTS, **read_table(contents, "rounds")}
     if is_masked:
-        rounds = {**_MASKED_ROUNDS, **rounds}
-        if "max_weight" not in _table(contents, "rounds"):
-            group_size = privacy_table["group_size"]
-            rounds["max_weight"] = _find_max_weight(group_size, encoding.max_abs)
+        rounds = {**MASKED_ROUNDS, **rounds}
+    if "max_weight" not in rounds:
+        max_abs = encoding.max_abs
+        rounds["max_weight"] = find_max_weight(privacy_table, noise, max_abs, _MAX_WEIGHT)
     share = rounds.get("sample_rate", 0)
     rounds["sample_rate"] = read_sample_rate(share)
     has_sampling = rounds["sample_rate"] > 0
@@ -187,8 +198,10 @@ def parse_task(
     target = rounds.setdefault("target_updates", max(1, expected))
     if isinstance(target, int):
         least = MIN_GROUP_SIZE if is_masked else 1
+        if is_masked and noise is not None and isinstance(privacy_table["group_size"], int):
+            least = max(least, privacy_table["group_size"])
         rounds.setdefault("min_updates", max(least, (target + 1) // 2))
-    committee = {"aggregators": [], **_table(contents, "committee")}
+    committee = {"aggregators": [], **read_table(contents, "committee")}
     has_quorum = committee.get("quorum", 0) != 0
     rounds.setdefault("challenge_seconds", _QUORUM_CHALLENGE_SECONDS if has_quorum else 0)
     if has_quorum and rounds["challenge_seconds"] == 0:
@@ -196,34 +209,36 @@ def parse_task(
             "rounds.challenge_seconds is 0: a model is final before a quorum has looked at it",
             "leave it out, or give the aggregators more time than they need to derive a round",
         )
-    listed = _take_list("committee.aggregators", committee)
-    committee["aggregators"] = _accounts("committee.aggregators", listed, resolve)
-    registry = _take(contents, "registry", "")
+    listed = take_list("committee.aggregators", committee)
+    committee["aggregators"] = resolve_all("committee.aggregators", listed, resolve)
+    registry = take(contents, "registry", "")
     enrolment = _enrolment(contents, registry)
-    recipe, code = read_task_code(_table(contents, "recipe"), directory)
+    recipe, code = read_task_code(read_table(contents, "recipe"), directory)
     if "shared" in recipe:
-        patterns = _take_list("recipe.shared", recipe, "patterns of names of parameters")
+        patterns = take_list("recipe.shared", recipe, "patterns of names of parameters")
         recipe["shared"] = tuple(sorted(set(patterns)))
-    training: Recipe = _build("recipe", recipe)
+    training: Recipe = build("recipe", _TABLES["recipe"], recipe)
+    privacy, agreed = make_privacy(privacy_table, noise, resolve, training, encoding)
     task = TaskFile(
-        name=_take(contents, "name", ""),
-        committee=_build("committee", committee),
+        name=take(contents, "name", ""),
+        committee=build("committee", _TABLES["committee"], committee),
         participants=participants,
-        registry=registry and _address("registry", registry, read_address),
-        rule=_take(contents, "rule", "mean"),
+        registry=registry and resolve_one("registry", registry, read_address),
+        rule=take(contents, "rule", "mean"),
         optimizer=_optimizer(contents, encoding),
-        num_malicious=_take(contents, "num_malicious", 0),
-        privacy=_privacy(privacy_table, resolve, training),
-        rounds=_build("rounds", rounds),
+        num_malicious=take(contents, "num_malicious", 0),
+        privacy=privacy,
+        privacy_target=agreed,
+        rounds=build("rounds", _TABLES["rounds"], rounds),
         recipe=training,
         code=code,
         encoding=encoding,
-        admission=_take(contents, "admission", "coordinator"),
-        measurements=_take(contents, "measurements", not is_masked),
-        keep_seconds=_take(contents, "keep_seconds", 0),
-        max_staleness=_take(contents, "max_staleness", 0),
-        differences=_take(contents, "differences", False),
-        reward=_build("reward", _table(contents, "reward")),
+        admission=take(contents, "admission", "coordinator"),
+        measurements=take(contents, "measurements", not is_masked and noise is None),
+        keep_seconds=take(contents, "keep_seconds", 0),
+        max_staleness=take(contents, "max_staleness", 0),
+        differences=take(contents, "differences", False),
+        reward=build("reward", _TABLES["reward"], read_table(contents, "reward")),
         enrolment=enrolment,
     )
     check_task_rules(
@@ -262,7 +277,7 @@ def read_sample_rate(share: Any) -> int:
         Not from 0 to 1.
     """
     hint = "0.5 selects half of the participants for each round, on average"
-    if not _is_number(share):
+    if not is_number(share):
         raise UsageError(f"rounds.sample_rate is {share!r}, expected a number", hint)
     if not 0 <= share <= 1:
         raise InvalidManifest("rounds.sample_rate is above 0 and at most 1, or 0 for all", hint)
@@ -270,37 +285,35 @@ def read_sample_rate(share: Any) -> int:
     return min(max(rate, 1), WHOLE - 1) if share else 0
 
 
-def _is_number(value: Any) -> bool:
-    """Return whether a value of task.toml, where decimals are exact, is finite."""
-    if isinstance(value, Decimal):
-        return value.is_finite()
-    return type(value) is int
-
-
-def _encoding(contents: dict[str, Any]) -> dict[str, Any]:
-    table = dict(_table(contents, "encoding"))
-    lane_bits = table.get("lane_bits")
+def _encoding(contents: dict[str, Any], noise: NoiseTerms | None) -> dict[str, Any]:
+    """Return the table with the defaults that depend on other fields."""
+    table = dict(read_table(contents, "encoding"))
+    lane_bits = table.get("lane_bits", LANE_BITS)
     if type(lane_bits) is int and lane_bits in _FRACTION_BITS:
         usual = {"fraction_bits": _FRACTION_BITS[lane_bits], "max_abs": 2 ** (lane_bits - 1) - 1}
+        max_abs = table.get("max_abs", usual["max_abs"])
+        if noise is not None and type(max_abs) is int:
+            bits = noise.choose_fraction_bits(usual["fraction_bits"], max_abs)
+            usual["fraction_bits"] = bits
         return {**usual, **table}
     return table
 
 
 def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
     """Return the optimizer in whole numbers; task.toml has decimals."""
-    table = dict(_table(contents, "optimizer"))
+    table = dict(read_table(contents, "optimizer"))
     if not table:
         return Optimizer()
     name = table.get("name")
     if not isinstance(name, str) or name not in _OPTIMIZERS:
         raise UsageError(f"optimizer.name is {name!r}", f"known: {', '.join(_OPTIMIZERS)}")
     usual = _OPTIMIZERS[name]
-    _check_names("optimizer.", table, ("name", *usual))
+    check_names("optimizer.", table, ("name", *usual))
     scales = {"tau": 2**encoding.model_fraction_bits}
     numbers: dict[str, int] = {}
     for key, default in usual.items():
         value = table.get(key, default)
-        if not _is_number(value):
+        if not is_number(value):
             raise UsageError(f"optimizer.{key} is {value}, expected a number")
         if not 0 <= value < 2**31:
             raise InvalidManifest(f"optimizer.{key} is {value}, expected 0 or more")
@@ -310,87 +323,8 @@ def _optimizer(contents: dict[str, Any], encoding: Encoding) -> Optimizer:
     return Optimizer(name, **numbers)
 
 
-def _read_privacy(contents: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of who can read updates, as it stands there; a mode may stand for itself."""
-    value = contents.get("privacy", {})
-    table: dict[str, Any] = (
-        {"mode": value} if isinstance(value, str) else dict(_table(contents, "privacy"))
-    )
-    table.setdefault("mode", OPEN)
-    if table["mode"] == MASKED:
-        table.setdefault("group_size", _GROUP_SIZE)
-    return table
-
-
-def _find_max_weight(group_size: Any, max_abs: int) -> int:
-    """Return the largest weight, up to the usual one, with which no sum of a group overflows."""
-    usual = _MAX_WEIGHT
-    if type(group_size) is not int or group_size < MIN_GROUP_SIZE or max_abs < 1:
-        return usual  # the rules of manifests say what is wrong
-    largest = (1 << RING_BITS - 1) - 1
-    return max(1, min(usual, largest // ((2 * group_size - 1) * max_abs)))
-
-
-def _privacy(
-    table: dict[str, Any], resolve: Callable[[str], str], recipe: Recipe
-) -> PrivacyParameters:
-    """Return who can read updates, and what they may cost."""
-    if "auditors" in table:
-        listed = _take_list("privacy.auditors", table)
-        table["auditors"] = _accounts("privacy.auditors", listed, resolve)
-    epsilon, delta = (_take_number(table, name) for name in ("epsilon", "delta"))
-    if epsilon is None and delta is None:
-        if recipe_has_noise(recipe) and not table.get("budget"):
-            raise UsageError(
-                "training with noise needs a budget",
-                "name privacy.epsilon and privacy.delta, such as 3.0 and 1e-5",
-            )
-        privacy: PrivacyParameters = _build("privacy", table)
-        return privacy
-    if epsilon is None or delta is None or {"budget", "cost", "max_order"} & set(table):
-        raise UsageError(
-            "privacy.epsilon and privacy.delta go together, and in the place of budget, cost and"
-            " max_order",
-            "name both, and leave the others out",
-        )
-    if not recipe_has_noise(recipe):
-        raise UsageError(
-            "privacy.epsilon is for training with noise",
-            "name recipe.noise_multiplier, max_grad_norm and sampling_rate as well",
-        )
-    if not (0 < delta < 1 and epsilon > 0):
-        raise InvalidManifest("privacy.epsilon is above 0, and privacy.delta between 0 and 1")
-    if not all(holds for holds, _ in recipe_rules(recipe)):
-        built: PrivacyParameters = _build("privacy", table)
-        return built  # the rules of manifests say what is wrong
-    planned = plan_budget(recipe, float(epsilon), float(delta))
-    orders = {"max_order": planned.max_order}
-    return cast(
-        PrivacyParameters,
-        _build("privacy", {**table, "budget": planned.budget, "cost": planned.cost, **orders}),
-    )
-
-
-def recipe_has_noise(recipe: Recipe) -> bool:
-    """Return whether a recipe asks for noise, also one that no manifest may have."""
-    try:
-        return recipe.has_noise
-    except ArithmeticError:  # no number, and the rules of manifests say so
-        return False
-
-
-def _take_number(table: dict[str, Any], name: str) -> Decimal | None:
-    """Take a number out of a table; None if it is not there."""
-    if name not in table:
-        return None
-    value = table.pop(name)
-    if not _is_number(value):
-        raise UsageError(f"privacy.{name} is {_show(value)}, expected a number")
-    return Decimal(value)
-
-
 def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:
-    terms: EnrolmentTerms = _build("enrolment", _table(contents, "enrolment"))
+    terms: EnrolmentTerms = build("enrolment", EnrolmentTerms, read_table(contents, "enrolment"))
     if registry and "enrolment" in contents:
         raise UsageError(
             "enrolment is what a new registry asks for, and registry names one that exists",
@@ -400,83 +334,3 @@ def _enrolment(contents: dict[str, Any], registry: str) -> EnrolmentTerms:
         if not 0 <= getattr(terms, name) <= largest:
             raise InvalidManifest(f"enrolment.{name} is 0 to {largest}")
     return terms
-
-
-def _table(contents: dict[str, Any], name: str) -> dict[str, Any]:
-    table = contents.get(name, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{name} is a table: write [{name}]")
-    return table
-
-
-def _build(name: str, values: dict[str, Any]) -> Any:
-    kind = _TABLES[name]
-    known = [entry.name for entry in fields(kind) if entry.name not in _NOT_WRITTEN]
-    _check_names(f"{name}.", values, known)
-    types = {entry.name: entry.type for entry in fields(kind)}
-    checked: dict[str, Any] = {}
-    for key, value in values.items():
-        if types[key] == "tuple[str, ...]":
-            checked[key] = value  # made from what people wrote before
-            continue
-        if types[key] == "str" and isinstance(value, Decimal | int) and type(value) is not bool:
-            value = str(value)  # numbers with fractions travel as text
-        expected = int if types[key] == "int" else str
-        if type(value) is not expected:
-            raise UsageError(f"{name}.{key} is {_show(value)}, expected {_SPOKEN[expected]}")
-        checked[key] = value
-    try:
-        return kind(**checked)
-    except TypeError as error:
-        missing = str(error).partition("argument")[2].lstrip("s: ")
-        hint = "or name a project, which has both" if name == "recipe" else ""
-        raise UsageError(f"[{name}] lacks {missing}", hint) from None
-
-
-_SPOKEN: dict[type, str] = {int: "a whole number", str: "text", bool: "true or false"}
-
-
-def _show(value: object) -> str:
-    """Return a value as it stands in the file, or nearly so."""
-    return str(value) if isinstance(value, Decimal) else repr(value)
-
-
-def _check_names(prefix: str, values: dict[str, Any], known: Any) -> None:
-    for key in values:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            guess = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
-            raise UsageError(f"unknown field {prefix}{key}", guess)
-
-
-def _take(contents: dict[str, Any], name: str, default: T) -> T:
-    value = contents.get(name, default)
-    if type(value) is not type(default):
-        raise UsageError(f"{name} is {_show(value)}, expected {_SPOKEN[type(default)]}")
-    return value
-
-
-def _take_list(
-    key: str, values: dict[str, Any], what: str = "names of keys, or addresses"
-) -> list[str]:
-    value = values.get(key.rpartition(".")[2], [])
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise UsageError(f"{key} is a list of {what}, as text")
-    return value
-
-
-def _accounts(key: str, listed: list[str], resolve: Callable[[str], str]) -> tuple[str, ...]:
-    addresses: list[str] = []
-    for account in listed:
-        address = _address(key, account, resolve)
-        if address in addresses:
-            raise UsageError(f"{key}: {account} is listed twice")
-        addresses.append(address)
-    return tuple(addresses)
-
-
-def _address(key: str, text: str, resolve: Callable[[str], str]) -> str:
-    try:
-        return resolve(text)
-    except UsageError as error:
-        raise UsageError(f"{key}: {error.message}", error.hint) from None

@@ -92,6 +92,10 @@ class Partitioner(ABC):
             return [random.permutation(indices) for indices in partitions]
         return partitions
 
+    def divide(self, dataset: Dataset) -> list[IndexArray]:
+        """Assign every example of a data set to one partition; see `partition_indices`."""
+        return self.partition_indices(self._keys_of(dataset))
+
     def load_partition(self, dataset: Dataset, partition_id: int) -> Dataset:
         """Copy one partition out of a data set.
 
@@ -112,7 +116,7 @@ class Partitioner(ABC):
                 f"there is no partition {partition_id}",
                 f"they are numbered 0 to {self.num_partitions - 1}",
             )
-        return dataset.subset(self.partition_indices(self._keys_of(dataset))[partition_id])
+        return dataset.subset(self.divide(dataset)[partition_id])
 
     def _keys_of(self, dataset: Dataset) -> IndexArray:
         """Return what decides about where an example goes."""

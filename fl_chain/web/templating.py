@@ -143,12 +143,23 @@ def environment() -> Environment:
 
 
 def describe_privacy(manifest: Manifest) -> str:
-    """Say who can read the updates of a task."""
-    if not manifest.privacy.is_sealed:
-        return "open: updates can be read by anybody"
-    named = len(manifest.privacy.auditors)
-    auditors = f" and {count(named, 'named auditor')}" if named else ""
-    return f"sealed: updates can be read by the aggregators{auditors}"
+    """Say who can read the updates of a task, and what noise hides."""
+    privacy = manifest.privacy
+    if privacy.is_masked:
+        size = privacy.group_size
+        who = f"nobody can read an update, and anybody sums of groups of {size} or more"
+    elif privacy.is_sealed:
+        named = len(privacy.auditors)
+        auditors = f" and {count(named, 'named auditor')}" if named else ""
+        who = f"updates can be read by the aggregators{auditors}"
+    else:
+        who = "updates can be read by anybody"
+    noise = ""
+    if privacy.has_noise:
+        noise = "; noise on updates hides participants"
+    elif manifest.recipe.has_noise:
+        noise = "; noise in training hides single examples"
+    return f"{privacy.mode}: {who}{noise}"
 
 
 def render(template: str, **values: Any) -> str:

@@ -112,8 +112,9 @@ def manifest() -> dict[str, Any]:
         "num_malicious": 0,
         "optimizer": {"beta_1": 0, "beta_2": 0, "learning_rate": 0, "name": "none", "tau": 0},
         "privacy": {
-            **{"auditors": [], "budget": 0, "confirmations": 0, "cost": 0},
+            **{"auditors": [], "budget": 0, "clip_norm": 0, "confirmations": 0, "cost": 0},
             **{"group_size": 0, "max_order": 0, "mode": "open"},
+            **{"noise_variance": 0, "num_noisy": 0},
         },
         "recipe": {
             "algorithm": "fedavg",

@@ -24,7 +24,7 @@ BOND = 5 * 10**9
 NOBODY = "0x" + "00" * 20
 PARTICIPANTS = ["0x" + f"{n:02x}" * 20 for n in (10, 11, 12)]
 ENROLMENT_BOND, LEAVE_SECONDS = 7, 60
-SEED_SECONDS = 30
+SEED_SECONDS, UNMASK_SECONDS = 30, 40
 TENSORS = {"w": [2]}
 MAX_ABS = 20000
 
@@ -43,6 +43,7 @@ class TaskOnRecord:
         keep_seconds: int = 0,
         rule: str = "mean",
         budget: tuple[int, int] = (0, 0),
+        num_masked: int = 0,
     ) -> None:
         self.now = 1_700_000_000
         document = manifest() | {"layout": [{"name": "w", "shape": [2]}]}
@@ -61,6 +62,10 @@ class TaskOnRecord:
         if is_robust:
             document["rounds"]["min_updates"] = 3
         document["measurements"] = self.is_measured = is_measured
+        if num_masked:
+            document["privacy"] |= {"mode": "masked", "group_size": 3}
+            document["rounds"] |= {"min_updates": 3, "target_updates": num_masked}
+            document["rounds"]["unmask_seconds"] = UNMASK_SECONDS
         self.rounds = document["rounds"]
         text = rfc8785.dumps(document)
         self.task = ref.digest(text).hex()
@@ -86,7 +91,7 @@ class TaskOnRecord:
             "bond": BOND,
             "header_chunks": 1,
             "num_values": 2,
-            "fraction_shift": 2**32 - 1 if is_robust else 9,
+            "fraction_shift": 2**32 - 1 if is_robust or num_masked else 9,
             "is_open": False,
             "reward": 0,
             "privacy_cost": cost,
@@ -98,7 +103,8 @@ class TaskOnRecord:
         self.note(self.registry, "RegistryCreated", registrar=COORDINATOR, **terms)
         self.participants = [key_of(number)[1] for number in range(len(PARTICIPANTS))]
         if not list_seconds:
-            self.participants = list(PARTICIPANTS)
+            numbers = range(10, 10 + (num_masked or 3))
+            self.participants = ["0x" + f"{n:02x}" * 20 for n in numbers]
         for participant in self.participants:
             self.note(self.registry, "ParticipantEnrolled", participant=participant)
         self.now += 10
@@ -241,6 +247,11 @@ class TaskOnRecord:
             cid_digest=self.pin(f"list {seat} of round {self.round}", data),
         )
 
+    def wait(self) -> None:
+        """Wait until the turns have begun."""
+        is_closed = len(self.updates) == 3 and not self.rounds["list_seconds"]
+        self.now += 10 if is_closed else 101
+
     def submit_all(self) -> None:
         """Submit an honest update of every participant, which closes collection."""
         for number in range(3):
@@ -256,8 +267,7 @@ class TaskOnRecord:
         **totals: int,
     ) -> None:
         """Propose the model and the report that follow, or others, when a turn has come."""
-        is_closed = len(self.updates) == 3 and not self.rounds["list_seconds"]
-        self.now += 10 if is_closed else 101
+        self.wait()
         self.now += turn * self.rounds["aggregate_seconds"]
         model, report = self.derive(off_by, statuses, total_weight, is_averaged, **totals)
         self.note(
@@ -432,6 +442,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
     lots: dict[str, tuple[str, int]] = {}
     period, cost = parameters["seed_seconds"], parameters["privacy_cost"]
     spent: dict[str, int] = {}
+    unmasking = [0, 0, 0]
     for event, values in records:
         match event:
             case "AggregatorAppointed":
@@ -494,6 +505,10 @@ def _views(records: list[Record]) -> dict[str, Any]:
                 committing = [values["round"], before + 1, 0]
                 if before + 1 == parameters["target_updates"]:
                     committing[2] = values["timestamp"]
+            case "UpdateUnmasked":
+                told = unmasking[1] + 1 if unmasking[0] == values["round"] else 1
+                is_last = told == current["updates"]
+                unmasking = [values["round"], told, values["timestamp"] if is_last else 0]
             case "ModelProposed":
                 proposal = {"round": values["round"], "proposer": values["proposer"]}
                 proposal |= {"at": values["timestamp"], "for": 1, "against": 0}
@@ -543,6 +558,7 @@ def _views(records: list[Record]) -> dict[str, Any]:
         "payout_of": {},
         "committing": "".join(map(_word, committing)),
         **(secrets if period else {}),
+        **({"unmasking": "".join(map(_word, unmasking))} if parameters["unmask_seconds"] else {}),
         **({"privacy_spent_of": {w: _word(spent.get(w, 0)) for w in people}} if cost else {}),
     }
 

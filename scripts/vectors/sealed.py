@@ -11,7 +11,7 @@ from tests import reference_encryption as ref
 from tests.reference_encryption import Key
 
 TASK, ROUND, PARTICIPANT = "5a" * 32, 7, "0x" + "a1" * 20
-_KEYS: Final = [Key(bytes([number]) * 32) for number in (1, 2, 3)]
+KEYS: Final = [Key(bytes([number]) * 32) for number in (1, 2, 3)]
 _CONTENT_KEY: Final = bytes(range(32))
 _BLOB: Final = b"what is inside is for its readers, whatever it is" * 3
 _LATTICE_CIPHERTEXTS: Final = (
@@ -79,11 +79,11 @@ _LATTICE_CIPHERTEXTS: Final = (
 def make_sealed() -> dict[str, Any]:
     """Return keys, what is encrypted to them, and sealed updates."""
     return {
-        "keys": [_describe(key) for key in _KEYS],
+        "keys": [_describe(key) for key in KEYS],
         "encrypted": [
-            _encrypted("nothing", _KEYS[0], 0, b"", b""),
-            _encrypted("a content and a context", _KEYS[1], 1, b"context", b"content"),
-            _encrypted("a content key", _KEYS[2], 2, b"fl_chain/sealed/1", _CONTENT_KEY),
+            _encrypted("nothing", KEYS[0], 0, b"", b""),
+            _encrypted("a content and a context", KEYS[1], 1, b"context", b"content"),
+            _encrypted("a content key", KEYS[2], 2, b"fl_chain/sealed/1", _CONTENT_KEY),
         ],
         "cases": [
             _sealed("one reader", [0]),
@@ -101,11 +101,15 @@ def _describe(key: Key) -> dict[str, str]:
     }
 
 
-def _encapsulated(number: int) -> bytes:
-    """Return the ciphertext of ML-KEM, and the ephemeral public key of X25519."""
-    ephemeral = X25519PrivateKey.from_private_bytes(bytes([0x50 + number]) * 32)
+def encapsulated(number: int, secret: bytes) -> bytes:
+    """Return the ciphertext of ML-KEM, and the public key of an ephemeral secret of X25519."""
+    ephemeral = X25519PrivateKey.from_private_bytes(secret)
     lattice = base64.b64decode(_LATTICE_CIPHERTEXTS[number])
     return lattice + ephemeral.public_key().public_bytes_raw()
+
+
+def _encapsulated(number: int) -> bytes:
+    return encapsulated(number, bytes([0x50 + number]) * 32)
 
 
 def _encrypted(name: str, key: Key, number: int, context: bytes, content: bytes) -> dict[str, str]:
@@ -120,7 +124,7 @@ def _encrypted(name: str, key: Key, number: int, context: bytes, content: bytes)
 
 def _sealed(name: str, numbers: list[int | None]) -> dict[str, Any]:
     readers = [
-        None if number is None else (_KEYS[number], _encapsulated(number)) for number in numbers
+        None if number is None else (KEYS[number], _encapsulated(number)) for number in numbers
     ]
     data = ref.seal_update(TASK, ROUND, PARTICIPANT, readers, _CONTENT_KEY, _BLOB)
     return {
@@ -128,7 +132,7 @@ def _sealed(name: str, numbers: list[int | None]) -> dict[str, Any]:
         "task": TASK,
         "round": ROUND,
         "participant": PARTICIPANT,
-        "readers": [None if number is None else _KEYS[number].name.hex() for number in numbers],
+        "readers": [None if number is None else KEYS[number].name.hex() for number in numbers],
         "blob": _BLOB.hex(),
         "sealed": data.hex(),
     }

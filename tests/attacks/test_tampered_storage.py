@@ -5,10 +5,13 @@ Caught by: ``ledger_history`` for the running hash, ``ledger_state`` for everyth
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from eth_hash.auto import keccak
 
 from fl_chain.chain.contracts import LEDGER, load_artifact
+from tests.masked import MaskedRound
 from tests.world import Federation, World, problems
 
 LAYOUT = {name: slot for name, slot, _ in load_artifact(LEDGER)["storage"]}
@@ -56,6 +59,22 @@ def test_a_budget_that_an_operator_gives_back_is_located(world: World) -> None:
     assert problems(federation.audit()) == []
     connection.call("anvil_setStorageAt", federation.address, hex(slot), "0x" + bytes(32).hex())
     assert problems(federation.audit()) == [(None, "ledger_state", "FAIL")]
+
+
+def test_who_an_operator_says_has_told_its_seeds_is_located(world: World, tmp_path: Path) -> None:
+    masked = MaskedRound(world, tmp_path, num_participants=3)
+    masked.share()
+    masked.enter()
+    masked.tell(0, 1)
+    federation, connection = masked.federation, world.connection
+    place = [federation.address, hex(LAYOUT["_unmasking"])]
+    proper = int(connection.call("eth_getStorageAt", *place, "latest"), 16)
+    assert proper == 1 + 2 * 2**32, "round 1, in which 2 of 3 have told, and only time ended it"
+    assert problems(federation.audit()) == []
+    for bit in (0, 33, 64):
+        flipped = "0x" + (proper ^ 1 << bit).to_bytes(32).hex()
+        connection.call("anvil_setStorageAt", *place, flipped)
+        assert problems(federation.audit()) == [(None, "ledger_state", "FAIL")]
 
 
 @pytest.mark.parametrize("name", [*SLOTS, *OTHERS])

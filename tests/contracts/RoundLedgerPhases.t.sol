@@ -398,6 +398,8 @@ contract RoundLedgerPhasesTest is CommitTest {
         p.aggregateSeconds = _number(json, from, "aggregate_seconds");
         p.challengeSeconds = _number(json, from, "challenge_seconds");
         p.commitSeconds = _number(json, from, "commit_seconds");
+        p.unmaskSeconds = _number(json, from, "unmask_seconds");
+        if (p.unmaskSeconds != 0) (p.fractionShift, p.sampleRate, p.seedSeconds) = (type(uint32).max, 1, 1);
         ILedger task = ILedger(address(new RoundLedger(p, _members(_number(json, from, "num_aggregators")))));
 
         from = string.concat(path, ".current.");
@@ -416,6 +418,9 @@ contract RoundLedgerPhasesTest is CommitTest {
         word = 3 | uint256(_number(json, from, "num_committed")) << 32;
         word |= vm.parseJsonUint(json, string.concat(from, "commit_closed_at")) << 64;
         vm.store(address(task), bytes32(uint256(13)), bytes32(word));
+        word = _number(json, from, "unmask_round");
+        word |= vm.parseJsonUint(json, string.concat(from, "unmask_closed_at")) << 64;
+        vm.store(address(task), bytes32(uint256(29)), bytes32(word));
         vm.store(address(task), bytes32(uint256(2)), bytes32(uint256(_number(json, from, "proposal_round"))));
         vm.warp(vm.parseJsonUint(json, string.concat(path, ".now")));
         eq(bytes(_name(task.phaseOf(3))), bytes(vm.parseJsonString(json, string.concat(path, ".phase"))));

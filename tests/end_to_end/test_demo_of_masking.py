@@ -29,12 +29,14 @@ data = "digits"
 def test_the_demo_adds_up_what_nobody_sees_and_anybody_audits_it(tmp_path: Path) -> None:
     site = Site(tmp_path)
     demo = ("demo", "run", "--data", "digits", "--participants", "6", "--rounds", "2")
-    out = site.run(*demo, "--privacy", "masked")
+    out = site.run(*demo, "--privacy", "masked", "--noise-multiplier", "2")
     assert site.wait_until_quiet() == []
     assert len(re.findall(r"(\d+) checks: \1 pass, 0 fail, 0 undecidable", out)) == 1
     assert "2 rounds re-executed" in out
     assert out.count("6 masked updates fetched; the sum") == 2
     assert out.count("no single update is known") == 2
+    assert "hidden in the sum of its group, by the noise of 3 honest members at least" in out
+    assert "the privacy budget of a participant is for 2 updates" in out
 
 
 def test_a_masked_task_by_hand_with_a_member_that_is_away(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Training with noise within a budget, from task.toml to what was spent, by hand."""
+"""Noise within a budget, from task.toml to what was spent, by hand."""
 
 from __future__ import annotations
 
@@ -18,17 +18,32 @@ epsilon = 8
 delta = 1e-5
 [rounds]
 num_rounds = 2
+min_updates = 2
 [recipe]
 model = "digits_mlp"
 data = "digits"
+learning_rate = 0.5
+"""
+IN_TRAINING = """
 noise_multiplier = 1.5
 max_grad_norm = 1
 sampling_rate = 0.1
-learning_rate = 0.5
 """
+ON_UPDATES = """
+[privacy]
+clip_norm = 1
+noise_multiplier = 1.5
+num_noisy = 2
+"""
+TASKS = {
+    "sample": TASK + IN_TRAINING,
+    "participant": TASK.replace("[privacy]\n", ON_UPDATES.lstrip()),
+}
 
 
-def test_training_with_noise_stays_within_its_epsilon(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", TASKS)
+def test_noise_keeps_updates_within_their_epsilon(tmp_path: Path, unit: str) -> None:
+    described = TASKS[unit]
     site = Site(tmp_path)
     (tmp_path / "password").write_text("secret\n")
     site.rows("devnet", "up", "--any-ports")
@@ -36,9 +51,9 @@ def test_training_with_noise_stays_within_its_epsilon(tmp_path: Path) -> None:
         for name in ("coordinator", "alice", "bob"):
             site.run("key", "new", name, *PASSWORD)
         site.run("devnet", "fund", "coordinator", "alice", "bob")
-        (tmp_path / "task.toml").write_text(TASK.replace("epsilon = 8", "epsilon = 0.1"))
+        (tmp_path / "task.toml").write_text(described.replace("epsilon = 8", "epsilon = 0.1"))
         site.run("task", "create", "task.toml", "--key", "coordinator", *PASSWORD, code=10)
-        (tmp_path / "task.toml").write_text(TASK)
+        (tmp_path / "task.toml").write_text(described)
         rows = site.rows("task", "create", "task.toml", "--key", "coordinator", *PASSWORD)
         (task,) = [row["ledger"] for row in rows if row["event"] == "deployed"]
         (told,) = [row for row in rows if row["event"] == "budget"]
@@ -61,7 +76,7 @@ def test_training_with_noise_stays_within_its_epsilon(tmp_path: Path) -> None:
         assert [row["updates"] for row in spent] == [2, 2]
         for row in spent:
             assert 0 < row["epsilon"] <= 8
-            assert (row["delta"], row["unit"]) == (1e-5, "sample")
+            assert (row["delta"], row["unit"]) == (1e-5, unit)
             assert row["spent"] + row["updates_left"] * told["cost"] <= row["budget"]
         (stricter, _) = site.rows("history", "privacy", *of_task, "--delta", "1e-7")
         assert stricter["epsilon"] > spent[0]["epsilon"]
@@ -75,6 +90,6 @@ def test_training_with_noise_stays_within_its_epsilon(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["epsilon = 8", "delta = 1e-5"])
 def test_half_a_budget_is_told(tmp_path: Path, line: str) -> None:
     site = Site(tmp_path)
-    (tmp_path / "task.toml").write_text(TASK.replace(line + "\n", ""))
+    (tmp_path / "task.toml").write_text(TASKS["sample"].replace(line + "\n", ""))
     out = site.run("task", "create", "task.toml", "--key", "nobody", *PASSWORD, code=10)
     assert out == ""

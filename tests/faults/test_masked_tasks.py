@@ -13,7 +13,9 @@ from fl_chain.errors import UsageError
 from fl_chain.roles.contributions import list_contributions
 from fl_chain.roles.evidence_export import export_evidence
 from fl_chain.roles.evidence_verify import verify_bundle
+from fl_chain.roles.journal import Journal
 from fl_chain.roles.manifest_shelf import ManifestShelf
+from fl_chain.roles.participant import ParticipantRole
 from fl_chain.roles.replay_training import replay_training
 from fl_chain.roles.task_blobs import list_blobs
 from fl_chain.roles.task_history import TaskHistory
@@ -86,3 +88,23 @@ def test_training_again_cannot_be_compared_with_a_masked_update(masked: MaskedRo
     follower, store = masked.federation.follower, masked.world.store
     with pytest.raises(UsageError, match="masked"):
         list(replay_training(follower, store, cast(Any, None), masked[0].address))
+
+
+def test_nobody_trains_for_a_group_that_is_too_small(world: World, tmp_path: Path) -> None:
+    made = MaskedRound(world, tmp_path, 2, privacy={"group_size": 3}, target_updates=3)
+    made.open()
+    federation, told = made.federation, list[tuple[str, dict[str, Any]]]()
+    never_asked = cast(Any, None)
+    role = ParticipantRole(
+        federation.ledger(federation.participants[0]),
+        federation.store,
+        never_asked,
+        Journal(tmp_path / "journal", bytes(32)),
+        keys=federation.ring(federation.address_of(0)),
+        progress=lambda event, values: told.append((event, values)),
+        patience_seconds=5,
+    )
+    while not told:
+        role.step()
+    reason = "its group is too small to hide anybody"
+    assert told == [("missed", {"round": 1, "reason": reason})]

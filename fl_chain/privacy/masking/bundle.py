@@ -37,13 +37,13 @@ from fl_chain.privacy.masking.groups import (
     check_member,
     describe_member,
     parse_member,
-    threshold,
 )
 from fl_chain.privacy.masking.masks import SeedName
 from fl_chain.privacy.masking.shamir import split
 from fl_chain.protocol.canonical_json import encode_json
 from fl_chain.protocol.constants import CHUNK_BYTES
 from fl_chain.protocol.encryption import OVERHEAD_BYTES, decrypt, encrypt
+from fl_chain.protocol.group_sizes import threshold
 from fl_chain.protocol.header import frame_header, unframe_header
 
 SHARES: Final = "shares"

@@ -105,43 +105,6 @@ def draw_groups(
     return tuple(tuple(sorted(group)) for group in groups if group)
 
 
-def threshold(size: int) -> int:
-    """Return how many members of a group have to answer: more than two thirds.
-
-    An honest member answers once. Say somebody shows one record to some of them, to have the self
-    seed of a survivor, and another to the rest, to have the seeds of its pairs. The former takes
-    the threshold. By the first record the survivor has partners, and nobody is asked for their
-    pairs with it: of these all are among the rest, or the rest have to tell the threshold of their
-    shares. As accomplices answer both, there are too few answers for it unless at least
-    2 * threshold - size - 1 are accomplices, about a third.
-
-    Parameters
-    ----------
-    size
-        Members of the group, whether or not they are still there.
-
-    Examples
-    --------
-    >>> [threshold(size) for size in (3, 4, 5, 6, 16)]
-    [3, 3, 4, 5, 11]
-    """
-    return 2 * size // 3 + 1
-
-
-def count_accomplices(size: int) -> int:
-    """Return how many of a group may join against another member without seeing its update.
-
-    Less than a third of it, and too few to have both kinds of answers even if they show the others
-    two records; see :func:`threshold`.
-
-    Examples
-    --------
-    >>> [count_accomplices(size) for size in (3, 5, 16)]
-    [0, 1, 4]
-    """
-    return min(2 * threshold(size) - size - 2, (size - 1) // 3)
-
-
 def check_member(member: GroupMember) -> None:
     """Check that a member can be one.
 

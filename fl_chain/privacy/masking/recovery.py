@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fl_chain.privacy.masking.bundle import ShareBundle
-from fl_chain.privacy.masking.groups import threshold
 from fl_chain.privacy.masking.masks import SeedName
 from fl_chain.privacy.masking.reveal import Reveal
 from fl_chain.privacy.masking.shamir import combine
 from fl_chain.privacy.masking.survivors import GroupState, list_questions
+from fl_chain.protocol.group_sizes import threshold
 
 
 @dataclass(frozen=True, slots=True)

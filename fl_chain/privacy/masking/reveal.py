@@ -8,7 +8,7 @@ comes out, as the self seed of each and the pairs among them have shares at enou
 **Nobody tells its own self seed.** Whoever shows one member a record in which it survives, and the
 others one in which it is gone, would have its self seed from the one and the seeds of its pairs
 from the others. As it is, a self seed takes the threshold, and two records do not both get enough
-answers (:func:`fl_chain.privacy.masking.groups.threshold`). Three parts of a group that are shown
+answers (:func:`fl_chain.protocol.group_sizes.threshold`). Three parts of a group that are shown
 three records are more than this withstands: members have to read one chain.
 
 **One reveal for a round.** Two of a member, for two versions of what is on record, count for both

@@ -23,8 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fl_chain.privacy.masking.groups import MIN_MEMBERS, threshold
+from fl_chain.privacy.masking.groups import MIN_MEMBERS
 from fl_chain.privacy.masking.masks import SeedName
+from fl_chain.protocol.group_sizes import threshold
 
 
 @dataclass(frozen=True, slots=True)

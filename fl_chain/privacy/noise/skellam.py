@@ -34,9 +34,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from fl_chain.errors import ValueOutOfRange
+from fl_chain.protocol.skellam_noise import MAX_VARIANCE
 
-MAX_VARIANCE: Final = 2**30
-"""Its table has 427,818 entries, 7 MB. More noise is the sum of two draws."""
 TABLE_BITS: Final = 127
 SEED_BYTES: Final = 32
 _LABEL: Final = b"fl_chain/skellam/1"
@@ -148,7 +147,7 @@ def sample_skellam(table: SkellamTable, count: int, draw: Words) -> NDArray[np.i
 
 @functools.lru_cache(maxsize=2)  # a task has one variance; the largest takes a second
 def compute_table(variance: int) -> SkellamTable:
-    """Return the table of a variance, 1 to 2^30; for the largest in about a second.
+    """Return the table of a variance, 1 to 2^30; for the largest 427,818 entries in a second.
 
     Raises
     ------

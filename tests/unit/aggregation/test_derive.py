@@ -36,6 +36,7 @@ LATE = golden.load("aggregate/late_round.json")
 DIFFERENCES = golden.load("aggregate/difference_round.json")
 REWARDED = golden.load("aggregate/rewarded_round.json")
 OPTIMIZED = golden.load("aggregate/optimized_round.json")
+MASKED = golden.load("aggregate/masked_round.json")
 MANIFEST = decode_manifest(rfc8785.dumps(ROUND["manifest"]))
 BASE = decode_model_blob(bytes.fromhex(ROUND["base_model"]), model_header(MANIFEST))
 
@@ -82,14 +83,13 @@ def test_each_update_is_included_or_left_out_for_its_reason(update: dict[str, An
 
 
 def test_the_vectors_show_every_reason() -> None:
-    """Those that only lists know are shown by the audits of tasks with lists; those of masks, by
-    tests/unit/aggregation/test_masked_round.py."""
+    """Those that only lists know are shown by the audits of tasks with lists."""
     outcomes = {
         update["outcome"]
-        for golden_round in (ROUND, ROBUST, LATE)
+        for golden_round in (ROUND, ROBUST, LATE, MASKED)
         for update in golden_round["updates"]
     }
-    others = {"unsigned", "not_admitted", "duplicate", "unpaired", "group_left_out"}
+    others = {"unsigned", "not_admitted", "duplicate"}
     assert outcomes == {"included", *({reason.value for reason in ExclusionReason} - others)}
 
 

@@ -121,6 +121,7 @@ def state_of(views: dict[str, Any]) -> LedgerState:
         seed_chains=accounts[4],
         lots=accounts[5],
         privacy_spent=accounts[6],
+        unmasking=bytes.fromhex(views.get("unmasking", "")),
     )
 
 
@@ -171,6 +172,13 @@ def test_every_check_passes_in_one_audit_and_not_in_another() -> None:
     passing = {entry["check"] for entry in listed if entry["verdict"] == Verdict.PASS}
     assert passing == checks - {"base_model"}, "which is silent when it passes"
     assert checks == {entry["check"] for entry in listed if entry["verdict"] != Verdict.PASS}
+
+
+def test_a_ledger_that_does_not_say_how_far_unmasking_is_fails() -> None:
+    views = {**AUDITS["masks"]["ledger_state"]}
+    del views["unmasking"]
+    findings = audit(AUDITS["masks"] | {"ledger_state": views})
+    assert [f.check for f in findings if f.verdict == Verdict.FAIL] == ["ledger_state"]
 
 
 def test_the_example_of_a_finding_in_the_specification_is_what_the_audit_finds() -> None:

@@ -82,7 +82,7 @@ def test_machines_get_a_line_for_each_rebuilding_and_people_pictures(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     seen = {(line["mode"], line["shown"], line["inversion"]) for line in lines}
     shown = [("open", "update"), ("sealed", "ciphertext"), ("masked", "lanes"), ("masked", "sum")]
-    shown += [("noised", "noised"), ("every mode", "mean")]
+    shown += [("noised", "noised"), ("noised", "noised_sum"), ("every mode", "mean")]
     assert seen == {(*place, i) for place in shown for i in lab_privacy.INVERSIONS}
     update = next(line for line in lines if line["shown"] == "update")
     assert update["recovered"] == 1
@@ -153,33 +153,51 @@ def test_what_cannot_be_attacked_is_said(
     assert "Traceback" not in error
 
 
-MEMBERSHIP = ["lab", "membership", "--data", "digits", "--participants", "2", "--rounds", "1"]
-MEMBERSHIP += ["--epochs", "1", "--models", "6", "--jobs", "2"]
+MEMBERSHIP = ["lab", "membership", "--data", "digits", "--participants", "6", "--rounds", "1"]
+MEMBERSHIP += ["--epochs", "1", "--batch-size", "64", "--models", "6", "--group-size", "3"]
+MEMBERSHIP += ["--jobs", "2"]
 
 
-def test_machines_get_a_line_for_each_attack_on_membership_and_people_a_curve(
+def test_machines_get_a_line_for_each_attack_on_what_is_read_and_people_a_curve(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "membership.html"
     assert run([*MEMBERSHIP, "--json", "--html", str(path)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["attack"] for line in lines] == ["likelihood_ratio", "loss_threshold"]
+    assert [line["attack"] for line in lines] == ["likelihood_ratio", "loss_threshold"] * 5
+    assert {line["shown"]: line["modes"] for line in lines} == {
+        "update": ["open"],
+        "sum": ["masked"],
+        "model": ["open", "sealed", "masked"],
+        "noised": ["noised"],
+        "noised_model": ["noised"],
+    }
     for line in lines:
-        assert 0 <= line["recognized_at_0.001"] <= line["recognized_at_0.01"] <= 1
+        assert 0 <= line["recognized_at_0.01"] <= 1
+        assert line["recognized_at_0.001"] is None  # there are too few others
+        assert line["others"] == 3 * 1437
         assert 0 <= line["area"] <= 1
         assert line["models"] == 6
     page = path.read_text(encoding="utf-8")
     assert "Who was trained on: digits with digits_mlp" in page
+    assert "groups of 3 or more" in page
+    assert "multiplier 1.0, gradients clipped to 1.0" in page
     assert page.count("<svg") == 1
+    for name in ("an update", "the sum of a group of 3", "the model", "an update with noise"):
+        assert f">{name}</text>" in page
     assert " style=" not in page
 
 
-def test_people_get_a_row_for_each_attack_on_membership(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(MEMBERSHIP) == 0
-    out = capsys.readouterr().out
-    assert "6 models with an accuracy of" in out
-    assert "likelihood_ratio" in out
-    assert "at 0.1% false alarms" in out
+def test_people_get_a_row_for_each_attack_on_what_a_mode_shows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([*MEMBERSHIP, "--modes", "sealed, open,open"]) == 0
+    heading, _, _, *rows = capsys.readouterr().out.splitlines()
+    assert "6 models with an average accuracy of" in heading
+    assert "noise" not in heading
+    assert "at 0.1% false alarms" in rows[0]
+    assert [row.split("  ")[0] for row in rows[1:]] == ["open"] * 2 + ["sealed, open"] * 2
+    assert all("too few others" in row for row in rows[1:])
 
 
 @pytest.mark.parametrize(
@@ -187,6 +205,12 @@ def test_people_get_a_row_for_each_attack_on_membership(capsys: pytest.CaptureFi
     [
         (["--models", "7"], 10, "7 models cannot be half with an example"),
         (["--models", "2"], 10, "2 is not in the range"),
+        (["--modes", "open,hidden"], 10, "there is no mode 'hidden'"),
+        (["--modes", ""], 10, "there is no mode ''"),
+        (["--participants", "2"], 10, "2 participants make no group of 3"),
+        (["--participants", "700"], 10, "some of 700 participants have no example"),
+        (["--noise-multiplier", "0"], 10, "not in the range"),
+        (["--max-grad-norm", "inf"], 10, "none to train with"),
         (["--data", "letters"], 14, "letters"),
         (["--participants", "4000"], 14, "cannot fill 4000 partitions"),
         (["--learning-rate", "nan"], 14, "learning rate"),

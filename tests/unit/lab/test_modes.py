@@ -23,6 +23,7 @@ from fl_chain.lab.modes import (
     MEAN,
     MODES,
     NOISED,
+    NOISED_SUM,
     UPDATE,
     Exposure,
     list_shown,
@@ -103,6 +104,26 @@ def test_a_group_hides_nobody_who_has_a_single_example() -> None:
     assert rebuilt.gain_psnr > 10
 
 
+@pytest.mark.parametrize("inversion", INVERSIONS)
+def test_a_group_with_noise_on_its_updates_hides_even_a_single_example(inversion: str) -> None:
+    """A twentieth of the length of an update is enough, and no sum of noise is none."""
+    noised = replace(BASE, num_examples=1, shown=NOISED_SUM, group_size=8, inversion=inversion)
+    rebuilt = attack(replace(noised, noise_multiplier=0.05))
+    assert rebuilt.num_recovered == 0
+    assert rebuilt.gain_psnr < 0
+    assert rebuilt.gain_ssim < 0
+
+
+def test_next_to_no_noise_on_updates_hides_nobody() -> None:
+    noised = replace(BASE, num_examples=1, shown=NOISED_SUM, group_size=8, noise_multiplier=1e-4)
+    assert attack(noised).num_recovered == 1
+
+
+def test_noise_that_lanes_have_no_room_for_is_told() -> None:
+    with pytest.raises(UsageError, match="no room for noise"):
+        attack(replace(BASE, num_examples=1, shown=NOISED_SUM, noise_multiplier=1e6))
+
+
 def test_a_group_of_eight_with_eight_examples_each_is_as_good_as_a_blind_guess() -> None:
     rebuilt = attack(replace(BASE, shown=GROUP_SUM, group_size=8))
     assert rebuilt.num_recovered == 0
@@ -113,7 +134,7 @@ def test_every_mode_shows_the_same_participants() -> None:
     found = [attack(replace(BASE, shown=shown)) for shown in list_shown(MODES)]
     assert all(np.array_equal(one.originals, found[0].originals) for one in found)
     assert [one.exposure.mode for one in found] == [
-        *("open", "sealed", "masked", "masked", "noised"),
+        *("open", "sealed", "masked", "masked", "noised", "noised"),
         EVERY_MODE,
     ]
 

@@ -21,7 +21,7 @@ from fl_chain.privacy.masking.bundle import (
     make_bundle,
     open_bundle,
 )
-from fl_chain.privacy.masking.groups import GroupMember, GroupPlace, threshold
+from fl_chain.privacy.masking.groups import GroupMember, GroupPlace
 from fl_chain.privacy.masking.masks import SeedName, mask_lanes
 from fl_chain.privacy.masking.recovery import RecoveredSeeds
 from fl_chain.privacy.masking.reveal import Reveal, make_reveal
@@ -29,6 +29,7 @@ from fl_chain.privacy.masking.shamir import combine
 from fl_chain.privacy.masking.survivors import GroupState, find_survivors
 from fl_chain.privacy.masking.unmask import GroupSum
 from fl_chain.protocol.encryption import derive_public_key
+from fl_chain.protocol.group_sizes import threshold
 
 PLACE = GroupPlace("ab" * 32, 7, 3)
 MAX_ABS = 2**15 - 1

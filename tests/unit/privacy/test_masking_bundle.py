@@ -24,9 +24,9 @@ from fl_chain.privacy.masking.bundle import (
     make_bundle,
     open_bundle,
 )
-from fl_chain.privacy.masking.groups import threshold
 from fl_chain.privacy.masking.shamir import combine
 from fl_chain.protocol.encryption import OVERHEAD_BYTES, decrypt
+from fl_chain.protocol.group_sizes import threshold
 from tests.unit.privacy.masking_world import (
     PLACE,
     make_draw,

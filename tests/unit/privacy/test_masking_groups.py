@@ -16,9 +16,9 @@ from fl_chain.privacy.masking.groups import (
     describe_member,
     draw_groups,
     parse_member,
-    threshold,
 )
-from tests.unit.privacy import masking_reference as ref
+from fl_chain.protocol.group_sizes import count_accomplices, count_noisy, threshold
+from tests import reference_masks as ref
 from tests.unit.privacy.masking_world import PLACE, member
 
 ADDRESSES = st.integers(0, 2**160 - 1).map(lambda number: f"0x{number:040x}")
@@ -92,6 +92,17 @@ def test_no_third_of_accomplices_gets_the_threshold_for_two_questions() -> None:
     for size in range(1, MAX_MEMBERS + 1):
         accomplices = size // 3
         assert 2 * threshold(size) > (size - accomplices) + 2 * accomplices
+
+
+@pytest.mark.parametrize("group_size", range(3, 65))
+def test_no_group_releases_a_sum_with_less_noise_than_is_counted(group_size: int) -> None:
+    """In all the sizes that groups are drawn in, with as many accomplices as masks withstand."""
+    honest = [
+        threshold(len(group)) - count_accomplices(len(group))
+        for number in range(group_size, 3 * group_size)
+        for group in draw_groups(bytes(32), [f"0x{n:040x}" for n in range(number)], group_size)
+    ]
+    assert min(honest) == count_noisy(group_size)
 
 
 def test_a_place_is_40_bytes_of_fixed_width() -> None:

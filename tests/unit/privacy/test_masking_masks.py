@@ -22,7 +22,7 @@ from fl_chain.privacy.masking.masks import (
     pair_label,
     self_label,
 )
-from tests.unit.privacy import masking_reference as ref
+from tests import reference_masks as ref
 
 PLACE = GroupPlace("01" * 32, 2, 3)
 SEEDS = st.binary(min_size=32, max_size=32)

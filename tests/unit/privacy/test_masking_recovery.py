@@ -10,7 +10,6 @@ import pytest
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.privacy.masking.bundle import decode_bundle, encode_bundle
-from fl_chain.privacy.masking.groups import threshold
 from fl_chain.privacy.masking.recovery import RecoveredSeeds, recover
 from fl_chain.privacy.masking.reveal import (
     HEADER_BYTES,
@@ -20,6 +19,7 @@ from fl_chain.privacy.masking.reveal import (
     encode_reveal,
 )
 from fl_chain.privacy.masking.survivors import GroupState, find_survivors, list_questions
+from fl_chain.protocol.group_sizes import threshold
 from tests.unit.privacy.masking_world import Group, make_group, make_state
 
 SIZE = 5

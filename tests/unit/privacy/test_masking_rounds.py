@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from fl_chain.errors import MalformedBlob, ValueOutOfRange
 from fl_chain.privacy.masking.bundle import find_pair_seeds
-from fl_chain.privacy.masking.groups import threshold
 from fl_chain.privacy.masking.masks import (
     RING_DTYPES,
     SeedName,
@@ -32,6 +31,7 @@ from fl_chain.privacy.masking.recovery import RecoveredSeeds, recover
 from fl_chain.privacy.masking.reveal import Reveal, RevealedItem
 from fl_chain.privacy.masking.survivors import GroupState, find_survivors, list_questions
 from fl_chain.privacy.masking.unmask import GroupSum
+from fl_chain.protocol.group_sizes import threshold
 from tests.unit.privacy.masking_world import (
     MAX_ABS,
     PLACE,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl_chain.privacy.masking.shamir import combine, split
-from tests.unit.privacy import masking_reference as ref
+from tests import reference_masks as ref
 
 EVERY_BYTE = [bytes(range(start, start + 32)) for start in range(0, 256, 32)]
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fl_chain.privacy.masking.groups import threshold
 from fl_chain.privacy.masking.survivors import (
     GroupState,
     find_survivors,
     list_questions,
 )
+from fl_chain.protocol.group_sizes import threshold
 from tests.unit.privacy.masking_world import NOBODY, all_states, make_state, surviving_states
 
 

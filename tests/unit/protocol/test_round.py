@@ -26,7 +26,7 @@ from fl_chain.protocol.records import (
     UpdateSubmitted,
 )
 from fl_chain.protocol.round import Task
-from fl_chain.protocol.state import Committing, CurrentRound, Proposal
+from fl_chain.protocol.state import Committing, CurrentRound, Proposal, Unmasking
 from tests import golden
 
 CELLS = golden.load("round/transitions.json")
@@ -152,6 +152,7 @@ def test_the_phase_at_every_boundary_second_is_as_the_table_says(case: dict[str,
         task.committee.appoint(f"0x{seat:040x}", seat)
     task.proposal = Proposal(round=state.pop("proposal_round"))
     task.committing = Committing(3, state.pop("num_committed"), state.pop("commit_closed_at"))
+    task.unmasking = Unmasking(state.pop("unmask_round"), 0, state.pop("unmask_closed_at"))
     task.current = CurrentRound(round=3, base_round=2, **state)
     assert task.phase(case["now"]).name == case["phase"]
 

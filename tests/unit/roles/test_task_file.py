@@ -16,6 +16,8 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
+from fl_chain.protocol.skellam_noise import bound_magnitude
+from fl_chain.roles.privacy_budget import PrivacyTarget
 from fl_chain.roles.task_code import FlowerCode, ProjectCode
 from fl_chain.roles.task_file import parse_task, read_task_file
 
@@ -336,3 +338,110 @@ def test_with_short_lanes_the_range_of_an_update_is_theirs() -> None:
         encoding_of({"lane_bits": 10})
     with pytest.raises(InvalidManifest, match=r"encoding\.max_abs is 1 to 127"):
         encoding_of({"lane_bits": 8, "max_abs": 128})
+
+
+NOISE = {"clip_norm": 1, "noise_multiplier": 1, "epsilon": 20, "delta": Decimal("1e-5")}
+
+
+def noised(**private: Any) -> dict[str, Any]:
+    contents: dict[str, Any] = {"recipe": dict(RECIPE), "privacy": {**NOISE, **private}}
+    contents["participants"] = [f"0x{number:040x}" for number in range(1, 11)]
+    return contents
+
+
+def test_noise_on_updates_is_written_in_parameters_and_kept_in_lanes() -> None:
+    task = parse_task(noised())
+    bits, privacy = task.encoding.fraction_bits, task.privacy
+    assert privacy.clip_norm == 2**bits
+    assert privacy.noise_variance == 4**bits
+    assert (privacy.num_noisy, task.rounds.max_weight, task.measurements) == (1, 1, False)
+    assert task.privacy_target == PrivacyTarget(20.0, 1e-5)
+    # The finest lanes that have room for the noise.
+    largest = privacy.clip_norm + bound_magnitude(privacy.noise_variance)
+    assert largest <= task.encoding.max_abs < 2 * largest
+
+
+@pytest.mark.parametrize(("group_size", "counted"), [(3, 3), (5, 3), (8, 4)])
+def test_in_a_group_every_participant_adds_its_part_of_the_noise(
+    group_size: int, counted: int
+) -> None:
+    task = parse_task(noised(mode="masked", group_size=group_size))
+    privacy, whole = task.privacy, 4**task.encoding.fraction_bits
+    assert privacy.num_noisy == counted
+    assert whole <= counted * privacy.noise_variance < whole + counted
+    assert task.rounds.min_updates >= group_size
+
+
+def test_noise_on_sealed_updates_counts_as_often_as_the_file_says() -> None:
+    assert parse_task(noised(mode="sealed")).privacy.num_noisy == 1
+    assert parse_task(noised(mode="sealed", num_noisy=5)).privacy.num_noisy == 5
+    with pytest.raises(InvalidManifest, match=r"num_noisy is at most 5: .* rounds\.min_updates"):
+        parse_task(noised(mode="sealed", num_noisy=6))
+    with pytest.raises(InvalidManifest, match=r"num_noisy is at most 1: .* anybody sees"):
+        parse_task(noised(num_noisy=2))
+
+
+@pytest.mark.parametrize(
+    ("private", "error", "message"),
+    [
+        ({"noise_variance": 5}, UsageError, "privacy.noise_variance"),
+        ({"clip_norm": "wide"}, UsageError, "privacy.clip_norm is 'wide', expected a number"),
+        ({"clip_norm": 0}, InvalidManifest, "privacy.clip_norm and noise_multiplier are above 0"),
+        ({"noise_multiplier": -1}, InvalidManifest, "are above 0"),
+        ({"num_noisy": 0}, InvalidManifest, "num_noisy is 1 or more"),
+        ({"num_noisy": Decimal("1.5")}, InvalidManifest, "num_noisy is 1 or more"),
+        ({"clip_norm": Decimal("1e-9")}, InvalidManifest, "what lanes can tell from 0"),
+        ({"clip_norm": 20_000}, InvalidManifest, "values with noise reach"),
+        ({"clip_norm": 10**8}, InvalidManifest, "more than lanes can hold"),
+        ({"epsilon": Decimal("0.1")}, UsageError, "one update comes to epsilon"),
+        ({"noise_multiplier": Decimal("1e-12")}, UsageError, "little noise|one update comes"),
+        ({"budget": 5}, UsageError, "epsilon and privacy.delta go together"),
+        ({"delta": 1}, InvalidManifest, "privacy.delta between 0 and 1"),
+    ],
+)
+def test_noise_that_cannot_be_is_told_by_its_key(
+    private: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        parse_task(noised(**private))
+
+
+@pytest.mark.parametrize("name", ["clip_norm", "noise_multiplier"])
+def test_half_of_what_noise_takes_is_told(name: str) -> None:
+    contents = noised()
+    del contents["privacy"][name]
+    with pytest.raises(UsageError, match=r"clip_norm and privacy\.noise_multiplier go"):
+        parse_task(contents)
+
+
+def test_noise_without_an_epsilon_is_refused() -> None:
+    contents = noised()
+    del contents["privacy"]["epsilon"], contents["privacy"]["delta"]
+    with pytest.raises(UsageError, match="noise needs a budget"):
+        parse_task(contents)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "message"),
+    [
+        ("rounds", "max_weight", 2, r"rounds\.max_weight is 1 with privacy\.clip_norm"),
+        ("encoding", "rounding", "nearest", r"encoding\.rounding is stochastic"),
+        ("encoding", "max_norm", 9, r"encoding\.max_norm is 0 with privacy\.clip_norm"),
+        ("encoding", "fraction_bits", 15, "values with noise reach"),
+        ("", "measurements", True, "measurements is false with privacy"),
+    ],
+)
+def test_what_does_not_go_with_noise_on_updates_is_told(
+    table: str, key: str, value: Any, message: str
+) -> None:
+    contents = noised()
+    (contents.setdefault(table, {}) if table else contents)[key] = value
+    with pytest.raises(InvalidManifest, match=message):
+        parse_task(contents)
+
+
+def test_noise_is_on_updates_or_in_training_not_both() -> None:
+    contents = noised()
+    contents["recipe"] |= {"noise_multiplier": 1, "max_grad_norm": 1, "sampling_rate": 1}
+    with pytest.raises(InvalidManifest, match=r"recipe\.noise_multiplier is 0 with"):
+        parse_task(contents)

@@ -4,16 +4,19 @@ import pytest
 from jinja2 import UndefinedError
 
 from fl_chain.errors import UsageError
+from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.web.paging import PER_PAGE, parse_page
 from fl_chain.web.templating import (
     LAST_SECOND,
     MAX_TEXT,
+    describe_privacy,
     environment,
     make_visible,
     mark_digests,
     show_ether,
     show_time,
 )
+from tests import golden
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -101,3 +104,33 @@ def test_an_audit_on_record_is_shown_for_what_it_is() -> None:
     foreign = template.render(audits=[{**audit, "is_of_history": False, "verdict": "<unknown>"}])
     assert "a history that this task never had" in foreign
     assert "<unknown>" not in foreign
+
+
+MANIFESTS = {
+    case["name"]: decode_manifest(case["text"].encode())
+    for case in golden.load("manifest/manifest.json")["cases"]
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a budget of one update", "open: updates can be read by anybody"),
+        ("sealed updates", "sealed: updates can be read by the aggregators"),
+        (
+            "sealed updates that two auditors read",
+            "sealed: updates can be read by the aggregators and 2 named auditors",
+        ),
+        (
+            "noise on masked updates in groups of 16",
+            "masked: nobody can read an update, and anybody sums of groups of 16 or more;"
+            " noise on updates hides participants",
+        ),
+        (
+            "training with noise",
+            "open: updates can be read by anybody; noise in training hides single examples",
+        ),
+    ],
+)
+def test_who_reads_updates_is_said_of_every_mode(name: str, said: str) -> None:
+    assert describe_privacy(MANIFESTS[name]) == said

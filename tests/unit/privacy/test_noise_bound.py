@@ -1,8 +1,7 @@
-"""Sensitivity: bounds that no arithmetic rounds down."""
+"""Lanes and the bound that noise covers: none too long is taken for one that fits."""
 
 from __future__ import annotations
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,66 +10,8 @@ from hypothesis.extra import numpy as arrays
 
 from fl_chain.aggregation.fixed_point import encode_fixed_point, expand_words
 from fl_chain.errors import ValueOutOfRange
-from fl_chain.privacy.noise.sensitivity import (
-    MAX_CLIP_NORM,
-    MAX_DIMENSION,
-    Sensitivity,
-    bound_sensitivity,
-    ceil_sqrt,
-    fits_bound,
-)
-
-GOLDEN = [
-    (1, 1, Sensitivity(3, 2)),
-    (1, 4, Sensitivity(4, 4)),
-    (100, 100_000, Sensitivity(35_259, 35_259)),
-    (1000, 100_000, Sensitivity(1_026_159, 320_338)),
-    (65_536, 100_000, Sensitivity(4_295_057_991, 20_724_522)),
-]
-
-
-@pytest.mark.parametrize(("clip_norm", "dimension", "expected"), GOLDEN)
-def test_bounds_are_the_golden_ones(clip_norm: int, dimension: int, expected: Sensitivity) -> None:
-    assert bound_sensitivity(clip_norm, dimension) == expected
-
-
-@given(st.integers(1, MAX_CLIP_NORM), st.integers(1, MAX_DIMENSION))
-def test_bounds_are_the_formula_rounded_up(clip_norm: int, dimension: int) -> None:
-    found = bound_sensitivity(clip_norm, dimension)
-    with mpmath.workprec(300):
-        root = mpmath.sqrt(dimension)
-        rounded = clip_norm**2 + mpmath.mpf(dimension) / 4 + clip_norm + root / 2
-        squared = min(rounded, (clip_norm + root) ** 2)
-        assert squared <= found.squared_l2 < squared + 2
-        l1 = min(root * mpmath.sqrt(found.squared_l2), found.squared_l2)
-        assert l1 <= found.l1 < l1 + 1
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**6))
-def test_bounds_grow_with_both(clip_norm: int, dimension: int) -> None:
-    here = bound_sensitivity(clip_norm, dimension)
-    for other in (
-        bound_sensitivity(clip_norm + 1, dimension),
-        bound_sensitivity(clip_norm, dimension + 1),
-    ):
-        assert other.squared_l2 >= here.squared_l2
-        assert other.l1 >= here.l1
-
-
-@pytest.mark.parametrize(
-    ("clip_norm", "dimension"), [(0, 1), (MAX_CLIP_NORM + 1, 1), (1, 0), (1, MAX_DIMENSION + 1)]
-)
-def test_arguments_out_of_range_are_refused(clip_norm: int, dimension: int) -> None:
-    with pytest.raises(ValueOutOfRange):
-        bound_sensitivity(clip_norm, dimension)
-
-
-@given(st.integers(0, 2**200))
-def test_a_root_is_rounded_up(value: int) -> None:
-    root = ceil_sqrt(value)
-    assert root**2 >= value
-    assert root == 0 or (root - 1) ** 2 < value
-
+from fl_chain.privacy.noise.bound import fits_bound
+from fl_chain.protocol.skellam_noise import bound_sensitivity
 
 LANES = st.sampled_from([np.int8, np.int16, np.int32, np.int64]).flatmap(
     lambda dtype: arrays.arrays(
