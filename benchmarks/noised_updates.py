@@ -31,7 +31,7 @@ from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.noise_rules import compute_update_cost
-from fl_chain.protocol.privacy import PrivacyParameters
+from fl_chain.protocol.privacy import MASKED, PrivacyParameters
 from fl_chain.protocol.skellam_noise import bound_magnitude
 from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
 from fl_chain.training.catalogue import load_dataset
@@ -53,8 +53,8 @@ def plan(clip_norm: float, noise: float, group_size: int) -> tuple[Encoding, Pri
         norm = math.floor(clip_norm * 2**bits)
         variance = math.ceil((noise * norm) ** 2 / counted)
         if norm + bound_magnitude(variance) <= encoding.max_abs:
-            terms = PrivacyParameters(clip_norm=norm, noise_variance=variance, num_noisy=counted)
-            return encoding, terms
+            groups = {"group_size": group_size, "clip_norm": norm, "noise_variance": variance}
+            return encoding, PrivacyParameters(MASKED, **groups)
     raise SystemExit("lanes have no room for so much noise")
 
 

@@ -45,7 +45,7 @@ def honest_of(group_size: int) -> int:
         accomplices = [
             count for count in range(size) if 3 * count < size and 2 * least > size + count + 1
         ]
-        fewest.append(least - max(accomplices, default=0))
+        fewest.append(least - max([1, *accomplices]))
     return min(fewest)
 
 

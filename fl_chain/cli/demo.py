@@ -99,7 +99,7 @@ def demo() -> None:
 )
 @click.option(
     "--noise-multiplier",
-    type=click.FloatRange(0, 1000, min_open=True),
+    type=click.FloatRange(0.1, 10),
     help="Let participants hide what they send behind noise, of so many times its largest norm.",
 )
 @click.option("--keep", is_flag=True, help="Leave chain and IPFS running, and say where.")

@@ -54,7 +54,8 @@ MODES = ("open", "sealed", "masked", "noised")
     "--modes",
     default=",".join(MODES),
     show_default=True,
-    help="In which the round is shown; noised is open, trained with noise.",
+    help="In which the round is shown; noised is open, trained with noise, and masked, with noise"
+    " on updates.",
 )
 @click.option(
     "--group-size",
@@ -68,7 +69,7 @@ MODES = ("open", "sealed", "masked", "noised")
     type=click.FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Deviation of the noise, over the norm that gradients are clipped to.",
+    help="Deviation of the noise, over the norm that gradients, or updates, are clipped to.",
 )
 @click.option(
     "--max-grad-norm",

@@ -125,11 +125,6 @@ _SENTENCES = {
         " smaller groups withstand more and hide less"
     ),
     "missed": "round {round} missed: {reason}",
-    "noised_means": (
-        "privacy: what a participant sends is hidden in the mean of a round, by the noise of"
-        " {counted} participants, from all but the aggregators and auditors. The noise in a mean of"
-        " {targets} updates is {clip_norms} times as long as one of them may be"
-    ),
     "noised_sums": (
         "privacy: what a participant sends is hidden in the sum of its group, by the noise of"
         " {counted} honest members at least. The noise in a mean of {targets} updates is"

@@ -138,7 +138,7 @@ def _sum_with_noise(
             "choose more with --lane-bits, or less with --noise-multiplier",
         )
     encoding = Encoding(bits, largest, exposure.lane_bits)
-    privacy = PrivacyParameters(clip_norm=norm, noise_variance=variance, num_noisy=counted)
+    privacy = PrivacyParameters(clip_norm=norm, noise_variance=variance)
 
     def draw_words(_: int) -> NDArray[np.uint32]:
         return chance.integers(2**32, size=deltas[0].size, dtype=np.uint32)

@@ -78,13 +78,18 @@ class CommittingTask(SpendingTask):
         if not 1 <= weight <= self.parameters.max_weight:
             refuse("WeightOutOfRange", f"weight {weight} is not 1 to {self.parameters.max_weight}")
 
+    def draw_members(self) -> frozenset[str]:
+        """Return who can commit in the current round, and so has a place in its groups."""
+        able = filter(self.can_pay, filter(self.is_selected, self.admitted))
+        return frozenset(able)
+
     def _apply_committed(self, record: UpdateCommitted) -> None:
         self.check_commit(record.participant, record.round, record.timestamp)
         self.pending[record.participant] = record
         self.last_round_of[record.participant] = record.round
         history = self.rounds[record.round]
         if self.is_masked and not history.commitments:
-            history.drawn = frozenset(filter(self.is_selected, self.admitted))
+            history.drawn = self.draw_members()
             history.seed = self.seed
         history.commitments.append(record)
         count = self.num_committed + 1

@@ -48,8 +48,8 @@ def count_noisy(group_size: int) -> int:
     """Return of how many participants the noise is in a sum of any group, and known to nobody.
 
     A group releases its sum if the threshold of its members survive; of these as many may be
-    accomplices, who know their own noise, as the masks withstand. Groups have from ``group_size``
-    to nearly twice as many members.
+    accomplices, who know their own noise, as the masks withstand, and one in any case: a member
+    that looks at the sum. Groups have from ``group_size`` to nearly twice as many members.
 
     Parameters
     ----------
@@ -62,4 +62,4 @@ def count_noisy(group_size: int) -> int:
     [3, 3, 4, 7, 23]
     """
     sizes = range(group_size, 2 * group_size)
-    return min(threshold(size) - count_accomplices(size) for size in sizes)
+    return min(threshold(size) - max(1, count_accomplices(size)) for size in sizes)

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.protocol.blob import count_values
-from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.recipe import Recipe
-from fl_chain.protocol.rewards import NONE as NO_REWARDS
-from fl_chain.protocol.rules import MEAN
 from fl_chain.protocol.sampled_gaussian import compute_sgd_cost
 from fl_chain.protocol.selection import count_lanes
 from fl_chain.protocol.skellam_noise import (
@@ -77,34 +74,14 @@ def compute_update_cost(privacy: PrivacyParameters, num_lanes: int) -> int:
     return compute_skellam_cost(sensitivity, privacy.num_noisy * privacy.noise_variance)
 
 
-def find_most_noisy(manifest: Manifest) -> tuple[int, str]:
-    """Return of how many participants the noise may count, and why of no more.
-
-    Of one alone where somebody who is not trusted sees every update. Where updates are sealed, the
-    aggregators and auditors can be trusted, and all others see means. Where they are masked,
-    nobody is.
-    """
-    privacy = manifest.privacy
-    if privacy.is_masked:
-        size = privacy.group_size
-        return count_noisy(size), f"so many honest members a group of {size} is sure to have"
-    if not privacy.is_sealed:
-        return 1, f"in the mode {privacy.mode} anybody sees every update"
-    if manifest.rule != MEAN or manifest.reward.formula != NO_REWARDS:
-        return 1, "the rule, or the reward, tells more than a mean"
-    return manifest.rounds.min_updates, "a mean may be of min_updates updates alone"
-
-
 def _update_noise_rules(manifest: Manifest) -> Rules:
     privacy, rounds, encoding = manifest.privacy, manifest.rounds, manifest.encoding
     with_noise = "with privacy.clip_norm"
-    bounds = {"clip_norm": MAX_CLIP_NORM, "noise_variance": MAX_VARIANCE, "num_noisy": 2**32 - 1}
-    values = [getattr(privacy, name) for name in bounds]
-    for value, (name, most) in zip(values, bounds.items(), strict=True):
-        yield 0 <= value <= most, f"privacy.{name} is 0 to {most}"
+    for name, most in (("clip_norm", MAX_CLIP_NORM), ("noise_variance", MAX_VARIANCE)):
+        yield 0 <= getattr(privacy, name) <= most, f"privacy.{name} is 0 to {most}"
     yield (
-        all(values) or not any(values),
-        "privacy.clip_norm, noise_variance and num_noisy are all above 0, or all 0",
+        (privacy.clip_norm == 0) == (privacy.noise_variance == 0),
+        "privacy.clip_norm and noise_variance are both above 0, or both 0",
     )
     if not privacy.has_noise:
         return
@@ -117,6 +94,7 @@ def _update_noise_rules(manifest: Manifest) -> Rules:
         encoding.rounding == "stochastic",
         f"rounding is stochastic {with_noise}: it is drawn again where it makes an update too long",
     )
+    yield manifest.max_staleness == 0, f"max_staleness is 0 {with_noise}, as max_weight is 1"
     yield encoding.max_norm == 0, f"max_norm is 0 {with_noise}, which bounds updates before noise"
     yield (
         not manifest.measurements,
@@ -133,8 +111,6 @@ def _update_noise_rules(manifest: Manifest) -> Rules:
         f"min_updates >= privacy.group_size {with_noise}: no smaller group may show its sum",
     )
     num_lanes = count_lanes(count_values(manifest.layout), encoding.one_block_in)
-    most, why = find_most_noisy(manifest)
-    yield privacy.num_noisy <= most, f"privacy.num_noisy is at most {most}: {why}"
     yield privacy.budget > 0, f"privacy.budget is above 0 {with_noise}"
     yield (
         _pays_for(privacy.cost, lambda: compute_update_cost(privacy, num_lanes)),

@@ -8,6 +8,7 @@ from typing import Final
 
 from fl_chain.protocol.canonical_json import MAX_INTEGER
 from fl_chain.protocol.committee import NOBODY
+from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.sampled_gaussian import MAX_ORDER
 
 OPEN: Final = "open"
@@ -49,9 +50,6 @@ class PrivacyParameters:
     noise_variance: int = 0
     """Of the Skellam noise that a participant adds to each value of its update, in units of lanes
     squared; above 0 exactly if updates are clipped."""
-    num_noisy: int = 0
-    """The cost of an update counts on the noise of so many participants: whatever anybody is not
-    trusted with has at least that."""
     confirmations: int = 0
     """So many blocks follow the end of collection before a member tells its seeds: as many as the
     chain may still take back. 0 to 255."""
@@ -60,6 +58,14 @@ class PrivacyParameters:
     def has_noise(self) -> bool:
         """Whether updates are clipped, and hidden behind noise as a whole."""
         return self.clip_norm > 0
+
+    @property
+    def num_noisy(self) -> int:
+        """Of how many participants the noise is in whatever is shown, and known to nobody.
+
+        Of one alone where somebody reads every update: the readers of sealed ones are not trusted.
+        """
+        return count_noisy(self.group_size) if self.is_masked else 1
 
     @property
     def is_sealed(self) -> bool:

@@ -147,10 +147,7 @@ def _report_noise(manifest: Manifest, progress: Progress) -> None:
         "targets": target,
         "clip_norms": float(f"{of_mean / privacy.clip_norm:.3g}"),
     }
-    if privacy.is_masked:
-        progress("noised_sums", values)
-    else:
-        progress("noised_means" if privacy.num_noisy > 1 else "noised_updates", values)
+    progress("noised_sums" if privacy.is_masked else "noised_updates", values)
 
 
 def admit_participants(

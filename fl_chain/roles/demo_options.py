@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import UsageError
-from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED
-from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO, MAX_ORDER
+from fl_chain.protocol.encoding import Encoding
+from fl_chain.protocol.noise_rules import compute_update_cost
+from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED, PrivacyParameters
+from fl_chain.protocol.sampled_gaussian import MAX_ORDER
 from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
+from fl_chain.roles.task_privacy import NoiseTerms
 from fl_chain.training.catalogue import find_dataset
+from fl_chain.training.models import build_model
+from fl_chain.training.parameters import get_parameters
 
 DEFAULT_PARTICIPANTS = 10
 COORDINATOR = "coordinator"
@@ -36,8 +40,6 @@ GROUP_SIZE = 5
 CLIP_NORM = 1
 """Euclidean norm of an update with noise on it, in the units of parameters."""
 DELTA = 1e-5
-SPARE_RHO = 1.3
-"""So many times what noise would cost if lanes were numbers with all their digits."""
 AUDITOR = "auditor"
 """Key of the auditor that a task with sealed updates names."""
 WATCHER = "watcher"
@@ -155,18 +157,21 @@ class DemoOptions:
         """How they are hidden behind noise, with an epsilon that lasts for all rounds."""
         if not self.noise_multiplier:
             return {}
-        multiplier = float(self.noise_multiplier)
-        rho = SPARE_RHO * self.num_rounds / (2 * multiplier**2)
-        cost = ceil(rho * COST_OF_ONE_RHO)
-        epsilon = account_for_cost(cost, DELTA, unit=PARTICIPANT, max_order=MAX_ORDER).epsilon
-        # Means of sealed updates are all that anybody sees who has no key.
-        trusting = self.privacy == SEALED and not self.sample_rate
+        multiplier = Decimal(self.noise_multiplier)
+        privacy = PrivacyParameters(self.privacy, group_size=self.group_size)
+        terms = NoiseTerms(Decimal(CLIP_NORM), multiplier, privacy.num_noisy)
+        bits = terms.choose_fraction_bits(Encoding().fraction_bits, Encoding().max_abs)
+        module = build_model(self.find_model(), 0)
+        num_values = sum(values.size for values in get_parameters(module).values())
+        cost = compute_update_cost(terms.set_in(privacy, bits), num_values)
+        worth = account_for_cost(
+            self.num_rounds * cost, DELTA, unit=PARTICIPANT, max_order=MAX_ORDER
+        )
         return {
             "clip_norm": CLIP_NORM,
-            "noise_multiplier": Decimal(self.noise_multiplier),
-            "epsilon": Decimal(f"{epsilon:.3g}"),
+            "noise_multiplier": multiplier,
+            "epsilon": Decimal(f"{worth.epsilon * 1.01:.4g}"),
             "delta": Decimal(str(DELTA)),
-            **({"num_noisy": self.num_participants} if trusting else {}),
         }
 
     def find_model(self) -> str:

@@ -242,8 +242,7 @@ class Masker:
         task, sender = self._follower.task, self._follower.ledger.sender
         history = task.rounds[number]
         if not history.commitments:  # as it will be with the first one
-            drawn = frozenset(filter(task.is_selected, task.admitted))
-            history = replace(history, drawn=drawn, seed=task.seed)
+            history = replace(history, drawn=task.draw_members(), seed=task.seed)
         groups = list_groups(self._follower.manifest, history)
         return next((group for group in groups if sender in group.members), None)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fl_chain.chain.ledger import Ledger
-from fl_chain.errors import TransactionRejected, UsageError
+from fl_chain.errors import UsageError
 from fl_chain.privacy.sealing import NO_KEYS, KeyRing
-from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitMasked, SubmitUpdate, Unmask
-from fl_chain.protocol.cid import Cid, compute_cid
+from fl_chain.protocol.actions import CommitUpdate, RevealUpdate, SubmitUpdate
+from fl_chain.protocol.cid import compute_cid
 from fl_chain.protocol.commitment import compute_commitment
-from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ParticipantAdmitted,
@@ -28,18 +27,19 @@ from fl_chain.roles.admission import seek_admission
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.liveness import (
-    LOST_RACES,
     SLOT_SECONDS,
     WaitReporter,
     compute_due,
     move_on,
     report_end,
 )
+from fl_chain.roles.masked_part import MaskedPart
 from fl_chain.roles.masker import Masker
 from fl_chain.roles.patience import DEFAULT_PATIENCE_SECONDS, with_patience
-from fl_chain.roles.progress import Progress, ignore_progress, timed
+from fl_chain.roles.progress import Progress, ignore_progress
+from fl_chain.roles.recorder import RETRY_SECONDS, Recorder
 from fl_chain.roles.sealer import Sealer
-from fl_chain.roles.submission import DirectSubmission, RelayedSubmission, SubmissionAction
+from fl_chain.roles.submission import DirectSubmission, RelayedSubmission
 from fl_chain.roles.update_maker import UpdateMaker
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.energy import EnergyMeter, SilentMeter
@@ -49,10 +49,6 @@ GRACE_SECONDS = 15
 """How long a participant leaves it to the aggregators to finalize or abort."""
 HEARTBEAT_SECONDS = 5.0
 """Longest wait for news before looking again."""
-RETRY_SECONDS = 0.5
-"""Longest wait for news after a refusal, which our clock may have been ahead for."""
-
-ALREADY_SENT = ("AlreadySubmitted", "AlreadyCommitted", "AlreadyUnmasked")
 _OPENING = (Phase.SCHEDULED, Phase.COMMITTING, Phase.COLLECTING)
 NEWS = (
     *(RoundOpened, RoundFinalized, RoundAborted, TaskStopped),
@@ -114,12 +110,16 @@ class ParticipantRole:
             progress,
             self._patiently,
         )
+        self._recorder = Recorder(
+            ledger, store, self._submission, progress, self._patiently, self._maker.forget_late
+        )
         self._masker = Masker(self.follower, store, journal, keys, progress, self._patiently)
+        self._masked = MaskedPart(
+            self.follower, self._maker, self._masker, self._recorder, progress
+        )
         self._must_show_funds = self._submission.needs_funds
         self._recorded_in = 0
         """Round whose update was recorded; a list says so to those alone who read it."""
-        self._lost_in = 0
-        """Round whose update was committed to, and is not in the journal."""
         self._sat_out = 0
         """Last round that this participant was not selected for."""
         self._has_told_spent = False
@@ -149,7 +149,7 @@ class ParticipantRole:
             return True
         round_number = task.current.round
         if self._is_awaited():
-            if self._ledger.sender not in task.admitted and not self._has_to_tell():
+            if self._ledger.sender not in task.admitted and not self._masked.has_to_tell():
                 self._patiently(lambda: seek_admission(self._ledger, task, self._progress))
                 return False  # as what the records say now
             if task.parameters.commit_seconds and not self._submission.takes_commitments:
@@ -177,7 +177,7 @@ class ParticipantRole:
     def _is_awaited(self) -> bool:
         """Return whether the round has room for something that this participant has not sent."""
         task, sender = self.follower.task, self._ledger.sender
-        if self._has_to_tell():
+        if self._masked.has_to_tell():
             return self._masker.is_final()
         if sender in task.admitted and not (task.is_selected(sender) and task.can_pay(sender)):
             return False
@@ -185,23 +185,17 @@ class ParticipantRole:
             return True  # the sooner it is admitted, the sooner it can be selected
         match self.follower.phase:
             case Phase.COMMITTING:
-                return not task.has_committed(sender) and self._lost_in != task.current.round
+                return (
+                    not task.has_committed(sender) and self._recorder.lost_in != task.current.round
+                )
             case Phase.COLLECTING if task.parameters.commit_seconds:
                 is_ready = task.has_committed(sender) and self._shows_from() <= self.follower.now
-                return is_ready and self._lost_in != task.current.round
+                return is_ready and self._recorder.lost_in != task.current.round
             case Phase.COLLECTING:
                 number = task.current.round
                 return task.last_round_of.get(sender) != number != self._recorded_in
             case _:
                 return False
-
-    def _has_to_tell(self) -> bool:
-        """Return whether this participant's update is in, and its seeds may be asked for."""
-        if self.follower.phase != Phase.UNMASKING:
-            return False
-        task, sender = self.follower.task, self._ledger.sender
-        is_due = task.has_entered(sender) and not task.has_unmasked(sender)
-        return is_due and self._masker.has_more(task.current.round)
 
     def _further_news(self) -> tuple[type[Any], ...]:
         """Return the records that end what only some tasks have."""
@@ -247,7 +241,7 @@ class ParticipantRole:
         values: dict[str, Any] = {"round": round_number}
         task = self.follower.task
         if task.is_masked:
-            self._take_part_masked(round_number, values)
+            self._masked.take_part(round_number, values)
         elif not task.parameters.commit_seconds:
             if entry := self._maker.make(round_number, values):
                 self._submit(entry, values)
@@ -257,66 +251,14 @@ class ParticipantRole:
         elif entry := self._read_committed(round_number):
             self._submit(entry, values)
         else:
-            self._miss(round_number, "the journal does not have the update that was committed to")
-
-    def _take_part_masked(self, round_number: int, values: dict[str, Any]) -> None:
-        task, sender = self.follower.task, self._ledger.sender
-        if self.follower.phase == Phase.UNMASKING:
-            self._tell(round_number, values)
-        elif not task.has_committed(sender):
-            if not self._masker.has_group():
-                self._miss(round_number, "its group is too small to hide anybody")
-            # Trained before: what training knew after the last round is read by its record.
-            elif self._maker.make(round_number, values):
-                self._share(round_number, values)
-        else:
-            entry = self._maker.read(round_number)
-            masked = entry and self._masker.mask(entry)
-            if entry and masked:
-                self._submit_masked(entry, *masked, values)
-            else:
-                self._miss(round_number, "the journal does not have what was shared")
-
-    def _share(self, round_number: int, values: dict[str, Any]) -> None:
-        """Commit to a share bundle, which all of the group can read."""
-        with timed(values, "share_seconds"):
-            word = self._masker.share(round_number)
-        if word is None:
-            self._miss(round_number, "its masks are out already")
-            return
-        gas = self._send(CommitUpdate(round_number, word), "commit_seconds", values)
-        if gas is not None:
-            self._progress("shared", {**values, "bundle": word.hex(), "gas": gas})
-
-    def _submit_masked(
-        self, entry: JournalEntry, masked: bytes, apart: int, values: dict[str, Any]
-    ) -> None:
-        with timed(values, "pin_seconds"):
-            cid = self._patiently(lambda: self._store.put(masked))
-        digest = compute_digest(masked)
-        action = SubmitMasked(entry.round, digest, cid.digest, entry.weight, apart)
-        gas = self._send(action, "submit_seconds", values)
-        if gas is not None:
-            self._report_submitted(values, digest, cid, masked, entry.weight, gas)
-
-    def _tell(self, round_number: int, values: dict[str, Any]) -> None:
-        """Record what this participant tells of the seeds of its group."""
-        with timed(values, "tell_seconds"):
-            word = self._masker.tell(round_number)
-        if word is not None:
-            gas = self._send(Unmask(round_number, word), "unmask_seconds", values)
-            if gas is not None:
-                self._progress("unmasked", {**values, "reveal": word.hex(), "gas": gas})
-
-    def _miss(self, round_number: int, reason: str) -> None:
-        self._lost_in = round_number
-        self._progress("missed", {"round": round_number, "reason": reason})
+            reason = "the journal does not have the update that was committed to"
+            self._recorder.give_up(round_number, reason)
 
     def _commit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
         """Commit to an update that nobody else gets to see before all have committed."""
         commitment = self._commitment_to(entry)
         action = CommitUpdate(entry.round, commitment)
-        gas = self._send(action, "commit_seconds", values)
+        gas = self._recorder.send(action, "commit_seconds", values)
         if gas is not None:
             self._progress("committed", {**values, "commitment": commitment.hex(), "gas": gas})
 
@@ -334,53 +276,27 @@ class ParticipantRole:
 
     def _submit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
         """Pin an update and record it, with its salt if there is a commitment to it."""
-        with timed(values, "pin_seconds"):
-            cid = self._patiently(lambda: self._store.put(entry.pinned))
+        if self.follower.task.has_budget and not self._is_open(entry.round):
+            # Shown and not on record, it would tell as much, and nobody would count it.
+            self._recorder.give_up(entry.round, "the round was over before the update was made")
+            return
+        cid = self._recorder.pin(entry.pinned, values)
         update = entry.round, entry.digest, cid.digest, entry.weight
         action = RevealUpdate(*update, entry.salt) if entry.salt else SubmitUpdate(*update)
-        gas = self._send(action, "submit_seconds", values)
-        if gas is not None:
+        if self._recorder.submit(action, cid, len(entry.pinned), values):
             self._recorded_in = entry.round
-            self._report_submitted(values, entry.digest, cid, entry.pinned, entry.weight, gas)
 
-    def _report_submitted(
-        self, values: dict[str, Any], digest: bytes, cid: Cid, pinned: bytes, weight: int, gas: int
-    ) -> None:
-        self._progress(
-            "submitted",
-            {
-                **values,
-                "digest": digest.hex(),
-                "cid": str(cid),
-                "bytes": len(pinned),
-                "weight": weight,
-                "gas": gas,
-            },
-        )
-
-    def _send(self, action: SubmissionAction, what: str, values: dict[str, Any]) -> int | None:
-        """Send and return the gas; None if the round has moved on or has it already."""
-        try:
-            with timed(values, what):
-                gas: int | None = self._patiently(lambda: self._submission.submit(action))
-        except TransactionRejected as error:
-            if error.error not in (*LOST_RACES, *ALREADY_SENT):
-                raise
-            # The round closed without us, or what was sent before a restart was mined after all.
-            event = "resumed" if error.error in ALREADY_SENT else "missed"
-            self._progress(event, {"round": action.round, "reason": error.error})
-            if event == "missed":
-                self._ledger.wait(RETRY_SECONDS)
-                return None
-            gas = None
-        self._maker.forget_late()
-        return gas
+    def _is_open(self, round_number: int) -> bool:
+        """Return whether the round can take an update, by the records there are now."""
+        self._patiently(self.follower.refresh)
+        is_current = self.follower.task.current.round == round_number
+        return is_current and self.follower.phase == Phase.COLLECTING
 
     def _pause(self) -> float:
         due, task = compute_due(self.follower), self.follower.task
         if due is None:
             return HEARTBEAT_SECONDS
-        if self._has_to_tell():
+        if self._masked.has_to_tell():
             return RETRY_SECONDS  # blocks that confirm the record are no news
         waits = [HEARTBEAT_SECONDS, max(0.05, due + GRACE_SECONDS - self.follower.now)]
         if task.has_committed(self._ledger.sender):

@@ -104,7 +104,10 @@ def plan_update_budget(
     UsageError
         Not even one update is within it.
     """
-    hint = "more privacy.noise_multiplier, or a higher epsilon"
+    hint = "more privacy.noise_multiplier, fewer values, or a higher epsilon"
+    if num_lanes > privacy.clip_norm**2:
+        # Then what is rounded away is longer than what is sent.
+        hint = "a larger privacy.clip_norm, less noise so that lanes are finer, or fewer values"
     try:
         cost = compute_update_cost(privacy, num_lanes)
     except ValueOutOfRange as error:

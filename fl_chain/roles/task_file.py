@@ -200,6 +200,12 @@ def parse_task(
         least = MIN_GROUP_SIZE if is_masked else 1
         if is_masked and noise is not None and isinstance(privacy_table["group_size"], int):
             least = max(least, privacy_table["group_size"])
+            if target < least:
+                raise InvalidManifest(
+                    f"rounds of {target} participants make no group of {least}, of which alone a"
+                    " sum with noise is shown",
+                    "lower privacy.group_size, or have more participants",
+                )
         rounds.setdefault("min_updates", max(least, (target + 1) // 2))
     committee = {"aggregators": [], **read_table(contents, "committee")}
     has_quorum = committee.get("quorum", 0) != 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -21,12 +21,17 @@ from fl_chain.protocol.privacy import (
     PrivacyParameters,
 )
 from fl_chain.protocol.recipe import Recipe, recipe_rules
+from fl_chain.protocol.selection import count_lanes
 from fl_chain.protocol.skellam_noise import MAX_CLIP_NORM, bound_magnitude
 from fl_chain.roles.privacy_budget import PrivacyTarget, plan_budget, plan_update_budget
 from fl_chain.roles.task_tables import build, pop_number, read_table, resolve_all, take_list
 
 MASKED_ROUNDS: Final = {"sample_rate": 1, "commit_seconds": 600, "unmask_seconds": 600}
 """Further defaults of rounds where updates are masked."""
+SMALLEST: Final = Decimal("1e-6")
+LARGEST: Final = Decimal(10**6)
+"""Of clip norm, noise multiplier and epsilon: beyond, nothing is of use."""
+LEAST_DELTA: Final = Decimal("1e-100")
 _GROUP_SIZE: Final = 16
 """Default of group_size, where updates are masked."""
 
@@ -40,24 +45,20 @@ class NoiseTerms:
     noise_multiplier: Decimal
     """Standard deviation of the noise that is counted on, over `clip_norm`; above 0."""
     num_noisy: int
-    """Of so many participants the noise is counted on, at least 1."""
+    """Of so many participants the noise is counted on, as of `PrivacyParameters`."""
 
-    def scale(self, fraction_bits: int) -> dict[str, int]:
-        """Return the fields of a manifest: in units of lanes, the norm rounded down."""
+    def set_in(self, privacy: PrivacyParameters, fraction_bits: int) -> PrivacyParameters:
+        """Return privacy parameters with this noise: in units of lanes, the norm rounded down."""
         clip_norm = math.floor(Fraction(self.clip_norm) * 2**fraction_bits)
         counted = (Fraction(self.noise_multiplier) * clip_norm) ** 2
         variance = math.ceil(counted / self.num_noisy)
-        return {
-            "clip_norm": clip_norm,
-            "noise_variance": variance,
-            "num_noisy": self.num_noisy,
-        }
+        return replace(privacy, clip_norm=clip_norm, noise_variance=variance)
 
     def choose_fraction_bits(self, most: int, max_abs: int) -> int:
         """Return how finely lanes can divide, at most so finely, with room for the noise."""
         for bits in range(most, -1, -1):
-            scaled = self.scale(bits)
-            if scaled["clip_norm"] + bound_magnitude(scaled["noise_variance"]) <= max_abs:
+            terms = self.set_in(PrivacyParameters(), bits)
+            if terms.clip_norm + bound_magnitude(terms.noise_variance) <= max_abs:
                 return bits
         return 0  # the rules of manifests say what is wrong
 
@@ -82,33 +83,28 @@ def pop_noise_terms(table: dict[str, Any]) -> NoiseTerms | None:
     UsageError
         Half of it is missing, or is no number.
     InvalidManifest
-        A number is 0 or below.
+        A number is out of range.
     """
     if "noise_variance" in table:
         raise UsageError(
             "unknown field privacy.noise_variance",
             "name privacy.noise_multiplier, the standard deviation over clip_norm",
         )
-    has_number = "num_noisy" in table
-    clip_norm, multiplier, count = (
-        pop_number(table, f"privacy.{name}")
-        for name in ("clip_norm", "noise_multiplier", "num_noisy")
+    clip_norm, multiplier = (
+        pop_number(table, f"privacy.{name}") for name in ("clip_norm", "noise_multiplier")
     )
-    if clip_norm is None and multiplier is None and not has_number:
+    if clip_norm is None and multiplier is None:
         return None
     if clip_norm is None or multiplier is None:
         raise UsageError(
             "privacy.clip_norm and privacy.noise_multiplier go together",
             "name both for noise on whole updates; noise in training is in the table recipe",
         )
-    if count is None:
-        group_size = _find_group_size(table)
-        count = Decimal(count_noisy(group_size) if group_size else 1)
-    if clip_norm <= 0 or multiplier <= 0 or count < 1 or count % 1:
-        raise InvalidManifest(
-            "privacy.clip_norm and noise_multiplier are above 0, and num_noisy is 1 or more"
-        )
-    return NoiseTerms(clip_norm, multiplier, int(count))
+    for name, value in (("clip_norm", clip_norm), ("noise_multiplier", multiplier)):
+        if not SMALLEST <= value <= LARGEST:
+            raise InvalidManifest(f"privacy.{name} is {SMALLEST} to {LARGEST}")
+    group_size = _find_group_size(table)
+    return NoiseTerms(clip_norm, multiplier, count_noisy(group_size) if group_size else 1)
 
 
 def find_max_weight(
@@ -164,24 +160,31 @@ def make_privacy(
     if "auditors" in table:
         listed = take_list("privacy.auditors", table)
         table["auditors"] = resolve_all("privacy.auditors", listed, resolve)
-    scaled = {} if noise is None else noise.scale(encoding.fraction_bits)
-    if noise is not None and scaled["clip_norm"] == 0:
-        raise InvalidManifest(
-            f"privacy.clip_norm is less than 2^-{encoding.fraction_bits}, what lanes can tell from"
-            " 0: raise it, or encoding.fraction_bits"
-        )
-    if noise is not None and scaled["clip_norm"] > MAX_CLIP_NORM:
-        raise InvalidManifest("privacy.clip_norm is more than lanes can hold: lower it")
-    has_noise = noise is not None or recipe_has_noise(recipe)
-    target = _pop_target(table, has_noise)
-    privacy: PrivacyParameters = build("privacy", PrivacyParameters, {**table, **scaled})
+    target = _pop_target(table, noise is not None or recipe_has_noise(recipe))
+    privacy: PrivacyParameters = build("privacy", PrivacyParameters, table)
+    if noise is not None:
+        privacy = noise.set_in(privacy, encoding.fraction_bits)
+        _check_clip_norm(privacy.clip_norm, encoding.fraction_bits)
     if target is None:
         return privacy, None
+    if privacy.is_masked and not _find_group_size(table):
+        return privacy, target  # the rules of manifests say what is wrong
     if noise is not None:
-        return plan_update_budget(privacy, 1, target), target
+        num_lanes = count_lanes(1, encoding.one_block_in)
+        return plan_update_budget(privacy, num_lanes, target), target
     if not all(holds for holds, _ in recipe_rules(recipe)):
         return privacy, target  # the rules of manifests say what is wrong
     return plan_budget(recipe, target).set_in(privacy), target
+
+
+def _check_clip_norm(clip_norm: int, fraction_bits: int) -> None:
+    if clip_norm == 0:
+        raise InvalidManifest(
+            f"privacy.clip_norm is less than 2^-{fraction_bits}, what lanes can tell from 0:"
+            " raise it, or encoding.fraction_bits"
+        )
+    if clip_norm > MAX_CLIP_NORM:
+        raise InvalidManifest("privacy.clip_norm is more than lanes can hold: lower it")
 
 
 def recipe_has_noise(recipe: Recipe) -> bool:
@@ -214,6 +217,8 @@ def _pop_target(table: dict[str, Any], has_noise: bool) -> PrivacyTarget | None:
             "name recipe.noise_multiplier, max_grad_norm and sampling_rate for noise in training,"
             " or privacy.clip_norm and noise_multiplier for noise on updates",
         )
-    if not (0 < delta < 1 and epsilon > 0):
-        raise InvalidManifest("privacy.epsilon is above 0, and privacy.delta between 0 and 1")
+    if not SMALLEST <= epsilon <= LARGEST:
+        raise InvalidManifest(f"privacy.epsilon is {SMALLEST} to {LARGEST}")
+    if not LEAST_DELTA <= delta <= 1 - SMALLEST:
+        raise InvalidManifest(f"privacy.delta is {LEAST_DELTA} to {1 - SMALLEST}")
     return PrivacyTarget(float(epsilon), float(delta))

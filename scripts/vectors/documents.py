@@ -114,7 +114,7 @@ def manifest() -> dict[str, Any]:
         "privacy": {
             **{"auditors": [], "budget": 0, "clip_norm": 0, "confirmations": 0, "cost": 0},
             **{"group_size": 0, "max_order": 0, "mode": "open"},
-            **{"noise_variance": 0, "num_noisy": 0},
+            "noise_variance": 0,
         },
         "recipe": {
             "algorithm": "fedavg",

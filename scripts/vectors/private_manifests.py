@@ -67,12 +67,12 @@ _CLIP, _VARIANCE = 1000, 250_000
 
 
 def _hidden(
-    counted: int = 1, more: dict[str, Any] | None = None, cost: int = 0, **private: Any
+    more: dict[str, Any] | None = None, counted: int = 1, cost: int = 0, **private: Any
 ) -> Callable[[dict[str, Any]], object]:
     """Return the change to a task with noise on updates, and then to whatever else is named."""
 
     def change(document: dict[str, Any]) -> None:
-        told = {"clip_norm": _CLIP, "noise_variance": _VARIANCE, "num_noisy": counted} | private
+        told = {"clip_norm": _CLIP, "noise_variance": _VARIANCE} | private
         least = update_cost(_CLIP, _LANES, counted * _VARIANCE)
         told = {"cost": cost or least, "budget": 2**52, "max_order": 256} | told
         document["privacy"] |= told
@@ -87,26 +87,26 @@ def _hidden(
 
 
 def _hidden_in_groups(
-    group_size: int, counted: int, min_updates: int = 0
+    group_size: int, min_updates: int = 0, counted: int = 0
 ) -> Callable[[dict[str, Any]], object]:
     rounds = {
         **{"commit_seconds": 30, "unmask_seconds": 30, "seed_seconds": 9, "target_updates": 64},
         **{"sample_rate": 2**32 - 1, "min_updates": min_updates or group_size},
     }
-    return _hidden(counted, {"rounds": rounds}, mode="masked", group_size=group_size)
+    counted = counted or honest_of(group_size)
+    return _hidden({"rounds": rounds}, counted, mode="masked", group_size=group_size)
 
 
 _COST_OF_ONE = update_cost(_CLIP, _LANES, _VARIANCE)
 POSSIBLE: list[Case] = [
     ("noise on updates", _hidden()),
-    ("noise on sealed updates that one pays for alone", _hidden(mode="sealed")),
-    ("noise on the means of sealed updates", _hidden(2, mode="sealed")),
-    ("noise on masked updates in groups of 3", _hidden_in_groups(3, honest_of(3))),
-    ("noise on masked updates in groups of 16", _hidden_in_groups(16, honest_of(16))),
-    ("noise that is counted once, of groups of 64", _hidden_in_groups(64, 1)),
+    ("noise on sealed updates", _hidden(mode="sealed")),
+    ("noise on masked updates in groups of 3", _hidden_in_groups(3)),
+    ("noise on masked updates in groups of 16", _hidden_in_groups(16)),
+    ("noise on masked updates in groups of 64", _hidden_in_groups(64)),
     (
         "noise as large as lanes have room for",
-        _hidden(more={"encoding": {"max_abs": _CLIP + largest_noise(_VARIANCE)}}),
+        _hidden({"encoding": {"max_abs": _CLIP + largest_noise(_VARIANCE)}}),
     ),
     ("sealed updates", _sealed()),
     ("sealed updates that two auditors read", _sealed(_AUDITOR, "0x" + "a7" * 20)),
@@ -141,38 +141,29 @@ IMPOSSIBLE: list[Case] = [
     ("noise that is no number", _noisy("-1", "1", "0.1")),
     ("a clip norm without noise", _told(clip_norm=1)),
     ("noise on updates that are not clipped", _hidden(clip_norm=0)),
-    ("noise of which none is counted", _hidden(num_noisy=0)),
     ("a clip norm of 2^24", _hidden(clip_norm=2**24)),
     ("a negative clip norm", _hidden(clip_norm=-1)),
     ("noise of a variance above 2^30", _hidden(noise_variance=2**30 + 1)),
     ("noise on updates that costs more than is said", _hidden(cost=_COST_OF_ONE - 1)),
     ("noise on updates without a budget", _hidden(budget=0, cost=0, max_order=0)),
-    ("noise of two on an update that everybody sees", _hidden(2)),
-    ("noise of more than there are updates", _hidden(3, mode="sealed")),
+    ("noise of two on an update that everybody sees", _hidden(counted=2)),
+    ("noise of two on an update that readers see", _hidden(counted=2, mode="sealed")),
     (
-        "noise of two where a rule is not a mean",
-        _hidden(
-            2,
-            {"rule": "median", "num_malicious": 1, "rounds": {"min_updates": 4}},
-            mode="sealed",
-        ),
+        "noise of more than survive of a group",
+        _hidden_in_groups(16, counted=honest_of(16) + 1),
     ),
-    (
-        "noise of two where what one contributes is told",
-        _hidden(2, {"reward": {"formula": "equal", "round_gwei": 1}}, mode="sealed"),
-    ),
-    ("noise of more than survive of a group", _hidden_in_groups(16, honest_of(16) + 1)),
-    ("noise in groups smaller than is counted on", _hidden_in_groups(16, 7, 15)),
-    ("noise on updates of several weights", _hidden(more={"rounds": {"max_weight": 2}})),
+    ("noise in groups smaller than is counted on", _hidden_in_groups(16, 15)),
+    ("noise on updates that may be late", _hidden({"max_staleness": 1})),
+    ("noise on updates of several weights", _hidden({"rounds": {"max_weight": 2}})),
     (
         "noise on updates that are rounded to nearest",
-        _hidden(more={"encoding": {"rounding": "nearest"}}),
+        _hidden({"encoding": {"rounding": "nearest"}}),
     ),
-    ("noise on updates of a largest norm", _hidden(more={"encoding": {"max_norm": 2000}})),
-    ("noise on updates with measurements", _hidden(more={"measurements": True})),
+    ("noise on updates of a largest norm", _hidden({"encoding": {"max_norm": 2000}})),
+    ("noise on updates with measurements", _hidden({"measurements": True})),
     (
         "noise larger than lanes have room for",
-        _hidden(more={"encoding": {"max_abs": _CLIP + largest_noise(_VARIANCE) - 1}}),
+        _hidden({"encoding": {"max_abs": _CLIP + largest_noise(_VARIANCE) - 1}}),
     ),
     (
         "noise on updates and in training",
@@ -200,7 +191,6 @@ MALFORMED: list[Case] = [
     ("privacy without orders", _lack("max_order")),
     ("privacy without a clip norm", _lack("clip_norm")),
     ("privacy without a variance", _lack("noise_variance")),
-    ("privacy without a count of noise", _lack("num_noisy")),
     ("a variance with a fraction", _hidden(noise_variance=1.5)),
     ("a budget that is text", _private(1, "2")),
     ("a cost that is true", _private(True, 2)),

@@ -33,7 +33,6 @@ ON_UPDATES = """
 [privacy]
 clip_norm = 1
 noise_multiplier = 1.5
-num_noisy = 2
 """
 TASKS = {
     "sample": TASK + IN_TRAINING,

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from fl_chain.cli.main import run
 from fl_chain.errors import RelayRefused, TransactionRejected
+from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.signed_update import Handover
 from fl_chain.roles.history_privacy import list_privacy, to_rho
+from fl_chain.roles.journal import Journal
+from fl_chain.roles.participant import ParticipantRole
 from fl_chain.roles.relay import RelayRole
+from fl_chain.training.trainer import TrainingResult
 from tests.faults.test_commitments import Told, aggregate, note_in
 from tests.faults.test_history import SCHEMA
-from tests.faults.test_roles import in_background, participant
+from tests.faults.test_roles import Steady, in_background, participant
+from tests.masked import MaskedRound
 from tests.world import Federation, World, assert_passes, problems
 
 COST = 3 * 2**30
@@ -156,3 +162,54 @@ def test_without_a_budget_nobody_has_spent_anything(
 )
 def test_a_cost_has_six_digits_as_rho(cost: int, rho: float) -> None:
     assert to_rho(cost) == rho
+
+
+class OutOfTime(Steady):
+    """Trains until nobody wants the update any more."""
+
+    def __init__(self, federation: Federation) -> None:
+        super().__init__(federation)
+        self._federation = federation
+
+    def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
+        self._federation.end_collection()
+        return super().train(parameters, seed=seed, **more)
+
+
+def test_nobody_shows_an_update_that_no_round_would_count(world: World, tmp_path: Path) -> None:
+    federation = world.federation(2, num_rounds=1, min_updates=1, privacy=PRIVACY)
+    federation.submit_honestly(0)
+    told: list[Told] = []
+    pinned: list[bytes] = []
+
+    def note_and_put(data: bytes) -> Cid:
+        pinned.append(data)
+        return world.store.put(data)
+
+    role = ParticipantRole(
+        federation.ledger(federation.participants[1]),
+        cast(Any, SimpleNamespace(put=note_and_put, get=world.store.get)),
+        OutOfTime(federation),
+        Journal(tmp_path),
+        progress=note_in(told),
+    )
+    role.step()
+    reason = "the round was over before the update was made"
+    assert ("missed", {"round": 1, "reason": reason}) in told
+    assert pinned == []
+
+
+def test_a_group_has_no_place_for_whoever_cannot_pay(world: World, tmp_path: Path) -> None:
+    privacy = {"group_size": 3, "cost": COST, "budget": COST, "max_order": 8}
+    made = MaskedRound(world, tmp_path, 4, num_rounds=2, privacy=privacy)
+    made.share()
+    made.enter(0, 1, 2)
+    made.tell(0, 1, 2)
+    made.federation.aggregate()
+    made.open()
+    for member in made.members:
+        member.look()
+    assert [member.masker.has_group() for member in made.members] == [False] * 4
+    made[3].journal.close()
+    task = made.federation.task
+    assert task.draw_members() == {made[3].address}

@@ -38,7 +38,7 @@ BITS = 10
 
 def make_privacy(clip_norm: int, variance: int, num_lanes: int = NUM_VALUES) -> PrivacyParameters:
     terms = PrivacyParameters(
-        clip_norm=clip_norm, noise_variance=variance, num_noisy=1, budget=2**52, max_order=256
+        clip_norm=clip_norm, noise_variance=variance, budget=2**52, max_order=256
     )
     return replace(terms, cost=compute_update_cost(terms, num_lanes))
 
@@ -72,7 +72,7 @@ DELTAS = arrays.arrays(np.float32, NUM_VALUES, elements=st.floats(-(2.0**100), 2
 @given(DELTAS, st.integers(1, 2**14))
 def test_no_update_is_longer_than_noise_covers(delta: NDArray[np.float32], clip_norm: int) -> None:
     encoding = Encoding(fraction_bits=BITS)
-    terms = PrivacyParameters(clip_norm=clip_norm, noise_variance=1, num_noisy=1)
+    terms = PrivacyParameters(clip_norm=clip_norm, noise_variance=1)
     lanes = clip_and_round(delta, encoding, terms, NUM_VALUES, draw_words)
     assert fits_bound(lanes, bound_sensitivity(clip_norm, NUM_VALUES).squared_l2)
     assert np.abs(lanes.astype(np.int64)).max() <= clip_norm
@@ -83,7 +83,7 @@ def test_an_update_that_never_fits_is_rounded_towards_zero(
     delta: NDArray[np.float32], clip_norm: int
 ) -> None:
     encoding = Encoding(fraction_bits=BITS)
-    terms = PrivacyParameters(clip_norm=clip_norm, noise_variance=1, num_noisy=1)
+    terms = PrivacyParameters(clip_norm=clip_norm, noise_variance=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(noised_update, "MOST_ROUNDINGS", 0)
         lanes = clip_and_round(delta, encoding, terms, NUM_VALUES, draw_words)
@@ -92,14 +92,14 @@ def test_an_update_that_never_fits_is_rounded_towards_zero(
 
 def test_an_update_within_the_norm_is_kept_to_the_next_integer() -> None:
     delta = np.linspace(-0.06, 0.06, NUM_VALUES).astype(np.float32)
-    terms = PrivacyParameters(clip_norm=1024, noise_variance=1, num_noisy=1)
+    terms = PrivacyParameters(clip_norm=1024, noise_variance=1)
     lanes = clip_and_round(delta, Encoding(fraction_bits=BITS), terms, NUM_VALUES, draw_words)
     assert np.abs(lanes - delta.astype(np.float64) * 2**BITS).max() < 1
 
 
 def test_a_longer_update_keeps_its_direction() -> None:
     delta = np.full(NUM_VALUES, 3, np.float32)
-    terms = PrivacyParameters(clip_norm=1024, noise_variance=1, num_noisy=1)
+    terms = PrivacyParameters(clip_norm=1024, noise_variance=1)
     lanes = clip_and_round(delta, Encoding(fraction_bits=BITS), terms, NUM_VALUES, draw_words)
     expected = 1024 / NUM_VALUES**0.5
     assert set(lanes.tolist()) <= {int(expected), int(expected) + 1}
@@ -109,7 +109,7 @@ def test_a_longer_update_keeps_its_direction() -> None:
 def test_what_is_no_number_is_refused(value: float) -> None:
     delta = np.zeros(NUM_VALUES, np.float32)
     delta[3] = value
-    terms = PrivacyParameters(clip_norm=1024, noise_variance=1, num_noisy=1)
+    terms = PrivacyParameters(clip_norm=1024, noise_variance=1)
     with pytest.raises(ValueOutOfRange):
         clip_and_round(delta, Encoding(fraction_bits=BITS), terms, NUM_VALUES, draw_words)
 

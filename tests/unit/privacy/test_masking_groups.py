@@ -98,7 +98,7 @@ def test_no_third_of_accomplices_gets_the_threshold_for_two_questions() -> None:
 def test_no_group_releases_a_sum_with_less_noise_than_is_counted(group_size: int) -> None:
     """In all the sizes that groups are drawn in, with as many accomplices as masks withstand."""
     honest = [
-        threshold(len(group)) - count_accomplices(len(group))
+        threshold(len(group)) - max(1, count_accomplices(len(group)))
         for number in range(group_size, 3 * group_size)
         for group in draw_groups(bytes(32), [f"0x{n:040x}" for n in range(number)], group_size)
     ]

@@ -361,7 +361,7 @@ def test_noise_on_updates_is_written_in_parameters_and_kept_in_lanes() -> None:
     assert largest <= task.encoding.max_abs < 2 * largest
 
 
-@pytest.mark.parametrize(("group_size", "counted"), [(3, 3), (5, 3), (8, 4)])
+@pytest.mark.parametrize(("group_size", "counted"), [(3, 2), (5, 3), (8, 4)])
 def test_in_a_group_every_participant_adds_its_part_of_the_noise(
     group_size: int, counted: int
 ) -> None:
@@ -372,13 +372,22 @@ def test_in_a_group_every_participant_adds_its_part_of_the_noise(
     assert task.rounds.min_updates >= group_size
 
 
-def test_noise_on_sealed_updates_counts_as_often_as_the_file_says() -> None:
+def test_readers_of_sealed_updates_are_not_trusted_with_less_noise() -> None:
     assert parse_task(noised(mode="sealed")).privacy.num_noisy == 1
-    assert parse_task(noised(mode="sealed", num_noisy=5)).privacy.num_noisy == 5
-    with pytest.raises(InvalidManifest, match=r"num_noisy is at most 5: .* rounds\.min_updates"):
-        parse_task(noised(mode="sealed", num_noisy=6))
-    with pytest.raises(InvalidManifest, match=r"num_noisy is at most 1: .* anybody sees"):
-        parse_task(noised(num_noisy=2))
+
+
+@pytest.mark.parametrize("one_block_in", [1, 2, 64])
+def test_noise_goes_with_updates_that_hold_a_part(one_block_in: int) -> None:
+    contents = noised(epsilon=40)
+    contents["encoding"] = {"one_block_in": one_block_in}
+    privacy = parse_task(contents).privacy
+    assert 0 < privacy.cost <= privacy.budget
+
+
+def test_fewer_participants_than_a_group_with_noise_takes_are_told() -> None:
+    with pytest.raises(InvalidManifest, match="10 participants make no group of 16") as caught:
+        parse_task(noised(mode="masked"))
+    assert "lower privacy.group_size" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -386,17 +395,18 @@ def test_noise_on_sealed_updates_counts_as_often_as_the_file_says() -> None:
     [
         ({"noise_variance": 5}, UsageError, "privacy.noise_variance"),
         ({"clip_norm": "wide"}, UsageError, "privacy.clip_norm is 'wide', expected a number"),
-        ({"clip_norm": 0}, InvalidManifest, "privacy.clip_norm and noise_multiplier are above 0"),
-        ({"noise_multiplier": -1}, InvalidManifest, "are above 0"),
-        ({"num_noisy": 0}, InvalidManifest, "num_noisy is 1 or more"),
-        ({"num_noisy": Decimal("1.5")}, InvalidManifest, "num_noisy is 1 or more"),
-        ({"clip_norm": Decimal("1e-9")}, InvalidManifest, "what lanes can tell from 0"),
+        ({"clip_norm": 0}, InvalidManifest, "privacy.clip_norm is 0.000001 to 1000000"),
+        ({"clip_norm": Decimal("1e200000")}, InvalidManifest, "privacy.clip_norm is"),
+        ({"noise_multiplier": -1}, InvalidManifest, "privacy.noise_multiplier is 0.000001 to"),
+        ({"epsilon": Decimal("1e400")}, InvalidManifest, "privacy.epsilon is 0.000001 to"),
+        ({"delta": Decimal("1e-400")}, InvalidManifest, "privacy.delta is 1E-100 to 0.999999"),
+        ({"num_noisy": 2}, UsageError, "unknown field privacy.num_noisy"),
+        ({"clip_norm": Decimal("1e-5")}, InvalidManifest, "what lanes can tell from 0"),
         ({"clip_norm": 20_000}, InvalidManifest, "values with noise reach"),
-        ({"clip_norm": 10**8}, InvalidManifest, "more than lanes can hold"),
         ({"epsilon": Decimal("0.1")}, UsageError, "one update comes to epsilon"),
-        ({"noise_multiplier": Decimal("1e-12")}, UsageError, "little noise|one update comes"),
+        ({"noise_multiplier": Decimal("1e-6")}, UsageError, "little noise|one update comes"),
         ({"budget": 5}, UsageError, "epsilon and privacy.delta go together"),
-        ({"delta": 1}, InvalidManifest, "privacy.delta between 0 and 1"),
+        ({"delta": 1}, InvalidManifest, "privacy.delta is 1E-100 to 0.999999"),
     ],
 )
 def test_noise_that_cannot_be_is_told_by_its_key(
@@ -429,6 +439,7 @@ def test_noise_without_an_epsilon_is_refused() -> None:
         ("encoding", "max_norm", 9, r"encoding\.max_norm is 0 with privacy\.clip_norm"),
         ("encoding", "fraction_bits", 15, "values with noise reach"),
         ("", "measurements", True, "measurements is false with privacy"),
+        ("", "max_staleness", 2, "max_staleness is 0 with privacy"),
     ],
 )
 def test_what_does_not_go_with_noise_on_updates_is_told(
