@@ -70,6 +70,7 @@ _SENTENCES = {
     "enrolled": "{participants} {participants:participant} enrolled, {gas} gas",
     "cut_short": "round {round}: time was up after {steps} {steps:step}, which count like all",
     "ended": "round {round} was aborted: its deadline had passed",
+    "epsilon": "all of them come to epsilon {epsilon} at delta {delta} at most, for one {unit}",
     "equivocation": "round {round}: an aggregator signed two results, its bond is taken",
     "false_seeds": (
         "round {round}: the {kind} of {participant} in group {group} are false, and passed over"

@@ -28,6 +28,7 @@ from fl_chain.protocol.manifest import (
 from fl_chain.protocol.privacy import PrivacyParameters
 from fl_chain.protocol.rules import MEAN
 from fl_chain.protocol.selection import count_lanes
+from fl_chain.roles.accounting import PARTICIPANT, SAMPLE
 from fl_chain.roles.privacy_budget import plan_update_budget
 from fl_chain.roles.progress import Progress, ignore_progress
 from fl_chain.roles.task_code import Beginning
@@ -112,6 +113,10 @@ def create_task(
     if manifest.privacy.budget:
         updates = manifest.privacy.budget // manifest.privacy.cost
         progress("budget", {"updates": updates, "cost": manifest.privacy.cost})
+        if (target := task_file.privacy_target) is not None:
+            unit = PARTICIPANT if manifest.privacy.has_noise else SAMPLE
+            told = {"epsilon": target.epsilon, "delta": target.delta, "unit": unit}
+            progress("epsilon", told)
         if updates < rounds.num_rounds:
             progress("short_budget", {"updates": updates, "rounds": rounds.num_rounds})
     if manifest.admission == "coordinator" and count < rounds.target_updates:

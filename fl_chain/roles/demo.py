@@ -47,7 +47,7 @@ bitswap."""
 STOP_SECONDS = 10.0
 NOTED = (
     *("masked_mean", "masked_robust", "sealed_only_audits"),
-    *("noised_sums", "noised_updates", "budget", "short_budget"),
+    *("noised_sums", "noised_updates", "budget", "epsilon", "short_budget"),
 )
 """What is told of a task: what its privacy gives and takes."""
 PRELOADED = ("fl_chain.roles.join", "fl_chain.roles.participant", "fl_chain.roles.services")

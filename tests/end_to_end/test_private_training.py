@@ -57,6 +57,8 @@ def test_noise_keeps_updates_within_their_epsilon(tmp_path: Path, unit: str) -> 
         (task,) = [row["ledger"] for row in rows if row["event"] == "deployed"]
         (told,) = [row for row in rows if row["event"] == "budget"]
         assert told["updates"] >= 2
+        (agreed,) = [row for row in rows if row["event"] == "epsilon"]
+        assert (agreed["epsilon"], agreed["delta"], agreed["unit"]) == (8, 1e-5, unit)
         of_task = ("--task", task)
         key = ("registry", "set-encryption-key", *of_task, *PASSWORD)
         site.rows(*key, "--key", "coordinator")
