@@ -10,6 +10,7 @@ import click
 
 from fl_chain.cli.experiment_bar import experiment_bar
 from fl_chain.cli.lab_membership import membership
+from fl_chain.cli.lab_options import html_option
 from fl_chain.cli.lab_privacy import privacy
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
@@ -61,9 +62,7 @@ def lab() -> None:
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes.  [default: one per core]")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report to this file."
-)
+@html_option
 @json_option
 def attack(
     data: str,

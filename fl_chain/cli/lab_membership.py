@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl_chain.cli.experiment_bar import experiment_bar
+from fl_chain.cli.lab_options import html_option, mode_options
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
 from fl_chain.cli.web import page_libraries
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 LOW = (0.01, 0.001)
 """False alarms at which an attacker is measured: one who accuses everybody learns nothing."""
 TOO_FEW = "too few others"
-MODES = ("open", "sealed", "masked", "noised")
 
 
 @click.command("membership")
@@ -39,37 +39,9 @@ MODES = ("open", "sealed", "masked", "noised")
     show_default=True,
     help="Trained on other halves of the data; an even number.",
 )
-@click.option(
-    "--modes",
-    default=",".join(MODES),
-    show_default=True,
-    help="Of the task; noised is open, trained with noise.",
-)
-@click.option(
-    "--group-size",
-    type=click.IntRange(3, 64),
-    default=5,
-    show_default=True,
-    help="Of groups of masked updates.",
-)
-@click.option(
-    "--noise-multiplier",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Deviation of the noise, over the norm that gradients are clipped to.",
-)
-@click.option(
-    "--max-grad-norm",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="That norm, of each example's gradient.",
-)
+@mode_options("Of the task; noised is open, trained with noise.", 5, "gradients")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes.  [default: one per core]")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report to this file."
-)
+@html_option
 @json_option
 def membership(
     data: str,

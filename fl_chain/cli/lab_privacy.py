@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl_chain.cli.experiment_bar import experiment_bar
+from fl_chain.cli.lab_options import html_option, mode_options
 from fl_chain.cli.output import print_line, print_rows
 from fl_chain.cli.settings import json_option
 from fl_chain.cli.web import page_libraries
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SIZES = (1, 8, 32)
 INVERSIONS = ("first_layer", "matching")
-MODES = ("open", "sealed", "masked", "noised")
 
 
 @click.command("privacy")
@@ -50,38 +50,14 @@ MODES = ("open", "sealed", "masked", "noised")
     multiple=True,
     help="Repeatable.  [default: both]",
 )
-@click.option(
-    "--modes",
-    default=",".join(MODES),
-    show_default=True,
-    help="In which the round is shown; noised is open, trained with noise, and masked, with noise"
-    " on updates.",
-)
-@click.option(
-    "--group-size",
-    type=click.IntRange(3, 64),
-    default=8,
-    show_default=True,
-    help="Of groups of masked updates.",
-)
-@click.option(
-    "--noise-multiplier",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Deviation of the noise, over the norm that gradients, or updates, are clipped to.",
-)
-@click.option(
-    "--max-grad-norm",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="That norm, of each example's gradient.",
+@mode_options(
+    "In which the round is shown; noised is open, trained with noise, and masked, with noise on"
+    " updates.",
+    8,
+    "gradients, or updates,",
 )
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report to this file."
-)
+@html_option
 @json_option
 def privacy(
     data: str,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fl_chain.cli import lab, lab_privacy
+from fl_chain.cli import lab, lab_options, lab_privacy
 from fl_chain.cli.main import run
 from fl_chain.lab import attacks, inversion, modes
 from fl_chain.protocol import rules
@@ -123,7 +123,7 @@ def test_people_get_one_row_for_all_seeds(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_help_names_every_inversion_and_mode() -> None:
     assert set(lab_privacy.INVERSIONS) == set(inversion.INVERSIONS)
-    assert lab_privacy.MODES == modes.MODES
+    assert lab_options.MODES == modes.MODES
 
 
 @pytest.mark.parametrize(
