@@ -59,7 +59,7 @@ def count_noisy(group_size: int) -> int:
     Examples
     --------
     >>> [count_noisy(size) for size in (3, 5, 8, 16, 64)]
-    [3, 3, 4, 7, 23]
+    [2, 3, 4, 7, 23]
     """
     sizes = range(group_size, 2 * group_size)
     return min(threshold(size) - max(1, count_accomplices(size)) for size in sizes)

@@ -67,5 +67,5 @@ def test_the_same_attack_finds_the_same() -> None:
 
 def test_every_combination_is_tried_once() -> None:
     listed = list_exposures(BASE, (1, 8), tuple(INVERSIONS), num_seeds=2)
-    assert len(listed) == len(set(listed)) == 2 * 6 * 2 * 2
+    assert len(listed) == len(set(listed)) == 2 * 7 * 2 * 2
     assert check_images("digits", "") == "digits_mlp"
