@@ -18,6 +18,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import torch
@@ -28,12 +29,11 @@ from fl_chain.aggregation.mean import WeightedSum
 from fl_chain.aggregation.noised_update import add_noise, clip_and_round
 from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.encoding import Encoding
-from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.noise_rules import compute_update_cost
 from fl_chain.protocol.privacy import MASKED, PrivacyParameters
-from fl_chain.protocol.skellam_noise import bound_magnitude
 from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
+from fl_chain.roles.task_privacy import NoiseTerms
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
@@ -47,15 +47,10 @@ BATCH_SIZE = 10
 
 def plan(clip_norm: float, noise: float, group_size: int) -> tuple[Encoding, PrivacyParameters]:
     """Return lanes with room for the noise, and the noise of one participant."""
-    counted = count_noisy(group_size)
-    for bits in range(15, -1, -1):
-        encoding = Encoding(fraction_bits=bits)
-        norm = math.floor(clip_norm * 2**bits)
-        variance = math.ceil((noise * norm) ** 2 / counted)
-        if norm + bound_magnitude(variance) <= encoding.max_abs:
-            groups = {"group_size": group_size, "clip_norm": norm, "noise_variance": variance}
-            return encoding, PrivacyParameters(MASKED, **groups)
-    raise SystemExit("lanes have no room for so much noise")
+    privacy, usual = PrivacyParameters(MASKED, group_size=group_size), Encoding()
+    terms = NoiseTerms(Decimal(str(clip_norm)), Decimal(str(noise)), privacy.num_noisy)
+    bits = terms.choose_fraction_bits(usual.fraction_bits, usual.max_abs)
+    return Encoding(fraction_bits=bits), terms.set_in(privacy, bits)
 
 
 def run(

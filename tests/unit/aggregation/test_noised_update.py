@@ -18,7 +18,7 @@ from fl_chain.aggregation.noised_update import add_noise, clip_and_round
 from fl_chain.aggregation.round_blobs import read_lanes, select_round
 from fl_chain.errors import ValueOutOfRange
 from fl_chain.privacy.noise.bound import fits_bound
-from fl_chain.privacy.noise.skellam import MAX_VARIANCE, compute_table
+from fl_chain.privacy.noise.skellam import compute_table
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import unflatten
 from fl_chain.protocol.manifest import Manifest
@@ -140,12 +140,21 @@ def test_noise_has_its_variance_and_no_mean() -> None:
     assert noise.var() == pytest.approx(10_000, rel=0.03)
 
 
-def test_lanes_with_the_largest_noise_fit() -> None:
-    """What the rules of manifests leave room for is more than the longest entry of any table."""
-    for variance in (1, 1000, 10**6):
-        largest = compute_table(variance).upper.size
-        assert 20_000 + largest <= 20_000 + bound_magnitude(variance)
-    assert bound_magnitude(MAX_VARIANCE) < 2**20
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_lanes_with_the_largest_noise_fit(monkeypatch: pytest.MonkeyPatch, sign: int) -> None:
+    """At the edge of what the rules of manifests allow, with more noise than any table has."""
+    variance = 10**6
+    largest = bound_magnitude(variance)
+    assert compute_table(variance).upper.size <= largest
+    clip_norm = Encoding().max_abs - largest
+    monkeypatch.setattr(
+        noised_update,
+        "draw_skellam",
+        lambda variance, count, secret, label: np.full(count, sign * largest, np.int64),
+    )
+    noised = add_noise(np.full(9, sign * clip_norm, np.int16), variance, SECRET, b"")
+    assert noised.dtype == np.int16
+    assert noised.tolist() == [sign * Encoding().max_abs] * 9
 
 
 def test_the_place_of_an_update_decides_its_noise() -> None:
