@@ -18,7 +18,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -31,9 +31,9 @@ from fl_chain.aggregation.step import apply_step
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.noise_rules import compute_update_cost
+from fl_chain.protocol.noise_terms import NoiseTerms
 from fl_chain.protocol.privacy import MASKED, PrivacyParameters
 from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
-from fl_chain.roles.task_privacy import NoiseTerms
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.evaluation import evaluate
@@ -48,7 +48,7 @@ BATCH_SIZE = 10
 def plan(clip_norm: float, noise: float, group_size: int) -> tuple[Encoding, PrivacyParameters]:
     """Return lanes with room for the noise, and the noise of one participant."""
     privacy, usual = PrivacyParameters(MASKED, group_size=group_size), Encoding()
-    terms = NoiseTerms(Decimal(str(clip_norm)), Decimal(str(noise)), privacy.num_noisy)
+    terms = NoiseTerms(Fraction(clip_norm), Fraction(noise), privacy.num_noisy)
     bits = terms.choose_fraction_bits(usual.fraction_bits, usual.max_abs)
     return Encoding(fraction_bits=bits), terms.set_in(privacy, bits)
 

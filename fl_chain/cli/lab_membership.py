@@ -39,7 +39,11 @@ TOO_FEW = "too few others"
     show_default=True,
     help="Trained on other halves of the data; an even number.",
 )
-@mode_options("Of the task; noised is open, trained with noise.", 5, "gradients")
+@mode_options(
+    "Of the task; noised is open, trained with noise, and masked, with noise on updates.",
+    5,
+    "gradients, or updates,",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes.  [default: one per core]")
 @html_option
 @json_option
@@ -128,10 +132,10 @@ def _shown(leak: Leak, verdict: Verdicts) -> dict[str, Any]:
 
 
 def _say_accuracy(leaks: Sequence[Leak]) -> str:
-    from fl_chain.lab.membership_modes import is_noised
+    from fl_chain.lab.membership_modes import NO_NOISE, find_noise
 
-    found = {is_noised(leak.read): leak.accuracy for leak in leaks}
+    found = {find_noise(leak.read): leak.accuracy for leak in leaks}
     return ", and of ".join(
-        f"{accuracy:.1%}{' with noise' if has_noise else ''}"
-        for has_noise, accuracy in sorted(found.items())
+        f"{accuracy:.1%}{'' if noise == NO_NOISE else f' with {noise}'}"
+        for noise, accuracy in found.items()
     )

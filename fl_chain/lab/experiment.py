@@ -22,6 +22,7 @@ from fl_chain.aggregation.robust.table import apply_rule
 from fl_chain.aggregation.step import Aggregate, apply_step
 from fl_chain.errors import TrainingError
 from fl_chain.lab.attacks import ATTACKS, TARGET_LABEL, Knowledge, apply_trigger
+from fl_chain.lab.noised_updates import GroupNoise, UpdateNoise, fit_noise
 from fl_chain.lab.participants import Noise, divide, make_trainer
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
@@ -81,6 +82,9 @@ class Experiment:
         gives it.
     noise
         What everybody trains with, in as many steps as without; None for plain local SGD.
+    group_noise
+        What everybody adds to its updates, which then count alike; None for nothing. Updates are
+        clipped to the median of the lengths that they have in the first round.
 
     Raises
     ------
@@ -95,9 +99,13 @@ class Experiment:
         scenario: Scenario,
         parts: Sequence[Dataset] | None = None,
         noise: Noise | None = None,
+        group_noise: GroupNoise | None = None,
     ) -> None:
         self.scenario = scenario
         self._noise = noise
+        self._group_noise = group_noise
+        self._update_noise: UpdateNoise | None = None
+        self._encoding = ENCODING
         self._attack = ATTACKS[scenario.attack]
         split = load_dataset(scenario.data)
         self._test = split.test
@@ -148,7 +156,7 @@ class Experiment:
             total = WeightedSum(self._model.size)
             for index in members:
                 total.add(self._lanes[index], self._weights[index])
-            moved = values + total.values / (total.weight * 2.0**ENCODING.fraction_bits)
+            moved = values + total.values / (total.weight * 2.0**self._encoding.fraction_bits)
             values = moved.astype(np.float32)
         return self._score(unflatten(values, self._layout), dataset)
 
@@ -185,19 +193,34 @@ class Experiment:
             seed = self._seed(number, index)
             result = trainer.train(parameters, seed=seed, round_number=number)
             deltas[index] = flatten(result.parameter_delta, self._layout)
-            weights.append(result.num_examples)
+            weights.append(1 if self._group_noise else result.num_examples)
         if f:
             known = Knowledge(deltas[f:], deltas[:f], self._previous, self._random)
             deltas[:f] = self._attack.craft(known)
-        lanes = [
-            encode_update(delta, ENCODING.fraction_bits, ENCODING.max_abs, None)
-            for delta in deltas.astype(np.float32)
-        ]
+        lanes = self._encode(deltas.astype(np.float32), number)
         self._base, self._lanes, self._weights = self._model, lanes, weights
         aggregate = self._aggregate(lanes, weights)
-        bits = ENCODING.fraction_bits, ENCODING.model_fraction_bits
+        bits = self._encoding.fraction_bits, ENCODING.model_fraction_bits
         self._model = apply_step(self._model, aggregate, *bits)
         self._previous = aggregate.numerators / aggregate.divisor * 2.0 ** -bits[0]
+
+    def _encode(self, deltas: NDArray[np.float32], number: int) -> list[NDArray[np.int16]]:
+        if self._group_noise is None:
+            bits, max_abs = ENCODING.fraction_bits, ENCODING.max_abs
+            return [encode_update(delta, bits, max_abs, None) for delta in deltas]
+        if self._update_noise is None:
+            self._update_noise = fit_noise(list(deltas), self._group_noise, ENCODING)
+            self._encoding = self._update_noise.encoding
+        lanes = []
+        for index, delta in enumerate(deltas):
+            chance = np.random.default_rng(self._seed(number, index))
+
+            def draw_words(_: int, chance: np.random.Generator = chance) -> NDArray[np.uint32]:
+                return chance.integers(2**32, size=self._model.size, dtype=np.uint32)
+
+            secret = f"{self.scenario.seed}/noise {index}"
+            lanes.append(self._update_noise.add(delta, draw_words, secret, number.to_bytes(4)))
+        return lanes
 
     def _aggregate(self, lanes: list[NDArray[np.int16]], weights: list[int]) -> Aggregate:
         if self.scenario.rule == MEAN:

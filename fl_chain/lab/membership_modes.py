@@ -19,7 +19,7 @@ from typing import Final
 
 from fl_chain.errors import UsageError
 from fl_chain.lab.experiment import Scenario
-from fl_chain.lab.modes import GROUP_SUM, NOISED, UPDATE, list_shown
+from fl_chain.lab.modes import GROUP_SUM, NOISED, NOISED_SUM, UPDATE, list_shown
 from fl_chain.lab.participants import Noise
 from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED
 
@@ -27,20 +27,29 @@ FEWEST_MODELS: Final = 6
 """Two of each kind beside the one under attack: of one alone there is no variance."""
 MODEL: Final = "model"
 NOISED_MODEL: Final = "noised_model"
+NOISED_SUM_MODEL: Final = "noised_sum_model"
 READ: Final[Mapping[str, tuple[str, ...]]] = {
     OPEN: (UPDATE, MODEL),
     SEALED: (MODEL,),
     MASKED: (GROUP_SUM, MODEL),
-    NOISED: (NOISED, NOISED_MODEL),
+    NOISED: (NOISED, NOISED_MODEL, NOISED_SUM, NOISED_SUM_MODEL),
 }
-"""By mode, what somebody reads who has no key; ``noised`` is the mode ``open``, trained with noise.
+"""By mode, what somebody reads who has no key; ``noised`` is the mode ``open``, trained with noise,
+and the mode ``masked`` with noise on updates.
 """
+NO_NOISE: Final = "no noise"
+NOISE_IN_TRAINING: Final = "noise in training"
+NOISE_ON_UPDATES: Final = "noise on updates"
+NOISES: Final = (NO_NOISE, NOISE_IN_TRAINING, NOISE_ON_UPDATES)
+"""What is trained: all that is read with the same noise is read of the same training."""
 NAMES: Final[Mapping[str, str]] = {
     UPDATE: "an update",
     GROUP_SUM: "the sum of a group of {}",
     MODEL: "the model",
-    NOISED: "an update with noise",
-    NOISED_MODEL: "the model with noise",
+    NOISED: "an update trained with noise",
+    NOISED_MODEL: "the model trained with noise",
+    NOISED_SUM: "the sum of a group of {} with noise on updates",
+    NOISED_SUM_MODEL: "the model with noise on updates",
 }
 """What is read, for people; from what tells most to what tells least, without noise and with it."""
 
@@ -51,7 +60,7 @@ class Plan:
 
     scenario: Scenario
     num_models: int
-    """Of each kind, without noise and with it."""
+    """Of each kind in `NOISES`."""
     modes: tuple[str, ...]
     group_size: int
     """Fewest members of a group of masked updates."""
@@ -72,9 +81,11 @@ class Plan:
         return NAMES[read].format(self.group_size)
 
 
-def is_noised(read: str) -> bool:
-    """Whether participants trained with noise where this is read."""
-    return read in READ[NOISED]
+def find_noise(read: str) -> str:
+    """Return which noise there is where this is read."""
+    if read in (NOISED_SUM, NOISED_SUM_MODEL):
+        return NOISE_ON_UPDATES
+    return NOISE_IN_TRAINING if read in READ[NOISED] else NO_NOISE
 
 
 def check_plan(plan: Plan) -> None:
@@ -96,11 +107,12 @@ def check_plan(plan: Plan) -> None:
             raise UsageError(f"there is no mode {mode!r}", f"there is: {', '.join(READ)}")
     list_shown(plan.modes)
     count = plan.scenario.num_participants
-    if MASKED in plan.modes and not MIN_GROUP_SIZE <= plan.group_size <= count:
+    has_groups = MASKED in plan.modes or NOISED in plan.modes
+    if has_groups and not MIN_GROUP_SIZE <= plan.group_size <= count:
         raise UsageError(
             f"{count} participants make no group of {plan.group_size}",
             f"a --group-size is {MIN_GROUP_SIZE} at least, and at most --participants;"
-            f" {MASKED} can be left out of --modes",
+            f" {MASKED} and {NOISED} can be left out of --modes",
         )
     sizes = plan.noise.noise_multiplier, plan.noise.max_grad_norm
     if NOISED in plan.modes and not all(0 < size < inf for size in sizes):

@@ -1,7 +1,8 @@
 """Models trained by participants as in a task, and how well what is read gives members away.
 
 One training is enough for everything that is read without noise, and one for all that is read with
-it: once it is over, each thing that is read of its last round is asked for the examples behind it.
+the same noise: once it is over, each thing that is read of its last round is asked for the examples
+behind it.
 
 Each model has half of the examples. All examples are divided among the participants once, whichever
 half a model has. So an example is behind the same participant's update in all models that have it,
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -28,15 +30,22 @@ from fl_chain.lab.grid import run_each
 from fl_chain.lab.membership import Verdicts, choose_members, judge
 from fl_chain.lab.membership_modes import (
     MODEL,
+    NOISE_IN_TRAINING,
+    NOISE_ON_UPDATES,
     NOISED_MODEL,
+    NOISED_SUM_MODEL,
+    NOISES,
     Plan,
     check_plan,
-    is_noised,
+    find_noise,
 )
-from fl_chain.lab.modes import GROUP_SUM
+from fl_chain.lab.modes import GROUP_SUM, NOISED_SUM
+from fl_chain.lab.noised_updates import GroupNoise
 from fl_chain.lab.participants import divide
 from fl_chain.training.catalogue import load_dataset
 from fl_chain.training.datasets import Dataset
+
+_MODELS: Final = (MODEL, NOISED_MODEL, NOISED_SUM_MODEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,8 @@ class Trial:
     plan: Plan
     index: int
     """Of this model, in [0, num_models)."""
-    has_noise: bool
+    noise: str
+    """One of `NOISES`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +116,13 @@ def list_trials(plan: Plan) -> list[Trial]:
             f"some of {plan.scenario.num_participants} participants have no example in some half",
             "choose fewer with --participants",
         )
-    kinds = sorted({is_noised(read) for read in plan.read})
-    for has_noise in kinds:
-        _prepare(Trial(plan, 0, has_noise))
+    asked = {find_noise(read) for read in plan.read}
+    kinds = [noise for noise in NOISES if noise in asked]
+    for noise in kinds:
+        _prepare(Trial(plan, 0, noise))
     # Training with noise takes longest, and whoever begins with it does not wait for it at the end.
-    return [
-        Trial(plan, index, kind) for kind in reversed(kinds) for index in range(plan.num_models)
-    ]
+    kinds.sort(key=lambda noise: noise != NOISE_IN_TRAINING)
+    return [Trial(plan, index, noise) for noise in kinds for index in range(plan.num_models)]
 
 
 def train_all(trials: list[Trial], num_jobs: int) -> Iterator[Confidences]:
@@ -129,13 +139,13 @@ def train_one(trial: Trial) -> Confidences:
     division, _ = _deal(trial.plan, train)
     values = {}
     for read in trial.plan.read:
-        if is_noised(read) != trial.has_noise:
+        if find_noise(read) != trial.noise:
             continue
         values[read] = np.empty(len(train))
         for group in _list_groups(trial.plan, read):
             places = np.concatenate([division[index] for index in group])
             asked = train.subset(places)
-            is_model = read in (MODEL, NOISED_MODEL)
+            is_model = read in _MODELS
             scores = experiment.score(asked) if is_model else experiment.score_sum(group, asked)
             values[read][places] = _how_sure(scores, asked)
     return Confidences(trial, values, outcome.accuracy)
@@ -163,7 +173,12 @@ def _list_groups(plan: Plan, read: str) -> list[list[int]]:
     There are as many groups as find enough members: each has up to twice as many, less one.
     """
     count = plan.scenario.num_participants
-    num_groups = {MODEL: 1, NOISED_MODEL: 1, GROUP_SUM: count // plan.group_size}.get(read, count)
+    if read in _MODELS:
+        num_groups = 1
+    elif read in (GROUP_SUM, NOISED_SUM):
+        num_groups = count // plan.group_size
+    else:
+        num_groups = count
     return [group.tolist() for group in np.array_split(np.arange(count), num_groups)]
 
 
@@ -190,4 +205,7 @@ def _prepare(trial: Trial) -> Experiment:
     division, members = _deal(plan, train)
     parts = [train.subset(part[members[trial.index, part]]) for part in division]
     scenario = replace(plan.scenario, seed=plan.scenario.seed + trial.index)
-    return Experiment(scenario, parts, plan.noise if trial.has_noise else None)
+    if trial.noise == NOISE_ON_UPDATES:
+        group_noise = GroupNoise(plan.noise.noise_multiplier, plan.group_size)
+        return Experiment(scenario, parts, group_noise=group_noise)
+    return Experiment(scenario, parts, plan.noise if trial.noise == NOISE_IN_TRAINING else None)

@@ -1,8 +1,5 @@
 """What participants put on record in their first round, as an attacker without a key reads it.
 
-Updates with noise are clipped to the median of their own lengths: shorter, most would lose a part
-of what they learned, and longer, noise would be larger than it has to.
-
 Everything is the product's own: local training, with noise or without, encoding to lanes, the mean,
 sealing, masks and the sum of a group.
 """
@@ -11,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from math import ceil, floor, isqrt
+from math import isqrt
 from typing import Any, Final
 
 import numpy as np
@@ -19,13 +16,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from fl_chain.aggregation.fixed_point import encode_update
-from fl_chain.aggregation.noised_update import add_noise, clip_and_round
-from fl_chain.errors import UsageError
 from fl_chain.lab.inversion import Seen
 from fl_chain.lab.masked_group import PLACE, deal, mask, unmask
 from fl_chain.lab.modes import CIPHERTEXT, GROUP_SUM, LANES, NOISED, NOISED_SUM, Exposure
+from fl_chain.lab.noised_updates import GroupNoise, fit_noise
 from fl_chain.privacy.masking.masks import centre
-from fl_chain.privacy.noise.skellam import SEED_BYTES
 from fl_chain.privacy.sealing import (
     CONTENT_KEY_BYTES,
     TAG_BYTES,
@@ -36,11 +31,8 @@ from fl_chain.privacy.sealing import (
 from fl_chain.protocol.constants import PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.encryption import SECRET_BYTES, derive_public_key
-from fl_chain.protocol.group_sizes import count_noisy
 from fl_chain.protocol.layout import flatten, layout_of, unflatten
 from fl_chain.protocol.packing import pack_lanes, unpack_lanes
-from fl_chain.protocol.privacy import PrivacyParameters
-from fl_chain.protocol.skellam_noise import bound_magnitude
 from fl_chain.training.datasets import Dataset
 from fl_chain.training.local_sgd import LocalSgd
 from fl_chain.training.models import build_model
@@ -124,21 +116,9 @@ def _sum_with_noise(
     exposure: Exposure, deltas: Sequence[NDArray[np.float32]], chance: np.random.Generator
 ) -> tuple[NDArray[np.float64], int]:
     """Return the sum of a group whose members add noise, in lanes, and the bits of its fraction."""
-    clip_norm = float(np.median([np.linalg.norm(delta) for delta in deltas]))
-    counted, largest = count_noisy(exposure.group_size), _largest(exposure)
-    for bits in range(FRACTION_BITS[exposure.lane_bits], -1, -1):
-        norm = max(1, floor(clip_norm * 2**bits))
-        variance = ceil((exposure.noise_multiplier * norm) ** 2 / counted)
-        if norm + bound_magnitude(variance) <= largest:
-            break
-    else:
-        raise UsageError(
-            f"lanes of {exposure.lane_bits} bits have no room for noise"
-            f" {exposure.noise_multiplier} times as long as an update",
-            "choose more with --lane-bits, or less with --noise-multiplier",
-        )
-    encoding = Encoding(bits, largest, exposure.lane_bits)
-    privacy = PrivacyParameters(clip_norm=norm, noise_variance=variance)
+    usual = Encoding(FRACTION_BITS[exposure.lane_bits], _largest(exposure), exposure.lane_bits)
+    terms = GroupNoise(exposure.noise_multiplier, exposure.group_size)
+    noise = fit_noise(deltas, terms, usual)
 
     def draw_words(_: int) -> NDArray[np.uint32]:
         return chance.integers(2**32, size=deltas[0].size, dtype=np.uint32)
@@ -146,11 +126,10 @@ def _sum_with_noise(
     group = deal(exposure.group_size, exposure.seed)
     masked = []
     for i, delta in enumerate(deltas):
-        lanes = clip_and_round(delta, encoding, privacy, delta.size, draw_words)
-        secret = _draw(exposure, f"noise {i}", SEED_BYTES)
-        noised = add_noise(lanes, variance, secret, PLACE.encode())
-        masked.append(mask(group, i, noised, largest))
-    return unmask(group, masked, largest).astype(np.float64), bits
+        noised = noise.add(delta, draw_words, f"{exposure.seed}/noise {i}", PLACE.encode())
+        masked.append(mask(group, i, noised, usual.max_abs))
+    lanes = unmask(group, masked, usual.max_abs)
+    return lanes.astype(np.float64), noise.encoding.fraction_bits
 
 
 def _make_trainer(exposure: Exposure, module: nn.Module, part: Dataset, number: int) -> LocalSgd:

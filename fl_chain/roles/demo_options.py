@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from fl_chain.errors import UsageError
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.noise_rules import compute_update_cost
+from fl_chain.protocol.noise_terms import NoiseTerms
 from fl_chain.protocol.privacy import MASKED, MIN_GROUP_SIZE, OPEN, SEALED, PrivacyParameters
 from fl_chain.protocol.sampled_gaussian import MAX_ORDER
 from fl_chain.roles.accounting import PARTICIPANT, account_for_cost
-from fl_chain.roles.task_privacy import NoiseTerms
 from fl_chain.training.catalogue import find_dataset
 from fl_chain.training.models import build_model
 from fl_chain.training.parameters import get_parameters
@@ -159,7 +160,7 @@ class DemoOptions:
             return {}
         multiplier = Decimal(self.noise_multiplier)
         privacy = PrivacyParameters(self.privacy, group_size=self.group_size)
-        terms = NoiseTerms(Decimal(CLIP_NORM), multiplier, privacy.num_noisy)
+        terms = NoiseTerms(Fraction(CLIP_NORM), Fraction(multiplier), privacy.num_noisy)
         bits = terms.choose_fraction_bits(Encoding().fraction_bits, Encoding().max_abs)
         module = build_model(self.find_model(), 0)
         num_values = sum(values.size for values in get_parameters(module).values())

@@ -14,6 +14,7 @@ from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.constants import LANE_BITS, PACKED_LANE_BITS, SHORT_LANE_BITS
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
+from fl_chain.protocol.noise_terms import NoiseTerms
 from fl_chain.protocol.optimizer import UNIT_BITS, Optimizer
 from fl_chain.protocol.privacy import (
     MASKED,
@@ -28,7 +29,6 @@ from fl_chain.roles.privacy_budget import PrivacyTarget
 from fl_chain.roles.task_code import TaskCode, read_task_code
 from fl_chain.roles.task_privacy import (
     MASKED_ROUNDS,
-    NoiseTerms,
     find_max_weight,
     make_privacy,
     pop_noise_terms,

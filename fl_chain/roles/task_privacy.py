@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -12,6 +10,7 @@ from typing import Any, Final
 from fl_chain.errors import InvalidManifest, UsageError
 from fl_chain.protocol.encoding import Encoding
 from fl_chain.protocol.group_sizes import count_noisy
+from fl_chain.protocol.noise_terms import NoiseTerms
 from fl_chain.protocol.privacy import (
     MASKED,
     MAX_GROUP_SIZE,
@@ -22,7 +21,7 @@ from fl_chain.protocol.privacy import (
 )
 from fl_chain.protocol.recipe import Recipe, recipe_rules
 from fl_chain.protocol.selection import count_lanes
-from fl_chain.protocol.skellam_noise import MAX_CLIP_NORM, bound_magnitude
+from fl_chain.protocol.skellam_noise import MAX_CLIP_NORM
 from fl_chain.roles.privacy_budget import PrivacyTarget, plan_budget, plan_update_budget
 from fl_chain.roles.task_tables import build, pop_number, read_table, resolve_all, take_list
 
@@ -34,33 +33,6 @@ LARGEST: Final = Decimal(10**6)
 LEAST_DELTA: Final = Decimal("1e-100")
 _GROUP_SIZE: Final = 16
 """Default of group_size, where updates are masked."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoiseTerms:
-    """Noise on whole updates, in the units of a model's parameters."""
-
-    clip_norm: Decimal
-    """Euclidean norm to which an update is clipped, above 0."""
-    noise_multiplier: Decimal
-    """Standard deviation of the noise that is counted on, over `clip_norm`; above 0."""
-    num_noisy: int
-    """Of so many participants the noise is counted on, as of `PrivacyParameters`."""
-
-    def set_in(self, privacy: PrivacyParameters, fraction_bits: int) -> PrivacyParameters:
-        """Return privacy parameters with this noise: in units of lanes, the norm rounded down."""
-        clip_norm = math.floor(Fraction(self.clip_norm) * 2**fraction_bits)
-        counted = (Fraction(self.noise_multiplier) * clip_norm) ** 2
-        variance = math.ceil(counted / self.num_noisy)
-        return replace(privacy, clip_norm=clip_norm, noise_variance=variance)
-
-    def choose_fraction_bits(self, most: int, max_abs: int) -> int:
-        """Return how finely lanes can divide, at most so finely, with room for the noise."""
-        for bits in range(most, -1, -1):
-            terms = self.set_in(PrivacyParameters(), bits)
-            if terms.clip_norm + bound_magnitude(terms.noise_variance) <= max_abs:
-                return bits
-        return 0  # the rules of manifests say what is wrong
 
 
 def read_privacy_table(contents: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +76,8 @@ def pop_noise_terms(table: dict[str, Any]) -> NoiseTerms | None:
         if not SMALLEST <= value <= LARGEST:
             raise InvalidManifest(f"privacy.{name} is {SMALLEST} to {LARGEST}")
     group_size = _find_group_size(table)
-    return NoiseTerms(clip_norm, multiplier, count_noisy(group_size) if group_size else 1)
+    num_noisy = count_noisy(group_size) if group_size else 1
+    return NoiseTerms(Fraction(clip_norm), Fraction(multiplier), num_noisy)
 
 
 def find_max_weight(

@@ -11,9 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fl_chain.lab.membership import FEWEST_FALSE_ALARMS, Verdicts
-from fl_chain.lab.membership_modes import MODEL, NOISED_MODEL, Plan, is_noised
+from fl_chain.lab.membership_modes import (
+    MODEL,
+    NO_NOISE,
+    NOISE_IN_TRAINING,
+    NOISE_ON_UPDATES,
+    NOISED_MODEL,
+    NOISED_SUM_MODEL,
+    Plan,
+    find_noise,
+)
 from fl_chain.lab.membership_trials import Leak
-from fl_chain.lab.modes import GROUP_SUM, NOISED, UPDATE
+from fl_chain.lab.modes import GROUP_SUM, NOISED, NOISED_SUM, UPDATE
 from fl_chain.web.chart_markup import AXIS, SERIES_COLOURS
 from fl_chain.web.figures import draw_figure, dress
 from fl_chain.web.templating import read_style, render
@@ -28,8 +37,15 @@ _COLOURS: Final[Mapping[str, str]] = {
     MODEL: SERIES_COLOURS[2],
     NOISED: SERIES_COLOURS[0],
     NOISED_MODEL: SERIES_COLOURS[2],
+    NOISED_SUM: SERIES_COLOURS[1],
+    NOISED_SUM_MODEL: SERIES_COLOURS[2],
 }
-"""What was trained with noise has the colour of what was not, in dashes."""
+"""What has noise has the colour of what has none."""
+_STYLES: Final[Mapping[str, str]] = {
+    NO_NOISE: "-",
+    NOISE_IN_TRAINING: "--",
+    NOISE_ON_UPDATES: "-.",
+}
 
 
 def make_membership_report(plan: Plan, leaks: Sequence[Leak]) -> str:
@@ -49,7 +65,7 @@ def make_membership_report(plan: Plan, leaks: Sequence[Leak]) -> str:
         base=plan.scenario,
         plan=plan,
         leaks=leaks,
-        accuracies=dict(sorted((is_noised(leak.read), leak.accuracy) for leak in leaks)),
+        accuracies={find_noise(leak.read): leak.accuracy for leak in leaks},
         every_read={leak.read for leak in leaks},
         rates=RATES,
         fewest=FEWEST_FALSE_ALARMS,
@@ -92,6 +108,6 @@ def _plot(axes: Axes, leak: Leak, verdict: Verdicts) -> Any:
     rates = np.geomspace(min(verdict.least_rate, 1), 1, _POINTS)
     # What is below the picture is not drawn at its edge: nobody is recognized there.
     recognized = [verdict.recognized_at(rate) or np.nan for rate in rates]
-    style = "--" if is_noised(leak.read) else "-"
+    style = _STYLES[find_noise(leak.read)]
     colour = _COLOURS[leak.read]
     return axes.plot(rates, recognized, style, color=colour, linewidth=1.8, label=leak.name)[0]

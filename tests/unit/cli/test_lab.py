@@ -164,13 +164,15 @@ def test_machines_get_a_line_for_each_attack_on_what_is_read_and_people_a_curve(
     path = tmp_path / "membership.html"
     assert run([*MEMBERSHIP, "--json", "--html", str(path)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["attack"] for line in lines] == ["likelihood_ratio", "loss_threshold"] * 5
+    assert [line["attack"] for line in lines] == ["likelihood_ratio", "loss_threshold"] * 7
     assert {line["shown"]: line["modes"] for line in lines} == {
         "update": ["open"],
         "sum": ["masked"],
         "model": ["open", "sealed", "masked"],
         "noised": ["noised"],
         "noised_model": ["noised"],
+        "noised_sum": ["noised"],
+        "noised_sum_model": ["noised"],
     }
     for line in lines:
         assert 0 <= line["recognized_at_0.01"] <= 1
@@ -181,9 +183,15 @@ def test_machines_get_a_line_for_each_attack_on_what_is_read_and_people_a_curve(
     page = path.read_text(encoding="utf-8")
     assert "Who was trained on: digits with digits_mlp" in page
     assert "groups of 3 or more" in page
-    assert "multiplier 1.0, gradients clipped to 1.0" in page
+    assert "multiplier 1.0. In training: gradients clipped to 1.0. On updates: clipped" in page
     assert page.count("<svg") == 1
-    for name in ("an update", "the sum of a group of 3", "the model", "an update with noise"):
+    for name in (
+        "an update",
+        "the sum of a group of 3",
+        "the model",
+        "an update trained with noise",
+        "the sum of a group of 3 with noise on updates",
+    ):
         assert f">{name}</text>" in page
     assert " style=" not in page
 

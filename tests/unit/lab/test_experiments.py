@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 
 from fl_chain.errors import TrainingError, UsageError
-from fl_chain.lab.experiment import Outcome, Scenario, run_scenario
+from fl_chain.lab.experiment import Experiment, Outcome, Scenario, run_scenario
 from fl_chain.lab.grid import check_scenarios, list_scenarios, run_scenarios
+from fl_chain.lab.noised_updates import GroupNoise
 from fl_chain.lab.plan import make_scenario, pick_attacks, pick_rules
 from fl_chain.lab.summary import choose_rule, summarize
+from fl_chain.training.catalogue import load_dataset
 from fl_chain.web.lab_report import make_lab_report
 
 BASE = Scenario("digits", "digits_mlp", 10, 2, 4, "iid", 0, "mean", "none", 1, 16, 0.1)
+HONEST = replace(BASE, num_malicious=0)
 
 
 def test_the_same_scenario_gives_the_same_numbers_in_another_process() -> None:
@@ -36,6 +39,41 @@ def test_training_that_diverges_is_an_outcome() -> None:
     outcome = run_scenario(replace(BASE, learning_rate=1e30))
     assert outcome.num_rounds == 0
     assert 0 <= outcome.accuracy <= 1
+
+
+@pytest.fixture(scope="module")
+def untouched() -> float:
+    return run_scenario(HONEST).accuracy
+
+
+@pytest.mark.parametrize(
+    ("noise_multiplier", "least", "most"), [(1e-3, -0.03, 0.03), (20.0, -1.0, -0.3)]
+)
+def test_noise_on_updates_costs_what_it_is_large(
+    untouched: float, noise_multiplier: float, least: float, most: float
+) -> None:
+    noised = Experiment(HONEST, group_noise=GroupNoise(noise_multiplier, 5))
+    assert least <= noised.run().accuracy - untouched <= most
+
+
+def test_noise_on_updates_is_another_in_every_round_and_the_same_when_tried_again() -> None:
+    nothing_learned = replace(HONEST, learning_rate=1e-12)
+    asked = load_dataset("digits").test
+    scores = []
+    for num_rounds in (1, 2, 2):
+        scenario = replace(nothing_learned, num_rounds=num_rounds)
+        experiment = Experiment(scenario, group_noise=GroupNoise(1.0, 5))
+        experiment.run()
+        genesis = Experiment(scenario).score(asked)
+        scores.append(experiment.score(asked) - genesis)
+    once, twice, again = scores
+    assert twice.equal(again)
+    assert not once.equal(twice)
+
+
+def test_noise_that_lanes_have_no_room_for_ends_an_experiment() -> None:
+    with pytest.raises(UsageError, match="no room for noise 1e\\+06 times"):
+        Experiment(HONEST, group_noise=GroupNoise(1e6, 5)).run()
 
 
 def test_every_combination_is_a_scenario_once() -> None:

@@ -13,9 +13,15 @@ import pytest
 from fl_chain.errors import TrainingError, UsageError
 from fl_chain.lab.experiment import Experiment
 from fl_chain.lab.membership import LIKELIHOOD_RATIO, choose_members
-from fl_chain.lab.membership_modes import MODEL, NOISED_MODEL, READ, Plan
+from fl_chain.lab.membership_modes import (
+    MODEL,
+    NOISED_MODEL,
+    NOISED_SUM_MODEL,
+    READ,
+    Plan,
+)
 from fl_chain.lab.membership_trials import Confidences, Leak, judge_all, list_trials, train_one
-from fl_chain.lab.modes import GROUP_SUM, NOISED, UPDATE
+from fl_chain.lab.modes import GROUP_SUM, NOISED, NOISED_SUM, UPDATE
 from fl_chain.lab.participants import Noise, divide
 from fl_chain.lab.plan import make_scenario
 from fl_chain.training.catalogue import load_dataset
@@ -80,12 +86,13 @@ def test_strong_noise_leaves_no_more_than_a_guess() -> None:
             assert verdict.recognized_at(0.01) < 0.015
 
 
-def test_one_training_is_enough_for_all_that_is_read_without_noise_and_one_for_the_rest() -> None:
+def test_one_training_is_enough_for_all_that_is_read_with_the_same_noise() -> None:
     found = try_out(ONE_ROUND)
-    assert len(found) == 2 * ONE_ROUND.num_models
+    assert len(found) == 3 * ONE_ROUND.num_models
     every = [set(one.values) for one in found]
     assert every.count({UPDATE, GROUP_SUM, MODEL}) == ONE_ROUND.num_models
     assert every.count({NOISED, NOISED_MODEL}) == ONE_ROUND.num_models
+    assert every.count({NOISED_SUM, NOISED_SUM_MODEL}) == ONE_ROUND.num_models
     assert all(np.isfinite(sure).all() for one in found for sure in one.values.values())
 
 
@@ -97,6 +104,8 @@ def test_every_mode_shows_the_model_and_a_sealed_one_nothing_else() -> None:
         MODEL: ["open", "sealed", "masked"],
         NOISED: ["noised"],
         NOISED_MODEL: ["noised"],
+        NOISED_SUM: ["noised"],
+        NOISED_SUM_MODEL: ["noised"],
     }
     assert replace(ONE_ROUND, modes=("sealed",)).read == (MODEL,)
     assert ONE_ROUND.name(GROUP_SUM) == "the sum of a group of 3"
