@@ -14,7 +14,6 @@ from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import (
     ModelProposed,
     ProposalRejected,
-    Record,
     RoundAborted,
     RoundFinalized,
     RoundOpened,
@@ -22,8 +21,8 @@ from fl_chain.protocol.records import (
     UpdateCommitted,
     UpdatesListed,
 )
-from fl_chain.protocol.round import Task
 from fl_chain.roles.manifest_shelf import ManifestShelf
+from fl_chain.roles.round_openings import find_openings
 from fl_chain.roles.task_history import Row, TaskHistory, open_history
 
 
@@ -101,28 +100,30 @@ def list_rounds(history: TaskHistory, selection: Selection = EVERYTHING) -> Iter
     rounds = summarize_rounds(history)
     updates = history.index.count_updates()
     committed = history.index.count_kind(UpdateCommitted)
-    seeds, selected = _draw(history)
+    openings = find_openings(history)
     if selection.covers(0, history.created.timestamp):
         yield _genesis_row(history)
     for number, summary in rounds.items():
-        if not selection.covers(number, summary.opened.opens_at):
+        opening = openings[number]
+        if not selection.covers(number, opening.opens_at):
             continue
         proposal, end = summary.proposal, summary.finalized or summary.aborted
+        has_opened = not end or opening.opens_at <= end.timestamp
         listed = sum(entry.count for entry in summary.lists)
         yield {
             "round": number,
             "phase": phase_of(history, number, summary).name,
             "base_round": summary.opened.base_round,
             "updates": updates.get(number, (0, 0))[0] + listed,
-            "opened_at": summary.opened.opens_at,
+            "opened_at": opening.opens_at if has_opened else None,
             "finished_at": end.timestamp if end else None,
             "model": proposal.model_digest.hex() if proposal else None,
             "report": proposal.report_digest.hex() if proposal else None,
             "proposer": proposal.proposer if proposal else None,
             "rejected": summary.rejected,
             "committed": committed.get(number, 0) if history.parameters.commit_seconds else None,
-            "selected": selected.get(number),
-            "seed": seeds[number].hex() if number in seeds else None,
+            "selected": opening.selected,
+            "seed": None if opening.seed is None else opening.seed.hex(),
         }
 
 
@@ -202,22 +203,3 @@ def _genesis_row(history: TaskHistory) -> Row:
         "selected": None,
         "seed": None,
     }
-
-
-def _draw(history: TaskHistory) -> tuple[dict[int, bytes], dict[int, int]]:
-    """Return each round's seed, and how many it selected; nothing where all take part."""
-    if not history.parameters.sample_rate:
-        return {}, {}
-    selected: dict[int, int] = {}
-
-    def count_at_end(task: Task, record: Record) -> None:
-        if isinstance(record, RoundOpened):
-            selected[task.current.round] = task.count_selected()
-
-    task = history.replay(count_at_end)
-    seeds = dict(task.seeds)
-    current = task.current.round
-    seed = task.seed_of(current, history.now)
-    if seed is not None:
-        selected[current], seeds[current] = task.count_selected(), seed
-    return seeds, selected

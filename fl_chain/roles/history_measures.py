@@ -17,6 +17,7 @@ from fl_chain.protocol.report import RoundReport
 from fl_chain.roles.history import RoundSummary, summarize_rounds
 from fl_chain.roles.history_gas import sum_gas_by_round
 from fl_chain.roles.manifest_shelf import FETCHES_AT_ONCE
+from fl_chain.roles.round_openings import find_openings
 from fl_chain.roles.task_history import Row, TaskHistory
 
 
@@ -27,10 +28,11 @@ def list_measures(history: TaskHistory, selection: Selection = EVERYTHING) -> It
     on record, ``aggregate_s`` those to the proposal, ``decide_s`` those to the final model. What
     ``base_accuracy`` and ``base_loss`` are about is the model that the round *started from*.
     """
+    openings = find_openings(history)
     rounds = {
         number: summary
         for number, summary in summarize_rounds(history).items()
-        if selection.covers(number, summary.opened.opens_at)
+        if selection.covers(number, openings[number].opens_at)
     }
     gas = sum_gas_by_round(history, Selection(selection.first_round, selection.last_round))
     updates = history.index.count_updates()
@@ -49,7 +51,12 @@ def list_measures(history: TaskHistory, selection: Selection = EVERYTHING) -> It
             "updates": counts[number],
             "included": included,
             "bytes": included * size if included is not None and size else None,
-            **_measure_time(summary, commits.get(number), submissions.get(number)),
+            **_measure_time(
+                openings[number].opens_at,
+                summary,
+                commits.get(number),
+                submissions.get(number),
+            ),
             "gas": gas[number],
             **_describe_totals(report.totals if report else None),
         }
@@ -84,9 +91,10 @@ def _name_energy(totals: MeasuredTotals) -> str | None:
     return "estimated" if totals.estimated_millijoules else "measured"
 
 
-def _measure_time(summary: RoundSummary, committed: int | None, submitted: int | None) -> Row:
+def _measure_time(
+    start: int, summary: RoundSummary, committed: int | None, submitted: int | None
+) -> Row:
     """Return the seconds of each step of a round, None of one that did not come."""
-    start = summary.opened.opens_at
     proposed = summary.proposal.timestamp if summary.proposal else None
     finalized = summary.finalized.timestamp if summary.finalized else None
     steps = {

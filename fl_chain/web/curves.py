@@ -71,7 +71,7 @@ def curves_of_rounds(rounds: Rows, base_path: str = "") -> list[Curve]:
         curves.append(
             Curve("participation", "Participation", caption, tuple(columns), numbers, base_path)
         )
-    timed = [row for row in rows if row["finished_at"] is not None]
+    timed = [row for row in rows if row["finished_at"] and row["opened_at"]]
     if timed:
         numbers = tuple((row["round"], row["finished_at"] - row["opened_at"]) for row in timed)
         longest = max(number for _, number in numbers)

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from fl_chain.errors import RelayRefused
-from fl_chain.protocol.actions import CommitSeeds
+from fl_chain.protocol.actions import CommitSeeds, Pause, Stop
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.phases import Phase
-from fl_chain.protocol.records import SeedRevealed, SeedsCommitted
+from fl_chain.protocol.records import SeedRevealed, SeedsCommitted, TaskPaused
 from fl_chain.protocol.sampling import is_drawn
 from fl_chain.protocol.signed_update import Handover, SignedUpdate, compute_update_message
 from fl_chain.roles import seeds
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.history import list_rounds
+from fl_chain.roles.history_measures import list_measures
 from fl_chain.roles.history_updates import list_participants
 from fl_chain.roles.relay import RelayRole
 from tests.faults.test_commitments import Told, aggregate, note_in
@@ -108,6 +109,53 @@ def test_an_aggregator_that_is_restarted_goes_on_with_its_secrets_and_then_with_
     # One chain for two rounds each, the next one while a round is open.
     assert len(records_of(federation, SeedsCommitted)) == 3
     assert all(history.opened.opens_at > 0 for history in federation.task.rounds.values())
+
+
+def test_a_round_has_opened_when_its_seed_was_made_and_not_when_it_had_to_be(world: World) -> None:
+    federation = world.federation(num_rounds=3, sample_rate=1, seed_seconds=600)
+    for _ in range(3):
+        open_round(federation)
+        federation.submit_honestly()
+        federation.aggregate()
+    revealed = records_of(federation, SeedRevealed)
+    history = federation.history()
+    rows = [row for row in list_rounds(history) if row["round"]]
+    assert [row["opened_at"] for row in rows] == [record.timestamp for record in revealed]
+    latest = [history.opened.opens_at for history in federation.task.rounds.values()]
+    assert all(row["opened_at"] < limit for row, limit in zip(rows, latest, strict=True))
+    assert all(row["opened_at"] <= row["finished_at"] for row in rows)
+    for row in list_measures(history):
+        assert 0 <= row["collect_s"] < 600
+
+
+def test_a_round_that_a_pause_holds_up_has_opened_when_the_pause_ended(world: World) -> None:
+    federation = world.federation(num_rounds=2)
+    coordinator = federation.ledger(federation.coordinator)
+    coordinator.send(Pause(500))
+    federation.submit_honestly()
+    federation.aggregate()
+    assert federation.task.phase(federation.follower.now) == Phase.SCHEDULED
+    world.advance_clock(5)
+    coordinator.send(Pause(0))
+    _, ended = records_of(federation, TaskPaused)
+    federation.submit_honestly()
+    federation.aggregate()
+    _, first, second = list_rounds(federation.history())
+    assert first["opened_at"] <= first["finished_at"] < second["opened_at"] == ended.until
+    _, measures = list_measures(federation.history())
+    assert measures["collect_s"] >= 0
+
+
+def test_a_round_that_was_stopped_before_it_opened_never_did(world: World) -> None:
+    federation = world.federation(num_rounds=2)
+    coordinator = federation.ledger(federation.coordinator)
+    coordinator.send(Pause(500))
+    federation.submit_honestly()
+    federation.aggregate()
+    coordinator.send(Stop())
+    *_, row = list_rounds(federation.history())
+    assert (row["round"], row["phase"], row["opened_at"]) == (2, "ABORTED", None)
+    assert row["finished_at"] is not None
 
 
 def test_secrets_that_the_aggregator_does_not_know_are_replaced(world: World) -> None:
