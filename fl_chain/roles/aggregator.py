@@ -121,7 +121,8 @@ class AggregatorRole:
         if is_sealed and not self._keys:
             raise UsageError(
                 "this task has sealed updates, and this aggregator has no encryption key",
-                "make and name one with: fl-chain registry set-encryption-key",
+                "make and name one with: fl-chain registry set-encryption-key"
+                f" --task {self._ledger.address} --key NAME",
             )
 
     def step(self) -> bool:

@@ -108,7 +108,8 @@ class Masker:
             raise UsageError(
                 "this task has masked updates, and this participant has no encryption key"
                 " that its registry names",
-                "make and name one with: fl-chain registry set-encryption-key",
+                "make and name one with: fl-chain registry set-encryption-key"
+                f" --task {self._follower.ledger.address} --key NAME",
             )
 
     def has_group(self) -> bool:
