@@ -36,10 +36,13 @@ from fl_chain.protocol.actions import (
     Propose,
     RevealSeed,
     RevealUpdate,
+    SubmitMasked,
     SubmitUpdate,
+    Unmask,
 )
 from fl_chain.protocol.attestation import compute_result, compute_signing_hash
 from fl_chain.protocol.commitment import compute_commitment
+from fl_chain.protocol.constants import NO_VALUES
 from fl_chain.protocol.dispute import Stage
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import Question, TaskParameters
@@ -48,7 +51,7 @@ from fl_chain.roles.liveness import compute_due
 from tests.stateful.contents import NUM_VALUES, Contents
 
 NUM_PARTICIPANTS, NUM_AGGREGATORS, MIN_UPDATES, NUM_ROUNDS = 4, 3, 2, 6
-COMMIT, COLLECT, AGGREGATE, CHALLENGE, BOND, SEED = 40, 50, 20, 10, 7, 15
+COMMIT, COLLECT, UNMASK, AGGREGATE, CHALLENGE, BOND, SEED = 40, 50, 30, 20, 10, 7, 15
 KEYS = [Account.from_key((2**220 + index).to_bytes(32)) for index in range(10)]
 PEOPLE = [str(key.address).lower() for key in KEYS]
 COORDINATOR, STRANGER, CHALLENGER = 0, 8, 9
@@ -65,6 +68,7 @@ LONGEST_ROUND = (
     2 * SEED
     + COMMIT
     + COLLECT
+    + UNMASK
     + 1
     + (NUM_AGGREGATORS + 1) * (NUM_AGGREGATORS * AGGREGATE + 3 * CHALLENGE + 9)
 )
@@ -82,8 +86,9 @@ class Task:
         challenges: int,
         extra_seconds: tuple[int, int],
         withholding: set[int] | None,
+        has_masks: bool,
     ) -> None:
-        commit_seconds, list_seconds = extra_seconds
+        commit_seconds, list_seconds = (COMMIT, 0) if has_masks else extra_seconds
         self.now = 1_700_000_000
         self.start = self.now
         self.started_at = {1: self.now}
@@ -107,11 +112,12 @@ class Task:
             BOND,
             1,
             NUM_VALUES,
-            3,
+            NO_VALUES if has_masks else 3,
             commit_seconds,
             False,
             list_seconds,
-            *((0, 0) if withholding is None else (2**32 - 1, SEED)),
+            *((0, 0) if withholding is None and not has_masks else (2**32 - 1, SEED)),
+            unmask_seconds=UNMASK if has_masks else 0,
         )
         registry = MemoryRegistry(PEOPLE[COORDINATOR], clock=lambda: float(self.now))
         registry.carry_out(
@@ -157,6 +163,10 @@ class Task:
                 listed = ListUpdates(number, NUM_PARTICIPANTS, WORD[5], WORD[6])
                 is_done |= self.works(who) and self.act(who, listed)
             return is_done
+        if phase == Phase.UNMASKING:
+            for who in PARTICIPANTS:
+                is_done |= self.works(who) and self.act(who, Unmask(number, WORD[7]))
+            return is_done
         for who in AGGREGATORS:
             is_done |= self.works(who) and self.aggregate(who, phase, number)
         if phase == Phase.PROPOSED and self.challenges and not is_done:
@@ -169,6 +179,8 @@ class Task:
         if phase == Phase.COMMITTING:
             place = self.chain.chain_id, self.chain.address, update[0], PEOPLE[who]
             return CommitUpdate(update[0], compute_commitment(*place, *update[1:], WORD[3]))
+        if self.state.is_masked:
+            return SubmitMasked(*update, apart=0)
         if self.state.parameters.commit_seconds:
             return RevealUpdate(*update, WORD[3])
         return SubmitUpdate(*update)
@@ -221,6 +233,7 @@ class Task:
     challenges=st.integers(0, 5),
     extra_seconds=st.sampled_from([(0, 0), (COMMIT, 0), (0, COLLECT // 2)]),
     withholding=st.none() | st.sets(st.sampled_from(AGGREGATORS)),
+    has_masks=st.sampled_from([False, False, True]),
 )
 def test_every_round_ends_whoever_is_silent(
     quorum: int,
@@ -228,9 +241,10 @@ def test_every_round_ends_whoever_is_silent(
     challenges: int,
     extra_seconds: tuple[int, int],
     withholding: set[int] | None,
+    has_masks: bool,
 ) -> None:
-    """Times to commit, and to list, go with the task; most have neither."""
-    task = Task(quorum, silent, challenges, extra_seconds, withholding)
+    """Times to commit, and to list, go with the task; most have neither. Masks have their own."""
+    task = Task(quorum, silent, challenges, extra_seconds, withholding, has_masks)
     for _ in range(2000):
         if task.state.is_over or task.state.current.round > 3 * NUM_ROUNDS:
             break
