@@ -128,32 +128,34 @@ def test_a_round_has_opened_when_its_seed_was_made_and_not_when_it_had_to_be(wor
         assert 0 <= row["collect_s"] < 600
 
 
-def test_a_round_that_a_pause_holds_up_has_opened_when_the_pause_ended(world: World) -> None:
+@pytest.fixture
+def paused(world: World) -> Federation:
+    """Return a task whose second round is held up by a pause."""
     federation = world.federation(num_rounds=2)
-    coordinator = federation.ledger(federation.coordinator)
-    coordinator.send(Pause(500))
+    federation.ledger(federation.coordinator).send(Pause(500))
     federation.submit_honestly()
     federation.aggregate()
     assert federation.task.phase(federation.follower.now) == Phase.SCHEDULED
+    return federation
+
+
+def test_a_round_that_a_pause_holds_up_has_opened_when_the_pause_ended(
+    world: World, paused: Federation
+) -> None:
     world.advance_clock(5)
-    coordinator.send(Pause(0))
-    _, ended = records_of(federation, TaskPaused)
-    federation.submit_honestly()
-    federation.aggregate()
-    _, first, second = list_rounds(federation.history())
+    paused.ledger(paused.coordinator).send(Pause(0))
+    _, ended = records_of(paused, TaskPaused)
+    paused.submit_honestly()
+    paused.aggregate()
+    _, first, second = list_rounds(paused.history())
     assert first["opened_at"] <= first["finished_at"] < second["opened_at"] == ended.until
-    _, measures = list_measures(federation.history())
+    _, measures = list_measures(paused.history())
     assert measures["collect_s"] >= 0
 
 
-def test_a_round_that_was_stopped_before_it_opened_never_did(world: World) -> None:
-    federation = world.federation(num_rounds=2)
-    coordinator = federation.ledger(federation.coordinator)
-    coordinator.send(Pause(500))
-    federation.submit_honestly()
-    federation.aggregate()
-    coordinator.send(Stop())
-    *_, row = list_rounds(federation.history())
+def test_a_round_that_was_stopped_before_it_opened_never_did(paused: Federation) -> None:
+    paused.ledger(paused.coordinator).send(Stop())
+    *_, row = list_rounds(paused.history())
     assert (row["round"], row["phase"], row["opened_at"]) == (2, "ABORTED", None)
     assert row["finished_at"] is not None
 

@@ -309,6 +309,8 @@ class ContractAndModel(RuleBasedStateMachine):
         weight=st.sampled_from([1, 2, 10, 10, 1, 0, 11]),
         digest=digests,
         cid_digest=digests,
+        apart=st.sampled_from([0, 0, 1, 6, 2**63, 2**128 - 1]),
+        is_misled=st.sampled_from([False] * 5 + [True]),
     )
     def some_submit(
         self,
@@ -318,10 +320,15 @@ class ContractAndModel(RuleBasedStateMachine):
         weight: int,
         digest: bytes,
         cid_digest: bytes,
+        apart: int,
+        is_misled: bool,
     ) -> None:
+        """Submit an update, masked where they are, or what the task takes for none."""
         self.pass_time_to(moment)
+        what = self.number(lag), digest, cid_digest, weight
+        is_masked = self.task.is_masked != is_misled
         for actor in actors:
-            self.act(actor, SubmitUpdate(self.number(lag), digest, cid_digest, weight))
+            self.act(actor, SubmitMasked(*what, apart) if is_masked else SubmitUpdate(*what))
 
     @rule(
         moment=moments,
@@ -429,30 +436,6 @@ class ContractAndModel(RuleBasedStateMachine):
             weight = weight + 1 if lie == "weight" else weight
             salt = WORD[4] if lie == "salt" else WORD[3]
             self.act(actor, RevealUpdate(self.number(lag), digest, cid_digest, weight, salt))
-
-    @rule(
-        moment=moments,
-        actors=st.lists(participants, min_size=1, max_size=4),
-        lag=lags,
-        weight=st.sampled_from([1, 5, 5, 5, 10, 0, 11]),
-        digest=digests,
-        cid_digest=digests,
-        apart=st.sampled_from([0, 0, 1, 6, 2**63, 2**128 - 1]),
-    )
-    def some_submit_masked(
-        self,
-        moment: tuple[str, int] | None,
-        actors: list[int],
-        lag: int,
-        weight: int,
-        digest: bytes,
-        cid_digest: bytes,
-        apart: int,
-    ) -> None:
-        self.pass_time_to(moment)
-        for actor in actors:
-            masked = SubmitMasked(self.number(lag), digest, cid_digest, weight, apart)
-            self.act(actor, masked)
 
     @rule(
         moment=moments,
