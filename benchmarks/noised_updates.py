@@ -50,6 +50,8 @@ def plan(clip_norm: float, noise: float, group_size: int) -> tuple[Encoding, Pri
     privacy, usual = PrivacyParameters(MASKED, group_size=group_size), Encoding()
     terms = NoiseTerms(Fraction(clip_norm), Fraction(noise), privacy.num_noisy)
     bits = terms.choose_fraction_bits(usual.fraction_bits, usual.max_abs)
+    if bits is None:
+        raise SystemExit("lanes have no room for so much noise")
     return Encoding(fraction_bits=bits), terms.set_in(privacy, bits)
 
 

@@ -105,7 +105,6 @@ class Experiment:
         self._noise = noise
         self._group_noise = group_noise
         self._update_noise: UpdateNoise | None = None
-        self._encoding = ENCODING
         self._attack = ATTACKS[scenario.attack]
         split = load_dataset(scenario.data)
         self._test = split.test
@@ -126,6 +125,10 @@ class Experiment:
     @property
     def _count(self) -> int:
         return self.scenario.num_participants
+
+    @property
+    def _encoding(self) -> Encoding:
+        return self._update_noise.encoding if self._update_noise else ENCODING
 
     def run(self) -> Outcome:
         """Do all rounds, and measure the last model."""
@@ -210,7 +213,6 @@ class Experiment:
             return [encode_update(delta, bits, max_abs, None) for delta in deltas]
         if self._update_noise is None:
             self._update_noise = fit_noise(list(deltas), self._group_noise, ENCODING)
-            self._encoding = self._update_noise.encoding
         lanes = []
         for index, delta in enumerate(deltas):
             chance = np.random.default_rng(self._seed(number, index))

@@ -92,8 +92,8 @@ def fit_noise(
         count_noisy(noise.group_size),
     )
     bits = terms.choose_fraction_bits(encoding.fraction_bits, encoding.max_abs)
-    privacy = terms.set_in(PrivacyParameters(), bits)
-    if not privacy.clip_norm or not terms.has_room(bits, encoding.max_abs):
+    privacy = terms.set_in(PrivacyParameters(), bits or 0)
+    if bits is None or not privacy.clip_norm:
         raise UsageError(
             f"lanes of {encoding.lane_bits} bits have no room for noise"
             f" {noise.noise_multiplier:g} times as long as an update",

@@ -37,14 +37,11 @@ class NoiseTerms:
         variance = math.ceil(counted / self.num_noisy)
         return replace(privacy, clip_norm=clip_norm, noise_variance=variance)
 
-    def has_room(self, fraction_bits: int, max_abs: int) -> bool:
+    def choose_fraction_bits(self, most: int, max_abs: int) -> int | None:
+        """Return how finely lanes can divide with room for the noise; None if there is none."""
+        return next((bits for bits in range(most, -1, -1) if self._has_room(bits, max_abs)), None)
+
+    def _has_room(self, fraction_bits: int, max_abs: int) -> bool:
         """Whether no noise can take a lane of this magnitude out of its range."""
         terms = self.set_in(PrivacyParameters(), fraction_bits)
         return terms.clip_norm + bound_magnitude(terms.noise_variance) <= max_abs
-
-    def choose_fraction_bits(self, most: int, max_abs: int) -> int:
-        """Return how finely lanes can divide, at most so finely, with room for the noise.
-
-        If there is none at all it is 0, and the rules of manifests say what is wrong.
-        """
-        return next((bits for bits in range(most, 0, -1) if self.has_room(bits, max_abs)), 0)

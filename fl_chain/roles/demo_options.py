@@ -161,7 +161,7 @@ class DemoOptions:
         multiplier = Decimal(self.noise_multiplier)
         privacy = PrivacyParameters(self.privacy, group_size=self.group_size)
         terms = NoiseTerms(Fraction(CLIP_NORM), Fraction(multiplier), privacy.num_noisy)
-        bits = terms.choose_fraction_bits(Encoding().fraction_bits, Encoding().max_abs)
+        bits = terms.choose_fraction_bits(Encoding().fraction_bits, Encoding().max_abs) or 0
         module = build_model(self.find_model(), 0)
         num_values = sum(values.size for values in get_parameters(module).values())
         cost = compute_update_cost(terms.set_in(privacy, bits), num_values)

@@ -300,7 +300,7 @@ def _encoding(contents: dict[str, Any], noise: NoiseTerms | None) -> dict[str, A
         max_abs = table.get("max_abs", usual["max_abs"])
         if noise is not None and type(max_abs) is int:
             bits = noise.choose_fraction_bits(usual["fraction_bits"], max_abs)
-            usual["fraction_bits"] = bits
+            usual["fraction_bits"] = bits or 0  # without room the rules of manifests say so
         return {**usual, **table}
     return table
 
