@@ -7,29 +7,19 @@ with; after every step they agree on storage, on money and on the history hash.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-import pytest
 from eth_account import Account
-from hypothesis import Phase as HypothesisPhase
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
-from fl_chain.chain.answers import read_logs
-from fl_chain.chain.connection import ChainConnection, RpcError
 from fl_chain.chain.contracts import (
-    decode_error,
-    encode_action,
     encode_registry_creation,
-    encode_view,
 )
 from fl_chain.chain.keys import sign_hash
 from fl_chain.chain.memory_registry import MemoryRegistry
@@ -46,14 +36,12 @@ from fl_chain.protocol.actions import (
 )
 from fl_chain.protocol.attestation import Signature, compute_signing_hash, compute_succession
 from fl_chain.protocol.committee import NOBODY
-from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.registry_records import EnrolmentBondClaimed
+from tests.stateful.stepped_chain import ETHER, SteppedChain, drive
 
-IS_EXPLORING = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 REGISTRAR = 0
 KEYS = [Account.from_key((2**220 + index).to_bytes(32)) for index in range(7)]
 PEOPLE = [str(key.address).lower() for key in KEYS]
-ETHER = 10**18
 
 anybody = st.sampled_from(range(len(PEOPLE)))
 senders = st.sampled_from([REGISTRAR] * 3 + [1, 2])
@@ -63,10 +51,9 @@ moments = st.sampled_from([None, None, -1, 0, 1])
 class RegistryAndModel(RuleBasedStateMachine):
     """One registry on chain, and the same registry in Python."""
 
-    def __init__(self, chain: ChainConnection) -> None:
+    def __init__(self, chain: SteppedChain) -> None:
         super().__init__()
         self.chain = chain
-        self.now = 0
         self.model: MemoryRegistry | None = None
         self.balance = 0
 
@@ -74,21 +61,18 @@ class RegistryAndModel(RuleBasedStateMachine):
         bond=st.sampled_from([0, 1, ETHER, ETHER]), leave_seconds=st.sampled_from([0, 1, 9, 30])
     )
     def create(self, bond: int, leave_seconds: int) -> None:
-        self.now = int(self.chain.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        for person in PEOPLE:
-            self.chain.call("anvil_setBalance", person, hex(1000 * ETHER))
+        self.chain.begin(PEOPLE)
         code = encode_registry_creation(bond, leave_seconds)
-        receipt = self.send({"from": PEOPLE[REGISTRAR], "data": "0x" + code.hex()})
-        self.address = receipt["contractAddress"].lower()
+        self.address, records = self.chain.deploy(PEOPLE[REGISTRAR], code)
         self.model = MemoryRegistry(
             PEOPLE[REGISTRAR],
             bond,
             leave_seconds,
-            lambda: float(self.now),
+            lambda: float(self.chain.now),
             chain_id=self.chain.chain_id,
             address=self.address,
         )
-        assert read_records(receipt) == self.model.records
+        assert records == self.model.records
 
     @property
     def state(self) -> Any:
@@ -97,7 +81,7 @@ class RegistryAndModel(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 8))
     def pass_time(self, seconds: int) -> None:
-        self.now += seconds
+        self.chain.now += seconds
 
     @rule(
         sender=senders, who=st.lists(anybody, min_size=1, max_size=3), has_nobody=st.integers(0, 9)
@@ -167,7 +151,8 @@ class RegistryAndModel(RuleBasedStateMachine):
 
     def pass_time_to(self, who: int, moment: int | None) -> None:
         if moment is not None:
-            self.now = max(self.now, self.state.claimable_at(PEOPLE[who]) + moment)
+            claimable_at = self.state.claimable_at(PEOPLE[who])
+            self.chain.now = max(self.chain.now, claimable_at + moment)
 
     def act(self, actor: int, action: RegistryAction) -> None:
         """Try an action on both; they do the same, or refuse for the same reason."""
@@ -178,31 +163,12 @@ class RegistryAndModel(RuleBasedStateMachine):
         except TransactionRejected as refusal:
             error = refusal.error
         wei = action.wei if isinstance(action, EnrolWithBond) else 0
-        call = {
-            "from": PEOPLE[actor],
-            "to": self.address,
-            "data": "0x" + encode_action(action).hex(),
-            "value": hex(wei),
-        }
+        records = self.chain.try_action(PEOPLE[actor], self.address, action, error, wei)
         if error:
-            with pytest.raises(RpcError) as caught:
-                self.chain.call("eth_call", call, "latest", {}, {"time": hex(self.now)})
-            assert decode_error(caught.value.data)[0] == error
             return
-        made = self.model.records[before:]
-        assert read_records(self.send(call)) == made
-        self.balance += wei - sum(r.amount for r in made if isinstance(r, EnrolmentBondClaimed))
-
-    def send(self, transaction: dict[str, str]) -> Any:
-        """Mine one transaction at the present time and return its receipt."""
-        self.chain.call("evm_setNextBlockTimestamp", self.now)
-        sent = transaction | {"gas": hex(5_000_000)}
-        transaction_hash = self.chain.call("eth_sendTransaction", sent)
-        receipt = None
-        while receipt is None:
-            receipt = self.chain.call("eth_getTransactionReceipt", transaction_hash)
-        assert receipt["status"] == "0x1"
-        return receipt
+        assert records == self.model.records[before:]
+        self.balance += wei
+        self.balance -= sum(r.amount for r in records if isinstance(r, EnrolmentBondClaimed))
 
     @invariant()
     def they_agree(self) -> None:
@@ -211,11 +177,7 @@ class RegistryAndModel(RuleBasedStateMachine):
         state = self.state
         views = ("isEnrolled", "enrolment", "bondOf", "successorOf", "predecessorOf", "originOf")
         calls = [(view, person) for person in PEOPLE for view in (*views, "encryptionKeyOf")]
-        requests = [
-            ("eth_call", ({"to": self.address, "data": "0x" + encode_view(*call).hex()}, "latest"))
-            for call in [("historyHash",), *calls]
-        ]
-        history, *answers = [bytes.fromhex(a[2:]) for a in self.chain.batch(requests)]
+        history, *answers = self.chain.views(self.address, [("historyHash",), *calls])
         assert history == self.model.history_hash
         expected: list[bytes] = []
         for person in PEOPLE:
@@ -235,29 +197,13 @@ class RegistryAndModel(RuleBasedStateMachine):
     def the_registry_holds_every_bond(self) -> None:
         if self.model is None:
             return
-        balance = int(self.chain.call("eth_getBalance", self.address, "latest"), 16)
         due = sum(entry.bond for entry in self.state.enrolments.values())
-        assert balance == self.balance >= due
+        assert self.chain.balance(self.address) == self.balance >= due
 
 
 def word(value: int) -> bytes:
     return int(value).to_bytes(32)
 
 
-def read_records(receipt: Any) -> list[Any]:
-    return [decode_log(log) for log in read_logs(receipt["logs"])]
-
-
-def test_registry_and_model_agree_whatever_happens(anvil_rpc_url: str) -> None:
-    chain = ChainConnection(anvil_rpc_url)
-    chain.call("anvil_autoImpersonateAccount", True)
-    run_state_machine_as_test(
-        lambda: RegistryAndModel(chain),
-        settings=settings(
-            max_examples=1000 if IS_EXPLORING else 60,
-            stateful_step_count=40,
-            # To shrink a failure takes minutes; HYPOTHESIS_PROFILE=explore has the time.
-            phases=tuple(HypothesisPhase) if IS_EXPLORING else (HypothesisPhase.generate,),
-        ),
-    )
-    chain.call("anvil_autoImpersonateAccount", False)
+def test_registry_and_model_agree_whatever_happens(stepped_chain: SteppedChain) -> None:
+    drive(lambda: RegistryAndModel(stepped_chain), num_tasks=60)
