@@ -49,6 +49,12 @@ _SENTENCES = {
         "round {round}: waiting for the encryption keys of {readers}; each names one with"
         " fl-chain registry set-encryption-key"
     ),
+    "bare_sums": (
+        "privacy: the sum of a group has no noise, and everybody can read it. It says as much as"
+        " one update from the data of all members: where these are few images and few steps,"
+        " images can be rebuilt from it. Noise on updates prevents that"
+        " (docs/how-to/limit-what-leaks.md)"
+    ),
     "budget": "the privacy budget of a participant is for {updates} {updates:update}",
     "bonded": "enrolled with a bond of {bond}, {gas} gas",
     "budget_spent": (

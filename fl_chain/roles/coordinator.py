@@ -129,7 +129,7 @@ def create_task(
 
 
 def _report_masks(manifest: Manifest, progress: Progress) -> None:
-    """Say what masks give, and what they take from the rule: nobody can look at one update."""
+    """Say what masks give, what they take from the rule, and what sums still tell."""
     size, target = manifest.privacy.group_size, manifest.rounds.target_updates
     values = {
         "size": size,
@@ -140,6 +140,8 @@ def _report_masks(manifest: Manifest, progress: Progress) -> None:
         "malicious": manifest.num_malicious,
     }
     progress("masked_mean" if manifest.rule == MEAN else "masked_robust", values)
+    if not (manifest.privacy.has_noise or manifest.recipe.has_noise):
+        progress("bare_sums", {})
 
 
 def _report_noise(manifest: Manifest, progress: Progress) -> None:

@@ -46,7 +46,7 @@ NUM_IPFS_NODES = 2
 bitswap."""
 STOP_SECONDS = 10.0
 NOTED = (
-    *("masked_mean", "masked_robust", "sealed_only_audits"),
+    *("masked_mean", "masked_robust", "bare_sums", "sealed_only_audits"),
     *("noised_sums", "noised_updates", "budget", "epsilon", "short_budget"),
 )
 """What is told of a task: what its privacy gives and takes."""

@@ -37,6 +37,7 @@ def test_the_demo_adds_up_what_nobody_sees_and_anybody_audits_it(tmp_path: Path)
     assert out.count("no single update is known") == 2
     assert "hidden in the sum of its group, by the noise of 3 honest members at least" in out
     assert "the privacy budget of a participant is for 2 updates" in out
+    assert "has no noise" not in out
 
 
 def test_a_masked_task_by_hand_with_a_member_that_is_away(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,29 @@ def test_whoever_lets_a_rule_that_the_contract_cannot_check_to_one_aggregator_is
     deployer = Deployer(world.connection, world.account(0))
     create_task(parse_task(description), deployer, world.store, told.__setitem__)
     assert told.get("only_audits") == (None if quorum else {"rule": "median"})
+
+
+@pytest.mark.parametrize("noise", ["none", "on updates", "in training"])
+def test_whoever_publishes_sums_of_updates_without_noise_is_told(world: World, noise: str) -> None:
+    recipe: dict[str, Any] = {"model": "digits_mlp", "data": "digits"}
+    privacy: dict[str, Any] = {"mode": "masked", "group_size": 4, "confirmations": 0}
+    budget = {"epsilon": 99, "delta": Decimal("0.00001")}
+    if noise == "on updates":
+        privacy |= {"clip_norm": 1, "noise_multiplier": 1} | budget
+    elif noise == "in training":
+        recipe |= {"max_grad_norm": 1, "noise_multiplier": 1, "sampling_rate": 1}
+        privacy |= budget
+    description = {
+        "participants": [str(world.account(number).address).lower() for number in range(4)],
+        "rounds": {"min_updates": 4, "target_updates": 4, "commit_seconds": 9, "unmask_seconds": 9},
+        "measurements": False,
+        "privacy": privacy,
+        "recipe": recipe,
+    }
+    told: dict[str, Any] = {}
+    deployer = Deployer(world.connection, world.account(0))
+    create_task(parse_task(description), deployer, world.store, told.__setitem__)
+    assert ("bare_sums" in told) == (noise == "none")
 
 
 def test_who_cannot_pay_is_told_before_the_work(
