@@ -13,8 +13,8 @@ from the package ``dp-accounting``:
   more. Older published figures are of this kind, those of Opacus' MNIST example among them;
 - ``pld``: privacy loss distributions (Doroshenko et al. 2022, arXiv:2207.04380), which give least.
 
-Sums of updates with Skellam noise: divergences of integer orders, as they are in
-fl_chain/protocol/skellam_noise.py.
+What ledgers add up, of either kind of noise: the divergences of integer orders that a cost bounds
+(fl_chain/protocol/sampled_gaussian.py, fl_chain/protocol/skellam_noise.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from typing import Any, Final
 from fl_chain import __version__
 from fl_chain.errors import UsageError, ValueOutOfRange
 from fl_chain.protocol.sampled_gaussian import COST_OF_ONE_RHO
-from fl_chain.protocol.skellam_noise import Sensitivity
 
 SAMPLE: Final = "sample"
 """Hidden is whether one example was among those of a participant."""
@@ -40,7 +39,6 @@ RDP: Final = "rdp"
 RDP_2017: Final = "rdp-2017"
 PLD: Final = "pld"
 SAMPLE_ACCOUNTANTS: Final = (RDP, RDP_2017, PLD)
-SKELLAM_RDP: Final = "skellam-rdp"
 ZCDP: Final = "zcdp"
 ZCDP_2016: Final = "zcdp-2016"
 
@@ -51,7 +49,7 @@ SAMPLE_ORDERS: Final = (
 )
 """Of Renyi divergences, for DP-SGD. Lower ones are best where epsilon is 10 and more."""
 INTEGER_ORDERS: Final = (*range(2, 129), 256, 512, 1024, 2048)
-"""Of Renyi divergences, for noise on integers."""
+"""Of the Renyi divergences that a cost bounds."""
 
 _PACKAGE: Final = "dp-accounting"
 _TINY_DELTA: Final = 1e-30
@@ -68,7 +66,7 @@ class Guarantee:
     unit: str
     """``sample`` or ``participant``: who is hidden."""
     accountant: str
-    """How epsilon was computed: `SAMPLE_ACCOUNTANTS`, ``skellam-rdp``, ``zcdp``, ``zcdp-2016``."""
+    """How epsilon was computed: one of `SAMPLE_ACCOUNTANTS`, ``zcdp`` or ``zcdp-2016``."""
     library: str
     """What computed it, and its version."""
 
@@ -162,52 +160,6 @@ def compute_sgd_divergences(
         epsilon = float(one.get_epsilon(_TINY_DELTA))
         divergences.append(max(0.0, epsilon - _compute_addend(order, _TINY_DELTA)))
     return divergences
-
-
-def account_for_skellam(
-    sensitivity: Sensitivity, variance: int, num_rounds: int, delta: float
-) -> Guarantee:
-    """Return what Skellam noise hides of one participant that was in each of some sums.
-
-    Nothing is gained from sampling participants: here everybody knows who took part.
-
-    Parameters
-    ----------
-    sensitivity
-        Of each sum.
-    variance
-        Of all noise of a sum, in units of lanes squared, at least 1.
-    num_rounds
-        Sums that the participant was in, at least 1.
-    delta
-        Above 0 and below 1.
-
-    Raises
-    ------
-    ValueOutOfRange
-        A value is out of range.
-    """
-    _require_delta(delta)
-    if variance < 1 or num_rounds < 1:
-        raise ValueOutOfRange(f"variance {variance} in {num_rounds} rounds: both are at least 1")
-    divergences = [
-        num_rounds * compute_skellam_divergence(order, sensitivity, variance)
-        for order in INTEGER_ORDERS
-    ]
-    epsilon = convert_divergences(INTEGER_ORDERS, divergences, delta)
-    return Guarantee(epsilon, delta, PARTICIPANT, SKELLAM_RDP, f"fl_chain {__version__}")
-
-
-def compute_skellam_divergence(order: int, sensitivity: Sensitivity, variance: int) -> float:
-    """Return an upper bound of the Renyi divergence of Skellam noise, in nats.
-
-    Agarwal, Kairouz and Liu 2021 (arXiv:2110.04995), for an integer order of at least 2.
-    """
-    squared_l2, l1 = float(sensitivity.squared_l2), float(sensitivity.l1)
-    return order * squared_l2 / (2 * variance) + min(
-        ((2 * order - 1) * squared_l2 + 6 * l1) / (4 * float(variance) ** 2),
-        3 * l1 / (2 * variance),
-    )
 
 
 def account_for_cost(
