@@ -20,6 +20,7 @@ from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
 from fl_chain.roles.local_update import SECRET_DTYPE
 from fl_chain.roles.masker import Masker
+from fl_chain.storage.store import ContentStore
 from tests.world import Federation, World
 
 Told = list[tuple[str, dict[str, Any]]]
@@ -36,12 +37,15 @@ class Member:
         self.journal = Journal(directory / str(index), bytes(32))
         self.begin()
 
-    def begin(self) -> None:
-        """Begin as a process that has just been started, with the journal that there is."""
+    def begin(self, store: ContentStore | None = None) -> None:
+        """Begin as a process that has just been started, with the journal that there is.
+
+        What it pins in a store of its own nobody else gets to see.
+        """
         self.follower = TaskFollower(self.ledger, self.federation.store)
         self.masker = Masker(
             self.follower,
-            self.federation.store,
+            store or self.federation.store,
             self.journal,
             self.federation.ring(self.address),
             lambda event, values: self.told.append((event, values)),

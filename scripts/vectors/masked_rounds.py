@@ -213,7 +213,7 @@ def _describe(record: Record) -> dict[str, Any]:
 
 
 def make_masks() -> Any:
-    """Return masks, shares, groups and survivors."""
+    """Return masks, shares, what shares tell, groups and survivors."""
     return {
         "masks": [
             _mask(bytes(range(32)), 0, 0, 32, 3),
@@ -223,6 +223,7 @@ def make_masks() -> Any:
             _mask(b"\xff" * 32, 126, 126, 32, 17),
         ],
         "shares": [_shares(size) for size in (3, 4, 5, 16)],
+        "dealings": list(_dealings(5)),
         "groups": [
             _groups(count, size)
             for count, size in ((0, 3), (1, 3), (5, 3), (6, 3), (10, 3), (11, 4), (13, 64))
@@ -256,6 +257,32 @@ def _shares(size: int) -> dict[str, Any]:
         "threshold": needed,
         "shares": [masks.share(secret, drawn, position).hex() for position in range(size)],
     }
+
+
+def _dealings(size: int) -> Iterator[dict[str, Any]]:
+    """Yield what the last member of a group commits to, shares told, and the seed they tell."""
+    dealt = _shares(size)
+    needed, secret = dealt["threshold"], bytes.fromhex(dealt["secret"])
+    honest = [secret, *map(bytes.fromhex, dealt["shares"])]
+    lie = hashlib.sha256(b"lie").digest()
+    lowest, highest = range(needed), range(size - needed, size)
+    for reason, liar, told, is_known in (
+        ("the lowest positions tell", None, lowest, True),
+        ("the highest positions tell", None, highest, True),
+        ("all tell", None, range(size), True),
+        ("a false share of which nobody has told", 1 + size - 1, lowest, False),
+        ("a false share that is told", 1, lowest, False),
+        ("a false share that is told beyond the threshold", 1 + size - 1, range(size), False),
+        ("another seed than the one committed to", 0, lowest, False),
+    ):
+        values = [lie if column == liar else value for column, value in enumerate(honest)]
+        yield {
+            "reason": reason,
+            "size": size,
+            "commitments": [hashlib.sha256(value).hexdigest() for value in values],
+            "shares": [{"position": i, "share": values[1 + i].hex()} for i in told],
+            "seed": secret.hex() if is_known else None,
+        }
 
 
 def _groups(count: int, group_size: int) -> dict[str, Any]:

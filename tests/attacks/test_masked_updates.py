@@ -8,6 +8,7 @@ remembers what is out, and by the contract, which takes no update late and one a
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from fl_chain.protocol.cid import cid_from_digest, compute_cid
 from fl_chain.protocol.logs import decode_log
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.records import PeersApart, UpdateUnmasked
+from fl_chain.roles.mask_state import decode_drawn
 from fl_chain.roles.masker import Masker
+from fl_chain.storage.memory import MemoryStore
 from tests.attacks.test_chain_node_that_lies import (
     expect_failure,
     flip_word,
@@ -190,6 +193,35 @@ def test_too_few_answers_leave_the_group_out_and_the_round_ends(brief: MaskedRou
     brief.share()
     brief.enter()
     brief.tell(0, 1)
+    told = dict(brief.federation.aggregate())
+    assert "gave_up" in told
+    assert brief.federation.task.current.round == 2
+
+
+@pytest.mark.parametrize("is_shown", [True, False], ids=["shown", "withheld"])
+def test_shares_dealt_in_two_ways_leave_the_group_out_whoever_is_shown_which(
+    brief: MaskedRound, is_shown: bool
+) -> None:
+    """All but one of its shares tell the seed, and the one that does not is its own to tell."""
+    brief.open()
+    for member in brief.members[:4]:
+        member.share()
+    bad = brief[4]
+    read_bundle(bad)  # which draws it
+    drawn = decode_drawn((bad.journal.read_mask("drawn") or (0, b""))[1])
+    false, at = b"\7" * 32, 32 * (1 + drawn.member.position)
+    bundle = decode_bundle(drawn.bundle)
+    said = bundle.commitments[:at] + sha256(false).digest() + bundle.commitments[at + 32 :]
+    false_bundle = encode_bundle(replace(bundle, commitments=said))
+    dealt = replace(drawn, own_shares=(false, *drawn.own_shares[1:]), bundle=false_bundle)
+    bad.journal.write_mask("drawn", bad.number, dealt.encode())
+    bad.share()
+    brief.enter()
+    assert all(not group.state.entered[i] for group in brief.groups() for i in range(5))
+    for member in brief.members[:4]:
+        member.tell()
+    bad.begin(None if is_shown else MemoryStore())
+    bad.tell()
     told = dict(brief.federation.aggregate())
     assert "gave_up" in told
     assert brief.federation.task.current.round == 2

@@ -16,8 +16,8 @@ A canonical safetensors file: a header of 1,024 bytes and two tensors, ``commitm
 ``messages``. Its size follows from the size of the group and the position of the member.
 
 A receiver for whom a bundle is missing or wrong shares no mask with its sender: the sender is
-*apart* for it. Whether shares that match their commitments tell the seed committed to, nobody sees
-before they are combined: so a member can make its group be left out of a round, and no more.
+*apart* for it. Whether all shares committed to tell the seed committed to, nobody sees before
+they are combined: so a member can make its group be left out of a round, and no more.
 
 Source: rounds 0 and 1 of Bonawitz et al. 2017 (https://eprint.iacr.org/2017/281), figure 4, with
 pair seeds that are sent in place of agreed ones.

@@ -6,6 +6,11 @@ own, so a false one does no harm but to the name of its sender. If one seed stay
 is left out of the round: there is no second set of questions, as the answers to both could together
 take masks off.
 
+An owner can commit to shares of which some tell the seed and some do not. So shares tell a seed
+only if all shares committed to, also those that nobody has told, are of one polynomial: which of
+them have come then decides whether a seed is known, never which seed, and no share that comes later
+makes a known one unknown. Whoever has seen more of a round agrees with whoever has seen enough.
+
 Source: round 4 of Bonawitz et al. 2017 (https://eprint.iacr.org/2017/281), figure 4.
 """
 
@@ -17,7 +22,7 @@ from dataclasses import dataclass, field
 from fl_chain.privacy.masking.bundle import ShareBundle
 from fl_chain.privacy.masking.masks import SeedName
 from fl_chain.privacy.masking.reveal import Reveal
-from fl_chain.privacy.masking.shamir import combine
+from fl_chain.privacy.masking.shamir import combine, complete
 from fl_chain.privacy.masking.survivors import GroupState, list_questions
 from fl_chain.protocol.group_sizes import threshold
 
@@ -33,7 +38,7 @@ class RecoveredSeeds:
     false_reveals: frozenset[int]
     """Positions that told something else than what bundles commit to."""
     false_bundles: frozenset[int]
-    """Positions that committed to shares which do not tell the seed committed to."""
+    """Positions that committed to shares not all of which tell the seed committed to."""
 
     @property
     def is_released(self) -> bool:
@@ -79,13 +84,36 @@ def recover(
         if answer.seed is not None:
             seeds[name] = answer.seed
         elif len(answer.shares) >= needed:
-            seed = combine(answer.shares, needed)
-            if usable[name[0]].is_seed(name, seed):
-                seeds[name] = seed
-            else:
+            seed = find_dealt_seed(usable[name[0]], name, answer.shares)
+            if seed is None:
                 false_bundles.add(name[0])
+            else:
+                seeds[name] = seed
     missing = tuple(name for name in answers if name not in seeds)
     return RecoveredSeeds(seeds, missing, false_reveals, frozenset(false_bundles))
+
+
+def find_dealt_seed(
+    bundle: ShareBundle, name: SeedName, shares: Mapping[int, bytes]
+) -> bytes | None:
+    """Return the seed that shares tell, if all that its owner commits to is of one polynomial.
+
+    Any threshold of shares gives the same answer.
+
+    Parameters
+    ----------
+    bundle
+        Of the owner.
+    name
+        Of the seed.
+    shares
+        By position: as many as the threshold or more, each of them committed to.
+    """
+    needed, size = threshold(bundle.member.size), bundle.member.size
+    seed = combine(shares, needed)
+    completed = enumerate(complete(shares, needed, size))
+    are_shares = all(bundle.is_share(name, holder, share) for holder, share in completed)
+    return seed if are_shares and bundle.is_seed(name, seed) else None
 
 
 def _stands_at(state: GroupState, position: int, bundle: ShareBundle) -> bool:

@@ -14,7 +14,7 @@ FIPS 197, section 4: the polynomial 0x11b, of which 3 is a generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -84,7 +84,7 @@ def split(secret: bytes, threshold: int, count: int, coefficients: bytes) -> lis
 def combine(shares: Mapping[int, bytes], threshold: int) -> bytes:
     """Return the secret that shares tell, from those of the lowest positions.
 
-    It is what was split only if the shares are; nothing about them shows it.
+    It is what was split only if the shares are; nothing about these alone shows it.
 
     Parameters
     ----------
@@ -103,25 +103,59 @@ def combine(shares: Mapping[int, bytes], threshold: int) -> bytes:
     >>> combine({2: bytes([4] * 32), 0: bytes([6] * 32)}, 2)[0]
     7
     """
+    (secret,) = _evaluate(shares, threshold, [0])
+    return secret
+
+
+def complete(shares: Mapping[int, bytes], threshold: int, count: int) -> list[bytes]:
+    """Return the shares of all positions, as they are if those of the lowest ones are true.
+
+    Parameters
+    ----------
+    shares, threshold
+        As for :func:`combine`.
+    count
+        How many shares there are.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`combine`.
+
+    Examples
+    --------
+    >>> [share[0] for share in complete({2: bytes([4] * 32), 0: bytes([6] * 32)}, 2, 3)]
+    [6, 5, 4]
+    """
+    return _evaluate(shares, threshold, range(1, count + 1))
+
+
+def _evaluate(shares: Mapping[int, bytes], threshold: int, points: Sequence[int]) -> list[bytes]:
+    """Return the values at some points of the polynomials through the lowest shares."""
     chosen = sorted(shares)[:threshold]
     if len(chosen) < threshold or any(len(shares[i]) != SECRET_BYTES for i in chosen):
         raise ValueError(f"{len(chosen)} shares of a secret that takes {threshold} of 32 bytes")
-    points = np.array(chosen, np.uint8) + np.uint8(1)
+    known = np.array(chosen, np.uint8) + np.uint8(1)
     rows = np.frombuffer(b"".join(shares[i] for i in chosen), np.uint8)
-    factors = _interpolate(points)[:, np.newaxis]
-    terms = _multiply(rows.reshape(threshold, SECRET_BYTES), factors)
-    return bytes(np.bitwise_xor.reduce(terms, axis=0))
+    values = np.zeros((len(points), SECRET_BYTES), np.uint8)
+    factors = _interpolate(known, np.array(points, np.uint8))
+    for row, factor in zip(rows.reshape(threshold, SECRET_BYTES), factors, strict=True):
+        values ^= _multiply(row, factor[:, np.newaxis])
+    return [value.tobytes() for value in values]
 
 
-def _interpolate(points: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return Lagrange's factors for the value at 0: the product of x_j / (x_j - x_i) over j."""
-    logs = _LOGS[points].astype(np.int64)
-    differences = points[:, np.newaxis] ^ points
-    np.fill_diagonal(differences, 1)  # whose logarithm is 0
-    below = _LOGS[differences].sum(axis=1, dtype=np.int64)
-    above = logs.sum() - logs
-    factors: NDArray[np.uint8] = _POWERS[(above - below) % 255]
-    return factors
+def _interpolate(known: NDArray[np.uint8], points: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return Lagrange's factors of each known point: the product of (x - x_j) / (x_i - x_j)."""
+    between = known[:, np.newaxis] ^ known
+    np.fill_diagonal(between, 1)  # whose logarithm is 0
+    below = _LOGS[between].sum(axis=1, dtype=np.int64)
+    away = points ^ known[:, np.newaxis]
+    logs = _LOGS[np.where(away, away, 1)].astype(np.int64)
+    factors = _POWERS[(logs.sum(axis=0) - logs - below[:, np.newaxis]) % 255]
+    # At a known point all but its own factor are 0, and that is 1.
+    is_known = (away == 0).any(axis=0)
+    found: NDArray[np.uint8] = np.where(is_known, (away == 0).astype(np.uint8), factors)
+    return found
 
 
 def _multiply(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.uint8]:

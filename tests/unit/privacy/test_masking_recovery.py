@@ -7,6 +7,8 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.privacy.masking.bundle import decode_bundle, encode_bundle
@@ -20,7 +22,7 @@ from fl_chain.privacy.masking.reveal import (
 )
 from fl_chain.privacy.masking.survivors import GroupState, find_survivors, list_questions
 from fl_chain.protocol.group_sizes import threshold
-from tests.unit.privacy.masking_world import Group, make_group, make_state
+from tests.unit.privacy.masking_world import Group, make_group, make_state, subsets
 
 SIZE = 5
 STATE = make_state(SIZE, late=[2])
@@ -205,6 +207,52 @@ def test_shares_of_a_bundle_that_tell_another_seed_are_reported_and_not_used() -
     assert found.missing == ((1, 1),)
     assert found.false_bundles == {1}
     assert not found.false_reveals
+
+
+@pytest.mark.parametrize("liar", range(SIZE))
+def test_whoever_deals_one_share_wrong_decides_nothing_by_when_it_tells_it(liar: int) -> None:
+    """Shares of some positions tell the seed committed to, and with another one they do not."""
+    group, state = make_group(SIZE), make_state(SIZE)
+    bundle, false = group.bundles[1], hashlib.sha256(b"share").digest()
+    at = 32 * (1 + liar)
+    commitments = (
+        bundle.commitments[:at] + hashlib.sha256(false).digest() + bundle.commitments[at + 32 :]
+    )
+    bundles = group.bundles_of(state) | {1: replace(bundle, commitments=commitments)}
+    reveals = group.reveals(state)
+    items = {**reveals[liar].items, (1, 1): RevealedItem(False, false)}
+    reveals[liar] = replace(reveals[liar], items=items)
+    for told in subsets(range(SIZE)):
+        found = recover(state, bundles, {position: reveals[position] for position in told})
+        assert not found.is_released
+        assert not found.false_reveals
+        assert found.false_bundles == ({1} if len(told) >= threshold(SIZE) else frozenset())
+        assert found.seeds.items() <= truth(group, state).items()
+
+
+@given(st.data())
+def test_what_else_is_told_makes_no_known_seed_unknown(data: st.DataObject) -> None:
+    """Whatever owners committed to, and whoever tells what."""
+    group = make_group(SIZE)
+    bundles, reveals = group.bundles_of(STATE), group.reveals(STATE)
+    words = [bytes([byte]) * 32 for byte in range(2)]
+    for owner, bundle in bundles.items():
+        hashes = [bundle.commitments[at : at + 32] for at in range(0, len(bundle.commitments), 32)]
+        for column in data.draw(st.sets(st.integers(0, len(hashes) - 1), max_size=3)):
+            hashes[column] = hashlib.sha256(data.draw(st.sampled_from(words))).digest()
+        bundles[owner] = replace(bundle, commitments=b"".join(hashes))
+    for position, reveal in reveals.items():
+        items = dict(reveal.items)
+        for name in data.draw(st.sets(st.sampled_from(sorted(items)), max_size=2)):
+            value = data.draw(st.sampled_from(words))
+            items[name] = RevealedItem(data.draw(st.booleans()), value)
+        reveals[position] = replace(reveal, items=items)
+    order = data.draw(st.permutations(range(SIZE)))
+    known: dict[tuple[int, int], bytes] = {}
+    for count in range(SIZE + 1):
+        found = recover(STATE, bundles, {i: reveals[i] for i in order[:count]})
+        assert known.items() <= found.seeds.items()
+        known = dict(found.seeds)
 
 
 def test_a_changed_byte_of_a_reveal_is_refused_or_changes_no_seed() -> None:

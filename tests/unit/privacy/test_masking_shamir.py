@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl_chain.privacy.masking.shamir import combine, split
+from fl_chain.privacy.masking.shamir import combine, complete, split
 from tests import reference_masks as ref
 
 EVERY_BYTE = [bytes(range(start, start + 32)) for start in range(0, 256, 32)]
@@ -45,7 +45,9 @@ def test_shares_are_those_of_the_reference(data: st.DataObject) -> None:
     shares = split(secret, threshold, count, coefficients)
     assert shares == [ref.share(secret, coefficients, i) for i in range(count)]
     chosen = data.draw(st.permutations(range(count)))[:threshold]
-    assert combine({i: shares[i] for i in chosen}, threshold) == secret
+    told = {i: shares[i] for i in chosen}
+    assert combine(told, threshold) == secret
+    assert complete(told, threshold, count) == shares
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -62,6 +64,17 @@ def test_the_shares_of_the_largest_group_tell_the_secret() -> None:
     shares = split(secret, threshold, 127, bytes(i * i % 251 for i in range(32 * 84)))
     assert combine(dict(enumerate(shares[-threshold:], 127 - threshold)), threshold) == secret
     assert combine(dict(enumerate(shares)), threshold) == secret
+    for first in (0, 21, 42):
+        told = dict(enumerate(shares[first : first + threshold], first))
+        assert complete(told, threshold, 127) == shares
+
+
+def test_a_share_off_the_polynomial_is_completed_to_others() -> None:
+    shares = dict(enumerate(split(b"s" * 32, 2, 4, b"c" * 32)))
+    completed = complete({0: bytes(32), 3: shares[3]}, 2, 4)
+    assert (completed[0], completed[3]) == (bytes(32), shares[3])
+    assert completed[1] != shares[1]
+    assert completed[2] != shares[2]
 
 
 def test_fewer_shares_than_the_threshold_go_with_every_secret() -> None:
@@ -112,3 +125,5 @@ def test_lengths_that_do_not_fit_are_refused(
 def test_too_few_shares_and_short_ones_are_refused(shares: dict[int, bytes]) -> None:
     with pytest.raises(ValueError, match="takes 2"):
         combine(shares, 2)
+    with pytest.raises(ValueError, match="takes 2"):
+        complete(shares, 2, 3)

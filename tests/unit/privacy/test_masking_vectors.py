@@ -8,6 +8,7 @@ import pytest
 
 from fl_chain.errors import MalformedBlob
 from fl_chain.privacy.masking.bundle import (
+    ShareBundle,
     compute_bundle_bytes,
     decode_bundle,
     encode_bundle,
@@ -15,6 +16,7 @@ from fl_chain.privacy.masking.bundle import (
 )
 from fl_chain.privacy.masking.groups import GroupMember, GroupPlace, draw_groups
 from fl_chain.privacy.masking.masks import expand_mask, pair_label, self_label
+from fl_chain.privacy.masking.recovery import find_dealt_seed
 from fl_chain.privacy.masking.reveal import Reveal, RevealedItem, decode_reveal, encode_reveal
 from fl_chain.privacy.masking.shamir import combine, split
 from fl_chain.privacy.masking.survivors import GroupState, find_survivors, list_questions
@@ -51,6 +53,20 @@ def test_shares_are_the_golden_bytes_and_any_of_them_tell_the_secret(case: dict[
     held = dict(enumerate(shares))
     assert combine(held, needed) == secret
     assert combine(dict(list(held.items())[-needed:]), needed) == secret
+
+
+@pytest.mark.parametrize("case", **golden.named(VECTORS["dealings"], "reason"))
+def test_shares_tell_a_seed_exactly_if_all_that_is_committed_to_is_consistent(
+    case: dict[str, Any],
+) -> None:
+    size, place = case["size"], GroupPlace("ab" * 32, 1, 0)
+    owner = GroupMember(place, "0x" + "0a" * 20, size, size - 1)
+    bundle = ShareBundle(owner, b"".join(map(bytes.fromhex, case["commitments"])), b"")
+    name = owner.position, owner.position
+    shares = {one["position"]: bytes.fromhex(one["share"]) for one in case["shares"]}
+    assert all(bundle.is_share(name, i, share) for i, share in shares.items())
+    found = find_dealt_seed(bundle, name, shares)
+    assert (found.hex() if found else None) == case["seed"]
 
 
 @pytest.mark.parametrize("case", VECTORS["groups"])
