@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,11 @@ class DemoOptions:
 
     @property
     def group_size(self) -> int:
-        """Of groups of masked updates; 0 where there are none."""
-        return min(self.num_participants, GROUP_SIZE) if self.privacy == MASKED else 0
+        """Of groups of masked updates, as many as a round selects on average at most; or 0."""
+        if self.privacy != MASKED:
+            return 0
+        selected = ceil(self.num_participants * Decimal(self.sample_rate or 1))
+        return min(max(MIN_GROUP_SIZE, selected), GROUP_SIZE)
 
     @property
     def secrecy(self) -> dict[str, Any]:

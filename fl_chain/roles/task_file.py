@@ -29,6 +29,8 @@ from fl_chain.roles.privacy_budget import PrivacyTarget
 from fl_chain.roles.task_code import TaskCode, read_task_code
 from fl_chain.roles.task_privacy import (
     MASKED_ROUNDS,
+    check_room_for_groups,
+    find_group_size,
     find_max_weight,
     make_privacy,
     pop_noise_terms,
@@ -198,14 +200,11 @@ def parse_task(
     target = rounds.setdefault("target_updates", max(1, expected))
     if isinstance(target, int):
         least = MIN_GROUP_SIZE if is_masked else 1
-        if is_masked and noise is not None and isinstance(privacy_table["group_size"], int):
-            least = max(least, privacy_table["group_size"])
-            if target < least:
-                raise InvalidManifest(
-                    f"rounds of {target} participants make no group of {least}, of which alone a"
-                    " sum with noise is shown",
-                    "lower privacy.group_size, or have more participants",
-                )
+        if is_masked:
+            group_size = find_group_size(privacy_table)
+            check_room_for_groups(target, group_size, has_noise=noise is not None)
+            if noise is not None:
+                least = max(least, group_size)
         rounds.setdefault("min_updates", max(least, (target + 1) // 2))
     committee = {"aggregators": [], **read_table(contents, "committee")}
     has_quorum = committee.get("quorum", 0) != 0

@@ -75,7 +75,7 @@ def pop_noise_terms(table: dict[str, Any]) -> NoiseTerms | None:
     for name, value in (("clip_norm", clip_norm), ("noise_multiplier", multiplier)):
         if not SMALLEST <= value <= LARGEST:
             raise InvalidManifest(f"privacy.{name} is {SMALLEST} to {LARGEST}")
-    group_size = _find_group_size(table)
+    group_size = find_group_size(table)
     num_noisy = count_noisy(group_size) if group_size else 1
     return NoiseTerms(Fraction(clip_norm), Fraction(multiplier), num_noisy)
 
@@ -98,17 +98,38 @@ def find_max_weight(
     """
     if noise is not None:
         return 1
-    group_size = _find_group_size(table)
+    group_size = find_group_size(table)
     if table["mode"] != MASKED or not group_size or max_abs < 1:
         return usual
     largest = (1 << RING_BITS - 1) - 1
     return max(1, min(usual, largest // ((2 * group_size - 1) * max_abs)))
 
 
-def _find_group_size(table: dict[str, Any]) -> int:
+def find_group_size(table: dict[str, Any]) -> int:
     """Return the size of groups; 0 if there are none, or the rules of manifests refuse them."""
     size = table.get("group_size")
     return size if type(size) is int and MIN_GROUP_SIZE <= size <= MAX_GROUP_SIZE else 0
+
+
+def check_room_for_groups(target_updates: int, group_size: int, *, has_noise: bool) -> None:
+    """Refuse rounds that close with fewer masked updates than a group has.
+
+    Raises
+    ------
+    InvalidManifest
+        All of a round would be one group, smaller than the task says.
+    """
+    if target_updates >= group_size:
+        return
+    shown = (
+        "of which alone a sum with noise is shown"
+        if has_noise
+        else "and what they all send would be shown as the sum of a smaller one"
+    )
+    raise InvalidManifest(
+        f"rounds of {target_updates} participants make no group of {group_size}, {shown}",
+        "lower privacy.group_size, or have more participants",
+    )
 
 
 def make_privacy(
@@ -140,7 +161,7 @@ def make_privacy(
         _check_clip_norm(privacy.clip_norm, encoding.fraction_bits)
     if target is None:
         return privacy, None
-    if privacy.is_masked and not _find_group_size(table):
+    if privacy.is_masked and not find_group_size(table):
         return privacy, target  # the rules of manifests say what is wrong
     if noise is not None:
         num_lanes = count_lanes(1, encoding.one_block_in)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from fl_chain.protocol.manifest import CommitteeParameters, RoundParameters
 from fl_chain.protocol.optimizer import Optimizer
 from fl_chain.protocol.recipe import Recipe
 from fl_chain.protocol.skellam_noise import bound_magnitude
+from fl_chain.roles.demo_options import DemoOptions
 from fl_chain.roles.privacy_budget import PrivacyTarget
 from fl_chain.roles.task_code import FlowerCode, ProjectCode
 from fl_chain.roles.task_file import parse_task, read_task_file
@@ -349,6 +350,12 @@ def noised(**private: Any) -> dict[str, Any]:
     return contents
 
 
+def masked(num_participants: int, **private: Any) -> dict[str, Any]:
+    contents: dict[str, Any] = {"recipe": dict(RECIPE), "privacy": {"mode": "masked", **private}}
+    contents["participants"] = [f"0x{number:040x}" for number in range(1, num_participants + 1)]
+    return contents
+
+
 def test_noise_on_updates_is_written_in_parameters_and_kept_in_lanes() -> None:
     task = parse_task(noised())
     bits, privacy = task.encoding.fraction_bits, task.privacy
@@ -388,6 +395,51 @@ def test_fewer_participants_than_a_group_with_noise_takes_are_told() -> None:
     with pytest.raises(InvalidManifest, match="10 participants make no group of 16") as caught:
         parse_task(noised(mode="masked"))
     assert "lower privacy.group_size" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("group_size", [3, 10, 11, 16, 64])
+def test_fewer_participants_than_a_group_takes_are_told_without_noise_too(group_size: int) -> None:
+    contents = masked(10, group_size=group_size)
+    if group_size <= 10:
+        assert parse_task(contents).privacy.group_size == group_size
+        return
+    told = f"rounds of 10 participants make no group of {group_size}, and what they all send would"
+    with pytest.raises(InvalidManifest, match=told) as caught:
+        parse_task(contents)
+    assert "lower privacy.group_size" in str(caught.value.hint)
+
+
+def test_a_masked_task_for_all_who_come_takes_as_many_in_a_round_as_a_group() -> None:
+    contents = masked(0, group_size=4)
+    contents["admission"] = "open"
+    assert parse_task(contents | {"rounds": {"target_updates": 4}}).admission == "open"
+    with pytest.raises(InvalidManifest, match="rounds of 3 participants make no group of 4"):
+        parse_task(contents | {"rounds": {"target_updates": 3}})
+
+
+@pytest.mark.parametrize("group_size", [2, 65])
+def test_a_group_size_that_no_task_may_have_is_told_by_its_range(group_size: int) -> None:
+    with pytest.raises(InvalidManifest, match=r"privacy\.group_size is 3 to 64"):
+        parse_task(masked(10, group_size=group_size))
+
+
+@pytest.mark.parametrize("rate", ["", "0.3", "0.35", "1"])
+@pytest.mark.parametrize("num_participants", [3, 4, 10, 50])
+@pytest.mark.parametrize("noise", ["", "1"])
+def test_a_masked_demo_has_groups_that_its_rounds_have_room_for(
+    tmp_path: Path, num_participants: int, rate: str, noise: str
+) -> None:
+    options = DemoOptions(
+        tmp_path, num_participants, data="digits", privacy="masked", sample_rate=rate
+    )
+    options = replace(options, noise_multiplier=noise)
+    addresses = {name: f"0x{number:040x}" for number, name in enumerate(options.keys, 1)}
+    selected = math.ceil(num_participants * Decimal(rate or 1))
+    if selected < 3:
+        with pytest.raises(InvalidManifest, match="make no group of 3"):
+            parse_task(options.describe_task(addresses))
+        return
+    assert parse_task(options.describe_task(addresses)).privacy.group_size == min(5, selected)
 
 
 @pytest.mark.parametrize(
