@@ -178,7 +178,8 @@ _SENTENCES = {
     ),
     "short_budget": (
         "the privacy budget pays for {updates} {updates:update} of each participant, and there are"
-        " {rounds} {rounds:round}"
+        " {rounds} {rounds:round}: once too few can pay for another update, rounds get no model,"
+        " and the task goes on until its coordinator ends it: fl-chain task stop"
     ),
     "selected": "round {round}: part {part} is wrong",
     "silo": "the partition is that of {silo}",

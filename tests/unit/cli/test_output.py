@@ -221,6 +221,13 @@ def test_what_was_expected_and_found_is_whole_on_a_terminal(found: str) -> None:
             f"round 2: attested to model {DIGEST[:12]}…; {ADDRESS} proposed the same: no",
         ),
         ("deposited", {"wei": 10**18, "bond": "1 ether"}, "bond of 1 ether deposited"),
+        (
+            "short_budget",
+            {"updates": 1, "rounds": 3},
+            "the privacy budget pays for 1 update of each participant, and there are 3 rounds: once"
+            " too few can pay for another update, rounds get no model, and the task goes on until"
+            " its coordinator ends it: fl-chain task stop",
+        ),
     ],
 )
 def test_sentences_count_properly(
