@@ -140,10 +140,13 @@ class ParticipantRole:
         """Do what is to be done now, or wait for news; return whether the task is over."""
         is_first = not self.follower.has_started
         self._ledger.watch(*NEWS, *self._further_news())
-        for record in self._patiently(self.follower.refresh):
-            if isinstance(record, RoundAborted) and not is_first:
-                self._progress("ended", {"round": record.round})
+        records = self._patiently(self.follower.refresh)
         task = self.follower.task
+        # A stop aborts the round that is open, whose deadline had not passed.
+        stopped_in = task.current.round if task.current.is_stopped else None
+        for record in records:
+            if isinstance(record, RoundAborted) and not is_first and record.round != stopped_in:
+                self._progress("ended", {"round": record.round})
         if task.is_over:
             report_end(task, self._progress)
             return True

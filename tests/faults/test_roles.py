@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fl_chain.errors import FlChainError, StoreUnreachable
+from fl_chain.protocol.actions import Abort
 from fl_chain.protocol.cid import Cid, compute_cid
 from fl_chain.protocol.layout import unflatten
 from fl_chain.roles.aggregator import AggregatorRole
@@ -247,6 +248,25 @@ def test_training_that_outlasts_the_round_is_said_while_it_goes_on(
         assert not role.step()
     assert events.index("training_late") < events.index("missed")
     assert "submitted" not in events
+
+
+def test_a_round_that_a_stop_ended_is_not_said_to_have_passed_its_deadline(
+    world: World, tmp_path: Path
+) -> None:
+    federation = world.federation(num_rounds=2, min_updates=2, collect_seconds=1000)
+    events: list[tuple[str, dict[str, Any]]] = []
+    role = participant(
+        federation, 0, world.store, tmp_path, progress=lambda *event: events.append(event)
+    )
+    assert not role.step()
+    world.advance_clock(1001)
+    federation.ledger(federation.coordinator).send(Abort(1))
+    assert not role.step()
+    federation.stop()
+    while not role.step():
+        pass
+    told = [event for event in events if event[0] in ("ended", "stopped")]
+    assert told == [("ended", {"round": 1}), ("stopped", {"rounds": 0})]
 
 
 class Counting(Steady):
