@@ -33,6 +33,7 @@ from fl_chain.protocol.logs import (
 )
 from fl_chain.protocol.manifest import decode_manifest
 from fl_chain.protocol.phases import TRANSITIONS, Phase
+from fl_chain.protocol.privacy import PRIVACY_MODES
 from fl_chain.protocol.records import (
     AUDIT_RECORDS,
     LEDGER_RECORDS,
@@ -122,6 +123,16 @@ def test_phases_have_their_numbers() -> None:
     heading = "Of the current round at time t, first row that applies"
     listed = {row["Phase"]: int(row["Number"]) for row in table(SPEC, "Number", "Phase", heading)}
     assert listed | {"NONE": 0} == {phase.name: phase.value for phase in Phase}
+
+
+def test_the_glossary_knows_every_phase() -> None:
+    (row,) = [row for row in read("docs/glossary.md").splitlines() if row.startswith("| phase |")]
+    assert set(re.findall(r"[A-Z]{2,}", row)) == {phase.name for phase in Phase} - {"NONE"}
+
+
+def test_the_first_page_says_of_every_mode_who_can_read_updates() -> None:
+    modes = re.findall(r"[Mm]ode \[?`(\w+)`", read("README.md"))
+    assert set(modes) == set(PRIVACY_MODES)
 
 
 def test_signatures_and_topics_are_those_of_the_records() -> None:
