@@ -15,6 +15,7 @@ from fl_chain.audit.workers import Workers
 from fl_chain.protocol.report import ExclusionReason, RoundReport
 
 _HOW_TO_OPEN: Final = "an auditor whom the task names opens them: --reader NAME"
+_NOT_OPENED: Final = "none of the reader's keys opens them: they are sealed to others, or wrongly"
 
 
 def check_updates(
@@ -94,7 +95,9 @@ def check_updates(
                 )
             )
     if num_closed:
-        findings += _say_closed(num_closed, num_verified, round_number)
+        findings += _say_closed(
+            num_closed, num_verified, round_number, has_keys=bool(evidence.keys)
+        )
         return findings
     if not any(finding.check == "update_blob" for finding in findings):
         claimed_too = f", {num_claimed} given as unavailable" if num_claimed else ""
@@ -107,18 +110,21 @@ def check_updates(
     return findings
 
 
-def _say_closed(num_closed: int, num_verified: int, round_number: int) -> list[Finding]:
+def _say_closed(
+    num_closed: int, num_verified: int, round_number: int, *, has_keys: bool
+) -> list[Finding]:
     """Return what was and what was not verified of a round whose updates are sealed to others."""
     fetched = f"{num_closed} updates fetched, sealed, each for its task, round and participant"
     others = f", {num_verified} others verified" if num_verified else ""
     closed = f"{num_closed} updates are sealed and were not opened"
+    why = _NOT_OPENED if has_keys else _HOW_TO_OPEN
     details = {
         "update_blob": f"{fetched}{others}; what they hold was not verified",
         "exclusions": f"{closed}: which of them count was not verified",
         "aggregate": f"{closed}: the model was not re-executed",
     }
     return [
-        Finding(check, Verdict.UNDECIDABLE, round_number, "", "", f"{detail} ({_HOW_TO_OPEN})")
+        Finding(check, Verdict.UNDECIDABLE, round_number, "", "", f"{detail} ({why})")
         for check, detail in details.items()
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fl_chain.audit.evidence import Evidence
 from fl_chain.audit.findings import EXIT_CODES, Finding, compute_verdict
 from fl_chain.audit.scope import LAST
 from fl_chain.cli.audit_availability import availability
@@ -144,6 +145,7 @@ def run(
         raise click.UsageError("--statement is the file of a signed audit: name a key with --sign")
     from fl_chain.roles.audit_workers import count_cores
     from fl_chain.roles.auditor import audit_task
+    from fl_chain.roles.readers import check_reader
 
     terminal = console()
 
@@ -152,6 +154,14 @@ def run(
             print_line(asdict(finding))
         else:
             print_finding(finding, terminal)
+
+    def look_at(evidence: Evidence) -> None:
+        if reader is not None:
+            address = services.read_key_address(reader)
+            if not check_reader(evidence, reader, address):
+                click.echo("updates of this task are not sealed: --reader is of no use", err=True)
+        if signature is not None:
+            signature.keep(evidence)
 
     services = settings.services(rpc)
     keys = settings.open_reader(services, reader, password_file)
@@ -179,7 +189,7 @@ def run(
                 state=settings.state,
                 is_resumed=is_resumed,
                 observer=bar,
-                on_evidence=signature.keep if signature else None,
+                on_evidence=look_at,
                 keys=keys,
             )
             if signature is not None:

@@ -130,7 +130,8 @@ class Settings:
         if not ring:
             raise UsageError(
                 f"there is no encryption key beside the key {name}",
-                "its holder has it, or makes one with: fl-chain registry set-encryption-key",
+                "a reader that the task names has one, or makes it with:"
+                " fl-chain registry set-encryption-key",
             )
         return ring
 

@@ -124,6 +124,11 @@ class Services:
         keys.read_keystore(path)
         return path
 
+    def read_key_address(self, name: str) -> str:
+        """Return the address that a key file says, by its name; empty if it says none."""
+        address = str(keys.read_keystore(self.locate_key(name)).get("address", "")).lower()
+        return address and f"0x{address.removeprefix('0x')}"
+
     def locate_encryption_key(self, name: str) -> Path:
         """Return the path of the encryption key beside a key file; there may be none yet."""
         return self.locate_key(name).with_suffix(ENDING)
