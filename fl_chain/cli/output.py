@@ -147,6 +147,10 @@ _SENTENCES = {
     ),
     "over": "the task is over after {rounds} finalized {rounds:round}",
     "outdated": "round {round}: what was trained is dropped, it is more than {most:round} late",
+    "participants_name_keys": (
+        "updates will be masked: each participant names an encryption key first, to which others of"
+        " its group send shares: fl-chain registry set-encryption-key"
+    ),
     "passed_over_relay": "round {round}: not left to the relay: {reason}",
     "pinned": "pinned manifest {manifest} and genesis model {genesis}",
     "project": "pinned {file} as {cid}",

@@ -106,6 +106,7 @@ def create_task(
     if manifest.privacy.is_sealed and not manifest.committee.quorum:
         progress("sealed_only_audits", {})
     if manifest.privacy.is_masked:
+        progress("participants_name_keys", {})
         _report_masks(manifest, progress)
     if manifest.privacy.has_noise:
         _report_noise(manifest, progress)

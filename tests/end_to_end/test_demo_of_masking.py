@@ -38,6 +38,7 @@ def test_the_demo_adds_up_what_nobody_sees_and_anybody_audits_it(tmp_path: Path)
     assert "hidden in the sum of its group, by the noise of 3 honest members at least" in out
     assert "the privacy budget of a participant is for 2 updates" in out
     assert "has no noise" not in out
+    assert "names an encryption key" not in out  # the demo does that itself
 
 
 def test_a_masked_task_by_hand_with_a_member_that_is_away(tmp_path: Path) -> None:
@@ -55,6 +56,7 @@ def test_a_masked_task_by_hand_with_a_member_that_is_away(tmp_path: Path) -> Non
         rows = site.rows("task", "create", "task.toml", "--key", "coordinator", *PASSWORD)
         (told,) = [row for row in rows if row["event"] == "masked_mean"]
         assert (told["size"], told["accomplices"]) == (4, 0)
+        assert len([row for row in rows if row["event"] == "participants_name_keys"]) == 1
         (task,) = [row["ledger"] for row in rows if row["event"] == "deployed"]
         of_task = ("--task", task)
         run = ("participant", "run", *of_task, *PASSWORD, "--num-partitions", "4")

@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 
 from fl_chain.aggregation.masked_groups import list_groups
+from fl_chain.chain.ethereum import Deployer
 from fl_chain.errors import UsageError
 from fl_chain.roles.contributions import list_contributions
+from fl_chain.roles.coordinator import create_task
 from fl_chain.roles.evidence_export import export_evidence
 from fl_chain.roles.evidence_verify import verify_bundle
 from fl_chain.roles.journal import Journal
@@ -18,6 +20,7 @@ from fl_chain.roles.manifest_shelf import ManifestShelf
 from fl_chain.roles.participant import ParticipantRole
 from fl_chain.roles.replay_training import replay_training
 from fl_chain.roles.task_blobs import list_blobs
+from fl_chain.roles.task_file import parse_task
 from fl_chain.roles.task_history import TaskHistory
 from fl_chain.roles.update_norms import measure_norms
 from tests.masked import MaskedRound
@@ -108,3 +111,19 @@ def test_nobody_trains_for_a_group_that_is_too_small(world: World, tmp_path: Pat
         role.step()
     reason = "its group is too small to hide anybody"
     assert told == [("missed", {"round": 1, "reason": reason})]
+
+
+@pytest.mark.parametrize("mode", ["open", "sealed", "masked"])
+def test_whoever_creates_a_masked_task_is_told_that_participants_name_keys(
+    world: World, mode: str
+) -> None:
+    description = {
+        "participants": [str(world.account(number).address).lower() for number in range(1, 4)],
+        "privacy": {"mode": mode, **({"group_size": 3} if mode == "masked" else {})},
+        "recipe": {"model": "digits_mlp", "data": "digits"},
+    }
+    told: dict[str, Any] = {}
+    deployer = Deployer(world.connection, world.account(0))
+    create_task(parse_task(description), deployer, world.store, told.__setitem__)
+    assert ("participants_name_keys" in told) == (mode == "masked")
+    assert ("readers" in told) == (mode == "sealed")
