@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from fl_chain.protocol.phases import Phase
 from fl_chain.roles.progress import Progress
 
 _SHORT_DIGITS = 12
@@ -211,6 +212,10 @@ _SENTENCES = {
     "unusual": "--num-partitions is {partitions}, but a round closes at {participants} updates",
     "waiting": "waiting: {reason}",
 }
+_IDLE_WHILE_COMMITTING = (
+    "round {round} is {phase} with {commitments} of {target} commitments, until {until_at}"
+)
+"""In the place of the sentence for ``idle``: there are no updates before that phase is over."""
 
 
 def print_progress(as_json: bool) -> Progress:
@@ -228,7 +233,10 @@ def print_progress(as_json: bool) -> Progress:
 
 def speak(event: str, values: dict[str, Any]) -> str:
     """Return the sentence for an event."""
-    return _SENTENCES.get(event, event).format(**_spoken(values))
+    sentence = _SENTENCES.get(event, event)
+    if event == "idle" and values["phase"] == Phase.COMMITTING.name:
+        sentence = _IDLE_WHILE_COMMITTING
+    return sentence.format(**_spoken(values))
 
 
 def print_line(row: dict[str, Any]) -> None:

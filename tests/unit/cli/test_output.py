@@ -28,6 +28,9 @@ DIGEST = "6cd8e482" * 8
 CID = "bafkreifjjcie6lypi6ny7amxnfftagclbuxndqonfipmb64f2km2devei4"
 
 
+IDLE = {"round": 2, "target": 6, "commitments": 5, "until_at": TIME}
+
+
 def task_row(**changed: Any) -> dict[str, Any]:
     row = {
         "task": TASK,
@@ -227,6 +230,16 @@ def test_what_was_expected_and_found_is_whole_on_a_terminal(found: str) -> None:
             "the privacy budget pays for 1 update of each participant, and there are 3 rounds: once"
             " too few can pay for another update, rounds get no model, and the task goes on until"
             " its coordinator ends it: fl-chain task stop",
+        ),
+        (
+            "idle",
+            IDLE | {"phase": "COMMITTING", "updates": 0},
+            "round 2 is COMMITTING with 5 of 6 commitments, until 2026-11-23 09:10:44Z",
+        ),
+        (
+            "idle",
+            IDLE | {"phase": "COLLECTING", "updates": 4},
+            "round 2 is COLLECTING with 4 of 6 updates, until 2026-11-23 09:10:44Z",
         ),
     ],
 )
