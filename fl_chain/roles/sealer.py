@@ -47,8 +47,9 @@ class Sealer:
     def seal(self, round_number: int, blob: bytes) -> bytes:
         """Return what to pin of an update.
 
-        A reader that has no usable key is waited for, until half of the time to submit has passed;
-        so no reader can stop the others. One that was revoked is not.
+        A reader that has no usable key is waited for, until half of the time to commit or to submit
+        has passed, whichever is first; so no reader can stop the others. One that was revoked is
+        not.
 
         Raises
         ------
@@ -59,9 +60,7 @@ class Sealer:
         if not manifest.privacy.is_sealed:
             return blob
         keys, lacking = self._find_keys()
-        until = self._follower.task.collect_until
-        until -= self._follower.task.parameters.collect_seconds // 2
-        is_told = False
+        is_told, until = False, self._wait_until()
         while lacking and self._follower.now < until:
             if not is_told:
                 self._progress("awaiting_keys", _name(round_number, lacking))
@@ -72,12 +71,19 @@ class Sealer:
         if not any(keys[: len(manifest.committee.aggregators)]):
             raise UsageError(
                 "no aggregator of this task has an encryption key to seal updates to",
-                "each names one with: fl-chain registry set-encryption-key",
+                "each names one with: fl-chain registry set-encryption-key"
+                f" --task {self._follower.ledger.address} --key NAME; then start again",
             )
         if lacking:
             self._progress("sealed_without", _name(round_number, lacking))
         place = SealPlace(manifest.task_id, round_number, self._follower.ledger.sender)
         return seal_update(place, blob, keys, secrets.token_bytes(CONTENT_KEY_BYTES))
+
+    def _wait_until(self) -> int:
+        task = self._follower.task
+        if seconds := task.parameters.commit_seconds:
+            return int(task.commit_until - seconds // 2)
+        return int(task.collect_until - task.parameters.collect_seconds // 2)
 
     def _find_keys(self) -> tuple[list[bytes | None], list[str]]:
         """Return the key of each reader, and the readers that should have one and do not."""

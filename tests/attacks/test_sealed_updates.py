@@ -23,6 +23,7 @@ from fl_chain.protocol.actions import Revoke, SetEncryptionKey
 from fl_chain.protocol.cid import cid_from_digest
 from fl_chain.protocol.digest import compute_digest
 from fl_chain.protocol.encryption import derive_public_key, name_key
+from fl_chain.protocol.phases import Phase
 from fl_chain.roles.aggregator import AggregatorRole
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.sealer import Sealer
@@ -252,6 +253,24 @@ def test_a_reader_with_a_bad_key_stops_nobody_and_reads_nothing(
     assert events == ["sealed_without"]
     assert decode_sealed(pinned).rows[1] == bytes(len(decode_sealed(pinned).rows[1]))
     assert opens(federation, pinned, federation.secrets[federation.aggregator_address(0)])
+
+
+def test_a_reader_without_a_key_does_not_keep_anybody_from_committing(world: World) -> None:
+    """What is committed to is sealed, so half of the time to commit is all that a reader gets."""
+    federation = world.federation(
+        num_rounds=1,
+        min_updates=2,
+        commit_seconds=60,
+        privacy={"mode": "sealed", "auditors": [str(world.account(AUDITOR).address).lower()]},
+    )
+    EthereumRegistry(
+        world.connection, federation.task.parameters.registry, world.account(AUDITOR)
+    ).send(SetEncryptionKey(os.urandom(32)))
+    events: list[str] = []
+    world.advance_clock(27)
+    sealer_of(federation, events).seal(1, b"update")
+    assert events[-1:] == ["sealed_without"]
+    assert federation.task.phase(federation.follower.now) == Phase.COMMITTING
 
 
 def test_no_two_updates_are_sealed_under_one_key(federation: Federation) -> None:
