@@ -170,9 +170,9 @@ def replay(
     """Train again on one's own data, and hold what comes of it against the record.
 
     For those who may see the data: the same data, packages and kind of processor give the same
-    bytes. It sends nothing. It takes a password to open sealed updates with --reader; or that of
-    --key, from which noise follows in a task that asks for it. Exit codes: 0 all the same, 1 an
-    update differs, 2 an update cannot be had.
+    bytes. It sends nothing. In tasks that are sealed or ask for noise it takes the password of
+    --key, from which chance follows; with --reader, which opens sealed updates, that of both. Exit
+    codes: 0 all the same, 1 an update differs, 2 an update cannot be had.
 
     \b
     fl-chain participant replay --task 0x... --key alice --partition-id 0 --num-partitions 10
@@ -187,7 +187,7 @@ def replay(
     address = services.resolve_address(name)
     keys = settings.open_reader(services, reader, password_file)
     account = None
-    if password_file is not None and reader is None:
+    if password_file is not None:
         account = settings.open_key(services, name, password_file)
     with services.open_store() as store:
         ledger = services.open_ledger(task, account)

@@ -37,8 +37,8 @@ from fl_chain.training.trainer import Memory, TrainingResult
 Unsent = NDArray[np.float32] | None
 """What updates did not hold yet, flat; None where they hold every value."""
 _UNSENT = "update/unsent"
-_NOISE: Final = "noise on updates"
-"""What that secret is derived from a participant's key for."""
+_CHANCE: Final = "chance in updates"
+"""What a secret is derived from a participant's key for."""
 SECRET_DTYPE: Final = np.dtype("<i2")
 """Of the lanes of an update that is to be masked, as a participant keeps them."""
 
@@ -83,8 +83,7 @@ class UpdatePlace:
         unsent
             What the update before left; None for nothing.
         secret
-            What noise is drawn from, where the task asks for noise on updates: 32 bytes that nobody
-            else knows.
+            Of :func:`derive_update_secret`.
         """
         encoding, layout = self.manifest.encoding, self.manifest.layout
         has_noise = self.manifest.privacy.has_noise
@@ -93,7 +92,7 @@ class UpdatePlace:
             delta = delta + unsent
         selected = select_round(self.manifest, self.round_number)
         held = delta[selected]
-        lanes = self._clip_and_round(held) if has_noise else self._round(held)
+        lanes = self._clip_and_round(held, secret) if has_noise else self._round(held, secret)
         rest = None
         if not isinstance(selected, slice):
             rest = delta.copy()
@@ -115,18 +114,18 @@ class UpdatePlace:
         """Return all lanes of an update that is to be masked, as a participant keeps them."""
         return hold_lanes(self.manifest, lanes).astype(SECRET_DTYPE).tobytes()
 
-    def _round(self, held: NDArray[np.float32]) -> NDArray[Any]:
+    def _round(self, held: NDArray[np.float32], secret: bytes) -> NDArray[Any]:
         encoding = self.manifest.encoding
         words = None
         if encoding.rounding == "stochastic":
-            words = expand_words(self._label("rounding", self.round_number), held.size)
+            words = expand_words(secret + self._label("rounding", self.round_number), held.size)
         form = encoding.fraction_bits, encoding.max_abs, words, encoding.lane_bits
         return encode_update(held, *form)
 
-    def _clip_and_round(self, held: NDArray[np.float32]) -> NDArray[Any]:
+    def _clip_and_round(self, held: NDArray[np.float32], secret: bytes) -> NDArray[Any]:
         def draw_words(attempt: int) -> NDArray[np.uint32]:
             label = self._label(f"rounding/{attempt}", self.round_number)
-            return expand_words(label, held.size)
+            return expand_words(secret + label, held.size)
 
         manifest = self.manifest
         num_lanes = count_lanes(count_values(manifest.layout), manifest.encoding.one_block_in)
@@ -153,15 +152,21 @@ def find_training_round(manifest: Manifest, round_number: int, base_round: int) 
     return base_round + 1 if manifest.max_staleness else round_number
 
 
-def derive_noise_secret(ledger: Ledger) -> bytes:
-    """Return what the noise on a participant's updates is drawn from, for one task.
+def derive_update_secret(ledger: Ledger, manifest: Manifest) -> bytes:
+    """Return what chance in a participant's updates of one task is drawn from, besides their place.
+
+    That is 32 bytes which follow from the participant's key, where somebody who repeats rounding or
+    noise would see more than is shown: in tasks with noise on updates, and in sealed ones, where
+    the digest on record would tell whether a guess of the data is right. It is nothing in other
+    tasks: everybody sees their updates, or sums alone.
 
     Raises
     ------
     UsageError
         The ledger was opened without a key.
     """
-    return ledger.derive_secret(_NOISE, 0)
+    privacy = manifest.privacy
+    return ledger.derive_secret(_CHANCE, 0) if privacy.has_noise or privacy.is_sealed else b""
 
 
 def add_unsent(memory: Memory, unsent: Unsent) -> Memory:

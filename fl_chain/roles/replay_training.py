@@ -25,7 +25,7 @@ from fl_chain.protocol.manifest import Manifest
 from fl_chain.protocol.records import UpdateSubmitted
 from fl_chain.protocol.staleness import list_bases
 from fl_chain.roles.follower import TaskFollower
-from fl_chain.roles.local_update import UpdatePlace, derive_noise_secret, find_training_round
+from fl_chain.roles.local_update import UpdatePlace, derive_update_secret, find_training_round
 from fl_chain.roles.task_history import Row
 from fl_chain.storage.store import ContentStore
 from fl_chain.training.trainer import Trainer
@@ -82,7 +82,7 @@ def replay_training(
             f"{participant} has no update of its own on record{where}",
             "fl-chain history updates lists them",
         )
-    secret = derive_noise_secret(follower.ledger) if manifest.privacy.has_noise else b""
+    secret = derive_update_secret(follower.ledger, manifest)
     max_staleness = manifest.max_staleness
     is_scaffold = manifest.recipe.algorithm == "scaffold"
     # What training remembers follows from the rounds before: those are trained again as well.

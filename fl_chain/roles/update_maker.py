@@ -20,7 +20,7 @@ from fl_chain.roles.liveness import compute_due
 from fl_chain.roles.local_update import (
     UpdatePlace,
     add_unsent,
-    derive_noise_secret,
+    derive_update_secret,
     find_training_round,
     take_unsent,
 )
@@ -191,9 +191,7 @@ class UpdateMaker:
         parameters = self._follower.task.parameters
         place = replace(trained.place, round_number=round_number)
         with timed(values, "encode_seconds"):
-            secret = b""
-            if place.manifest.privacy.has_noise:
-                secret = derive_noise_secret(self._follower.ledger)
+            secret = derive_update_secret(self._follower.ledger, place.manifest)
             lanes, unsent = place.encode(trained.result, take_unsent(trained.memory), secret)
             is_secret = place.manifest.privacy.is_masked
             blob = (

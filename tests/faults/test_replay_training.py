@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from fl_chain.errors import UsageError
 from fl_chain.protocol.cid import cid_from_digest
@@ -38,13 +39,14 @@ class Other(Steady):
         return result
 
 
-def train(world: World, directory: Path, *, measurements: bool) -> Federation:
+def train(world: World, directory: Path, *, measurements: bool, **options: Any) -> Federation:
     """Run a task with real roles."""
-    federation = world.federation(2, num_rounds=NUM_ROUNDS, measurements=measurements)
+    federation = world.federation(2, num_rounds=NUM_ROUNDS, measurements=measurements, **options)
     roles = [participant(federation, index, world.store, directory) for index in range(2)]
     threads = in_background(*roles)
     ledger = federation.ledger(federation.coordinator)
-    AggregatorRole(ledger, world.store).run()
+    keys = federation.ring(federation.aggregator_address(0))
+    AggregatorRole(ledger, world.store, keys=keys).run()
     for thread in threads:
         thread.join()
     ledger.close()
@@ -61,8 +63,10 @@ def own_trainer(federation: Federation, index: int) -> LocalSgd:
     return build_trainer(recipe, federation.manifest.layout, few, module)
 
 
-def replay(federation: Federation, trainer: Any, only: int | None = None) -> list[Row]:
-    follower = TaskFollower(federation.ledger(), federation.store)
+def replay(
+    federation: Federation, trainer: Any, only: int | None = None, by: LocalAccount | None = None
+) -> list[Row]:
+    follower = TaskFollower(federation.ledger(by), federation.store)
     follower.refresh()
     who = federation.address_of(0)
     return list(replay_training(follower, federation.store, trainer, who, only))
@@ -83,6 +87,21 @@ def test_the_same_data_yield_what_is_on_record_and_others_do_not(
     assert (second["round"], second["is_same"], second["differing"]) == (2, False, 3)
     with pytest.raises(UsageError, match="no update of its own on record in round 9"):
         replay(federation, Steady(federation), 9)
+
+
+def test_who_has_the_data_and_not_the_key_cannot_repeat_the_rounding_of_a_sealed_update(
+    world: World, tmp_path: Path
+) -> None:
+    """Or the digest on record would tell whether a guess of the data is right."""
+    privacy = {"mode": "sealed"}
+    federation = train(world, tmp_path, measurements=False, privacy=privacy)
+    owner, other = federation.participants
+    found = replay(federation, Steady(federation), by=owner)
+    assert [row["is_same"] for row in found] == [True, True]
+    found = replay(federation, Steady(federation), by=other)
+    assert [row["is_same"] for row in found] == [False, False]
+    with pytest.raises(UsageError, match="no key to derive from"):
+        replay(federation, Steady(federation))
 
 
 @pytest.mark.parametrize(("measurements", "is_same"), [(True, None), (False, True)])

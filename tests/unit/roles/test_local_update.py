@@ -55,6 +55,18 @@ def test_an_update_has_the_size_that_is_known_before(lane_bits: int, one_block_i
     np.testing.assert_allclose(read / 2**8, held, rtol=0, atol=2**-8)
 
 
+def test_chance_in_rounding_is_that_of_the_secret_and_the_place() -> None:
+    delta = np.full(NUM_VALUES, 0.3)
+    there, elsewhere = place(Encoding(), 1), place(Encoding(), 2)
+    drawn = [
+        one.encode(result(delta), None, secret)[0].tobytes()
+        for one in (there, elsewhere)
+        for secret in (b"", bytes(32), b"\1" * 32)
+    ]
+    assert len(set(drawn)) == 6
+    assert there.encode(result(delta), None, bytes(32))[0].tobytes() == drawn[1]
+
+
 def test_what_is_not_sent_is_sent_later() -> None:
     """The lanes of many rounds add up to what was trained in all, but for the last few rounds."""
     random = np.random.default_rng(0)
