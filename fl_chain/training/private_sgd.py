@@ -106,6 +106,7 @@ class PrivateSgd(LocalSgd):
         if not 0 < steps.sampling_rate <= 1:
             raise TrainingError(f"sampling rate {steps.sampling_rate} is not above 0 and up to 1")
         self._steps, self._secret = steps, secret
+        self._data_digest = _digest({"features": dataset.features, "labels": dataset.labels})
         self._check_layers()
 
     def train(
@@ -123,7 +124,8 @@ class PrivateSgd(LocalSgd):
         """
         started = time.perf_counter()
         self._begin(parameters)
-        label = b"%d/" % round_number + _digest(parameters)
+        # Of other data there is other noise: the difference of the two would have none.
+        label = b"%d/" % round_number + _digest(parameters) + self._data_digest
         with reproducible(0):  # for what layers draw, which depends on no example
             loss = self._take_steps(label)
         return self._end(parameters, loss, started, self._steps.num_steps)
@@ -202,11 +204,12 @@ def _clip(private: Any, features: torch.Tensor, labels: torch.Tensor) -> torch.T
     return losses.detach()
 
 
-def _digest(parameters: Mapping[str, npt.NDArray[np.float32]]) -> bytes:
-    """Return what stands for the parameters that training begins with."""
+def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return what stands for arrays, and for no others."""
     total = hashlib.sha256()
-    for name in sorted(parameters):
-        array = np.ascontiguousarray(parameters[name], dtype="<f4")
-        total.update(f"{name}{array.shape}".encode())
-        total.update(array.tobytes())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        total.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        total.update(array.data)
     return total.digest()

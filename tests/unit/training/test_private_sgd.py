@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def train_dully(
     module = build_model("digits_mlp", seed=3)
     parameters = [p for _, p in sorted(module.named_parameters())]
     received = [p.detach().clone() for p in parameters]
-    label = b"%d/" % round_number + _digest(get_parameters(module))
+    of_data = _digest({"features": data.features, "labels": data.labels})
+    label = b"%d/" % round_number + _digest(get_parameters(module)) + of_data
     chance = SecretStream(SECRET, b"examples/" + label)
     noise = SecretStream(SECRET, b"noise/" + label)
     for _ in range(steps.num_steps):
@@ -98,6 +100,21 @@ def test_the_same_training_yields_the_same_bytes_and_no_other_does() -> None:
     others = {run(secret=b"\1" * 32), run(round_number=2), run(shift=0.25)}
     assert first not in others
     assert len(others) == 3
+
+
+@pytest.mark.parametrize("what", ["features", "labels"])
+def test_of_other_data_there_is_other_noise(what: str) -> None:
+    """Or the difference of two updates, of the same round and model, would have none."""
+    data = make_data()
+    changed = getattr(data, what).copy()
+    changed[0] = 1 - changed[0]
+    updates = []
+    for one in (data, replace(data, **{what: changed})):
+        trainer, module = make_trainer(PrivateSteps(50.0, 1.0, 1.0, 1), data=one)
+        delta = trainer.train(get_parameters(module), seed=0).parameter_delta
+        updates.append(np.concatenate([array.ravel() for array in delta.values()]))
+    length = np.linalg.norm(updates[0])
+    assert np.linalg.norm(updates[0] - updates[1]) > length
 
 
 def test_one_example_more_moves_the_sum_by_no_more_than_the_norm() -> None:
