@@ -279,9 +279,9 @@ class ParticipantRole:
 
     def _submit(self, entry: JournalEntry, values: dict[str, Any]) -> None:
         """Pin an update and record it, with its salt if there is a commitment to it."""
-        if self.follower.task.has_budget and not self._is_open(entry.round):
+        if self.follower.task.has_budget and not self._can_record(entry.round):
             # Shown and not on record, it would tell as much, and nobody would count it.
-            self._recorder.give_up(entry.round, "the round was over before the update was made")
+            self._recorder.give_up(entry.round, "the round cannot take the update any more")
             return
         cid = self._recorder.pin(entry.pinned, values)
         update = entry.round, entry.digest, cid.digest, entry.weight
@@ -289,11 +289,12 @@ class ParticipantRole:
         if self._recorder.submit(action, cid, len(entry.pinned), values):
             self._recorded_in = entry.round
 
-    def _is_open(self, round_number: int) -> bool:
-        """Return whether the round can take an update, by the records there are now."""
+    def _can_record(self, round_number: int) -> bool:
+        """Return whether the round can take this participant's update, by the records of now."""
         self._patiently(self.follower.refresh)
-        is_current = self.follower.task.current.round == round_number
-        return is_current and self.follower.phase == Phase.COLLECTING
+        task = self.follower.task
+        is_open = task.current.round == round_number and self.follower.phase == Phase.COLLECTING
+        return is_open and self._ledger.sender in task.admitted and self._is_awaited()
 
     def _pause(self) -> float:
         due, task = compute_due(self.follower), self.follower.task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,8 +12,10 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
+from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.cli.main import run
 from fl_chain.errors import RelayRefused, TransactionRejected
+from fl_chain.protocol.actions import Remove, Revoke
 from fl_chain.protocol.cid import Cid
 from fl_chain.protocol.phases import Phase
 from fl_chain.protocol.signed_update import Handover
@@ -167,17 +170,35 @@ def test_a_cost_has_six_digits_as_rho(cost: int, rho: float) -> None:
 class OutOfTime(Steady):
     """Trains until nobody wants the update any more."""
 
-    def __init__(self, federation: Federation) -> None:
+    def __init__(self, federation: Federation, meanwhile: Callable[[Federation], object]) -> None:
         super().__init__(federation)
-        self._federation = federation
+        self._federation, self._meanwhile = federation, meanwhile
 
     def train(self, parameters: Any, *, seed: int, **more: Any) -> TrainingResult:
-        self._federation.end_collection()
+        self._meanwhile(self._federation)
         return super().train(parameters, seed=seed, **more)
 
 
-def test_nobody_shows_an_update_that_no_round_would_count(world: World, tmp_path: Path) -> None:
-    federation = world.federation(2, num_rounds=1, min_updates=1, privacy=PRIVACY)
+def remove(federation: Federation, index: int) -> None:
+    """Revoke a participant in the registry, and take it out of the task."""
+    who, coordinator = federation.address_of(index), federation.coordinator
+    registry = federation.task.parameters.registry
+    EthereumRegistry(federation.world.connection, registry, coordinator).send(Revoke((who,)))
+    federation.ledger(coordinator).send(Remove(who))
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        pytest.param(lambda federation: federation.end_collection(), id="time is up"),
+        pytest.param(lambda federation: federation.submit_honestly(1), id="sent elsewhere"),
+        pytest.param(lambda federation: remove(federation, 1), id="removed"),
+    ],
+)
+def test_nobody_shows_an_update_that_no_round_would_count(
+    world: World, tmp_path: Path, meanwhile: Callable[[Federation], object]
+) -> None:
+    federation = world.federation(3, num_rounds=1, min_updates=1, privacy=PRIVACY)
     federation.submit_honestly(0)
     told: list[Told] = []
     pinned: list[bytes] = []
@@ -189,12 +210,12 @@ def test_nobody_shows_an_update_that_no_round_would_count(world: World, tmp_path
     role = ParticipantRole(
         federation.ledger(federation.participants[1]),
         cast(Any, SimpleNamespace(put=note_and_put, get=world.store.get)),
-        OutOfTime(federation),
+        OutOfTime(federation, meanwhile),
         Journal(tmp_path),
         progress=note_in(told),
     )
     role.step()
-    reason = "the round was over before the update was made"
+    reason = "the round cannot take the update any more"
     assert ("missed", {"round": 1, "reason": reason}) in told
     assert pinned == []
 
