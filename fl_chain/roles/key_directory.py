@@ -6,15 +6,17 @@ pins. Nobody has to be believed about it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fl_chain.chain.ledger import Standing
-from fl_chain.errors import BlobTooLarge, BlobUnavailable, LedgerError, MalformedBlob
-from fl_chain.protocol.cid import cid_from_digest
+from fl_chain.errors import LedgerError, MalformedBlob
+from fl_chain.protocol.cid import Cid, cid_from_digest
 from fl_chain.protocol.encryption import PUBLIC_KEY_BYTES, check_public_key
 from fl_chain.roles.follower import TaskFollower
+from fl_chain.roles.timely_fetch import TimelyFetcher
 from fl_chain.storage.store import ContentStore
 
 
@@ -48,13 +50,15 @@ class KeyDirectory:
         patiently: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._follower = follower
-        self._store = store
+        self._fetcher = TimelyFetcher(store)
         self._patiently = patiently
         self._known: dict[bytes, bytes] = {}
         """Public keys by their names."""
 
-    def find_holders(self, accounts: Sequence[str]) -> list[KeyHolder]:
+    def find_holders(self, accounts: Sequence[str], seconds: float) -> list[KeyHolder]:
         """Return who stands at the end of each account's line, with the key to encrypt to.
+
+        A key that has not come after so many seconds is none: somebody named one that nobody has.
 
         Raises
         ------
@@ -72,8 +76,9 @@ class KeyDirectory:
             found = self._ask([lines[index][-1] for index in moved])
             for index, standing in zip(moved, found, strict=True):
                 standings[index] = standing
+        self._fetch(standings, seconds)
         return [
-            KeyHolder(line[-1], standing.is_enrolled, self._fetch(standing))
+            KeyHolder(line[-1], standing.is_enrolled, self._known.get(_name_of(standing) or b""))
             for line, standing in zip(lines, standings, strict=True)
         ]
 
@@ -82,19 +87,15 @@ class KeyDirectory:
         (standing,) = self._ask([holder])
         return _name_of(standing)
 
-    def _fetch(self, standing: Standing) -> bytes | None:
-        name = _name_of(standing)
-        if name is None:
-            return None
-        if name not in self._known:
-            cid = cid_from_digest(name, PUBLIC_KEY_BYTES)
-            try:
-                key = self._patiently(lambda: self._store.get(cid, max_bytes=PUBLIC_KEY_BYTES))
+    def _fetch(self, standings: Sequence[Standing], seconds: float) -> None:
+        names = {name for name in map(_name_of, standings) if name is not None}
+        cids = [cid_from_digest(name, PUBLIC_KEY_BYTES) for name in names - self._known.keys()]
+        wanted = dict.fromkeys(cids, PUBLIC_KEY_BYTES)
+        found: dict[Cid, bytes] = self._patiently(lambda: self._fetcher.fetch(wanted, seconds))
+        for cid, key in found.items():
+            with contextlib.suppress(MalformedBlob):
                 check_public_key(key)
-            except (BlobUnavailable, BlobTooLarge, MalformedBlob):
-                return None
-            self._known[name] = key
-        return self._known[name]
+                self._known[cid.digest] = key
 
     def _ask(self, accounts: Sequence[str]) -> list[Standing]:
         registry = self._follower.task.parameters.registry

@@ -64,7 +64,7 @@ class MaskedPart:
             if entry and masked:
                 self._submit(entry, *masked, values)
             else:
-                reason = "the journal does not have what was shared"
+                reason = "the journal does not have what was shared, or its group is another now"
                 self._recorder.give_up(round_number, reason)
         elif not self._masker.has_group():
             self._recorder.give_up(round_number, "its group is too small to hide anybody")

@@ -17,15 +17,7 @@ import numpy as np
 
 from fl_chain.aggregation.masked_groups import GroupRecord, list_groups
 from fl_chain.aggregation.round_blobs import compute_ring_bits, encode_masked_update
-from fl_chain.errors import (
-    BlobCorrupt,
-    BlobTooLarge,
-    BlobUnavailable,
-    CannotDecrypt,
-    InvalidTransition,
-    MalformedBlob,
-    UsageError,
-)
+from fl_chain.errors import CannotDecrypt, InvalidTransition, MalformedBlob, UsageError
 from fl_chain.privacy.masking.bundle import (
     ReceivedShares,
     ShareBundle,
@@ -39,7 +31,7 @@ from fl_chain.privacy.masking.groups import MIN_MEMBERS, GroupMember
 from fl_chain.privacy.masking.masks import mask_lanes
 from fl_chain.privacy.masking.reveal import encode_reveal, make_reveal
 from fl_chain.privacy.sealing import KeyRing
-from fl_chain.protocol.cid import compute_cid
+from fl_chain.protocol.cid import Cid, compute_cid
 from fl_chain.protocol.state import RoundHistory
 from fl_chain.roles.follower import TaskFollower
 from fl_chain.roles.journal import Journal, JournalEntry
@@ -48,12 +40,12 @@ from fl_chain.roles.liveness import SLOT_SECONDS
 from fl_chain.roles.local_update import SECRET_DTYPE
 from fl_chain.roles.mask_state import DrawnSeeds, Received, decode_drawn, decode_received
 from fl_chain.roles.progress import Progress
+from fl_chain.roles.timely_fetch import TimelyFetcher
 from fl_chain.storage.store import ContentStore
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks for bundles that are not there."""
 _DRAWN, _RECEIVED, _MASKED, _TOLD = "drawn", "received", "masked", "told"
-_NOT_THERE = (BlobUnavailable, BlobCorrupt, BlobTooLarge)
 
 
 class Masker:
@@ -91,6 +83,7 @@ class Masker:
         self._progress = progress
         self._patiently = patiently
         self._directory = KeyDirectory(follower, store, patiently)
+        self._fetcher = TimelyFetcher(store)
         self._ended: tuple[RoundHistory | None, int] = (None, 0)
         """A round whose collection was seen to be over, and the block in which."""
         self._silent_in = 0
@@ -142,8 +135,7 @@ class Masker:
         number = entry.round
         drawn = self._read_drawn(number)
         group = self._find_group(number)
-        is_it = drawn is not None and group is not None and self._is_on_record(drawn, number)
-        if drawn is None or group is None or not is_it:
+        if drawn is None or group is None or not self._is_on_record(drawn, group):
             return None
         masked = self._read(_MASKED, number)
         if masked is not None:
@@ -206,7 +198,7 @@ class Masker:
         history = self._follower.task.rounds[number]
         sender = self._follower.ledger.sender
         on_record = [one.cid_digest for one in history.updates if one.participant == sender]
-        if on_record != [compute_cid(masked).digest] or not self._is_on_record(drawn, number):
+        if on_record != [compute_cid(masked).digest] or not self._is_on_record(drawn, group):
             return None
         try:
             shares = decode_received(received).shares
@@ -249,7 +241,9 @@ class Masker:
 
     def _draw(self, member: GroupMember, members: tuple[str, ...]) -> DrawnSeeds:
         seeds = draw_seeds(member.size, member.position, secrets.token_bytes)
-        keys = [one.key for one in self._directory.find_holders(members)]
+        # Whoever trained until late still commits in time, whosever key is not to be had.
+        seconds = (self._follower.task.commit_until - self._follower.now) / 2
+        keys = [one.key for one in self._directory.find_holders(members, seconds)]
         lacking = [who for who, key in zip(members, keys, strict=True) if key is None]
         if lacking:
             self._progress(
@@ -262,14 +256,14 @@ class Masker:
         """Open the bundles of the others; one that cannot be had is waited for, for a while."""
         task = self._follower.task
         until = task.collect_until - task.parameters.collect_seconds // 2
+        # Whoever begins late does not wait for more, and fetches what there is all the same.
+        fetched_until = (self._follower.now + task.collect_until) / 2
         others = set(group.state.sharers) - {drawn.member.position}
         shares: dict[int, ReceivedShares] = {}
         bad: set[int] = set()
         while True:
-            for position in sorted(others - shares.keys() - bad):
-                data = self._fetch(group, position)
-                if data is None:
-                    continue
+            waiting = others - shares.keys() - bad
+            for position, data in self._fetch(group, waiting, fetched_until).items():
                 opened = self._open(group.read_bundle(position, data), drawn.member.position)
                 if opened is None:
                     bad.add(position)
@@ -286,14 +280,13 @@ class Masker:
             self._progress("apart", {"round": group.place.round, "members": who})
         return Received(shares, sum(1 << position for position in apart))
 
-    def _fetch(self, group: GroupRecord, position: int) -> bytes | None:
-        blob = group.locate_bundle(position)
-        try:
-            return bytes(
-                self._patiently(lambda: self._store.get(blob.cid, max_bytes=blob.max_bytes))
-            )
-        except _NOT_THERE:
-            return None
+    def _fetch(self, group: GroupRecord, positions: set[int], until: float) -> dict[int, bytes]:
+        """Return the bundles of some positions, as far as they come until then."""
+        blobs = {position: group.locate_bundle(position) for position in sorted(positions)}
+        wanted = {blob.cid: blob.max_bytes for blob in blobs.values()}
+        seconds = until - self._follower.now
+        found: dict[Cid, bytes] = self._patiently(lambda: self._fetcher.fetch(wanted, seconds))
+        return {i: found[blob.cid] for i, blob in blobs.items() if blob.cid in found}
 
     def _open(self, bundle: ShareBundle | None, own: int) -> ReceivedShares | None:
         """Return what is in a bundle for this member; None if that is nothing to rely on."""
@@ -308,10 +301,16 @@ class Masker:
                 return None
         return None
 
-    def _is_on_record(self, drawn: DrawnSeeds, number: int) -> bool:
+    def _is_on_record(self, drawn: DrawnSeeds, group: GroupRecord) -> bool:
+        """Return whether others can use the bundle: it is on record, and of the group that is.
+
+        A member that left before the first commitment of the round changed what had been drawn.
+        """
+        if drawn.members != group.members or drawn.member.place != group.place:
+            return False
         sender = self._follower.ledger.sender
         word = compute_cid(drawn.bundle).digest
-        commitments = self._follower.task.rounds[number].commitments
+        commitments = self._follower.task.rounds[group.place.round].commitments
         return any((one.participant, one.commitment) == (sender, word) for one in commitments)
 
     def _read_drawn(self, number: int) -> DrawnSeeds | None:

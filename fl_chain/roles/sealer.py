@@ -59,15 +59,17 @@ class Sealer:
         manifest = self._follower.manifest
         if not manifest.privacy.is_sealed:
             return blob
-        keys, lacking = self._find_keys()
-        is_told, until = False, self._wait_until()
+        begins, ends = self._find_times()
+        is_told, until = False, ends - (ends - begins) // 2
+        # What is made late waits for no more keys, and fetches those there are all the same.
+        keys, lacking = self._find_keys((self._follower.now + ends) / 2)
         while lacking and self._follower.now < until:
             if not is_told:
                 self._progress("awaiting_keys", _name(round_number, lacking))
             is_told = True
             self._follower.ledger.wait(LOOK_SECONDS)
             self._patiently(self._follower.refresh)
-            keys, lacking = self._find_keys()
+            keys, lacking = self._find_keys(until)
         if not any(keys[: len(manifest.committee.aggregators)]):
             raise UsageError(
                 "no aggregator of this task has an encryption key to seal updates to",
@@ -79,15 +81,17 @@ class Sealer:
         place = SealPlace(manifest.task_id, round_number, self._follower.ledger.sender)
         return seal_update(place, blob, keys, secrets.token_bytes(CONTENT_KEY_BYTES))
 
-    def _wait_until(self) -> int:
+    def _find_times(self) -> tuple[int, int]:
+        """Return from when until when what is sealed can be put on record."""
         task = self._follower.task
         if seconds := task.parameters.commit_seconds:
-            return int(task.commit_until - seconds // 2)
-        return int(task.collect_until - task.parameters.collect_seconds // 2)
+            return task.commit_until - seconds, task.commit_until
+        return task.collect_until - task.parameters.collect_seconds, task.collect_until
 
-    def _find_keys(self) -> tuple[list[bytes | None], list[str]]:
+    def _find_keys(self, until: float) -> tuple[list[bytes | None], list[str]]:
         """Return the key of each reader, and the readers that should have one and do not."""
-        holders = self._directory.find_holders(self._follower.manifest.readers)
+        seconds = until - self._follower.now
+        holders = self._directory.find_holders(self._follower.manifest.readers, seconds)
         lacking = [one.address for one in holders if one.key is None and one.is_enrolled]
         return [one.key for one in holders], lacking
 

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from fl_chain.aggregation.fixed_point import decode_model
+from fl_chain.chain.registry import EthereumRegistry
 from fl_chain.errors import LocalStateError, TransactionRejected, UsageError
 from fl_chain.privacy.masking.bundle import decode_bundle, encode_bundle
 from fl_chain.privacy.masking.reveal import RevealedItem, decode_reveal, encode_reveal
-from fl_chain.protocol.actions import CommitUpdate
+from fl_chain.protocol.actions import CommitUpdate, Remove, Revoke
 from fl_chain.protocol.blob import decode_blob
 from fl_chain.protocol.cid import cid_from_digest, compute_cid
 from fl_chain.protocol.logs import decode_log
@@ -326,6 +327,37 @@ def test_a_bundle_of_an_earlier_round_is_misbound(world: World, tmp_path: Path) 
     masked.tell(0, 1, 2, 3)
     masked.federation.aggregate()
     assert_passes(masked.federation.audit(), 2)
+
+
+def test_who_shared_with_another_group_than_that_on_record_masks_nothing(
+    masked: MaskedRound,
+) -> None:
+    """A member leaves after a bundle was drawn and before anything is on record."""
+    masked.open()
+    early, leaver = masked[0], masked[4]
+    early.look()
+    word = early.masker.share(early.number)
+    assert word is not None
+    federation = masked.federation
+    registry = federation.task.parameters.registry
+    EthereumRegistry(masked.world.connection, registry, federation.coordinator).send(
+        Revoke((leaver.address,))
+    )
+    leaver.ledger.send(Remove(leaver.address))
+    early.ledger.send(CommitUpdate(early.number, word))
+    for member in masked.members[1:4]:
+        member.share()
+    masked.world.advance_clock(federation.task.parameters.commit_seconds + 1)
+    early.look()
+    assert early.masker.mask(early.entry(early.lanes)) is None
+    for member in masked.members[1:4]:
+        blob, apart = member.mask()
+        assert apart.bit_count() == 1
+        member.submit(blob, apart)
+    masked.end_collection()
+    masked.tell(1, 2, 3)
+    assert excluded(masked) == {}
+    finish_with(masked, 1, 2, 3)
 
 
 def test_a_member_that_crashes_masks_once_and_the_same_again(masked: MaskedRound) -> None:
