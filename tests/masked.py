@@ -80,7 +80,7 @@ class Member:
         data = lanes.astype(SECRET_DTYPE).tobytes()
         task = self.federation.manifest.task_id
         weight = weight or 100 + self.index
-        return JournalEntry(task, self.number, base, weight, bytes(32), data, b"", True)
+        return JournalEntry(task, self.number, base, weight, b"", data, b"", True)
 
     def mask(self, lanes: NDArray[np.int16] | None = None, weight: int = 0) -> tuple[bytes, int]:
         """Return a masked update, and with whom this member is apart."""

@@ -52,7 +52,8 @@ class JournalEntry:
     """Digest of the model that it was trained from, 64 hexadecimal digits."""
     weight: int
     digest: bytes
-    """Of the update, 32 bytes."""
+    """Of the update, 32 bytes; of one that is secret nothing, as it would tell whether a guess of
+    the update is right."""
     pinned: bytes
     """What is pinned of it: its blob, sealed where the task has that."""
     salt: bytes = b""
@@ -90,7 +91,7 @@ class Journal:
         self._directory = directory
         self._memory_in_use = 0
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = JournalLock(directory)
         except OSError as error:
             raise LocalStateError(f"cannot write {directory}: {error.strerror}", _HINT) from None

@@ -202,7 +202,7 @@ class UpdateMaker:
             weight = max(1, discount_weight(weight, staleness))
             salt = os.urandom(SALT_BYTES) if parameters.commit_seconds else b""
             task_id = place.manifest.task_id
-            digest = compute_digest(blob)
+            digest = b"" if is_secret else compute_digest(blob)
         with timed(values, "seal_seconds"):
             pinned = self._sealer.seal(round_number, blob)
         with timed(values, "write_seconds"):

@@ -11,6 +11,7 @@ import pytest
 from fl_chain.aggregation.masked_groups import list_groups
 from fl_chain.chain.ethereum import Deployer
 from fl_chain.errors import UsageError
+from fl_chain.protocol.digest import compute_digest
 from fl_chain.roles.contributions import list_contributions
 from fl_chain.roles.coordinator import create_task
 from fl_chain.roles.evidence_export import export_evidence
@@ -23,6 +24,7 @@ from fl_chain.roles.task_blobs import list_blobs
 from fl_chain.roles.task_file import parse_task
 from fl_chain.roles.task_history import TaskHistory
 from fl_chain.roles.update_norms import measure_norms
+from tests.faults.test_roles import Steady
 from tests.masked import MaskedRound
 from tests.world import World, assert_passes, problems
 
@@ -91,6 +93,32 @@ def test_training_again_cannot_be_compared_with_a_masked_update(masked: MaskedRo
     follower, store = masked.federation.follower, masked.world.store
     with pytest.raises(UsageError, match="masked"):
         list(replay_training(follower, store, cast(Any, None), masked[0].address))
+
+
+def test_nothing_on_a_participants_disk_tells_whether_a_guess_of_its_update_is_right(
+    world: World, tmp_path: Path
+) -> None:
+    made = MaskedRound(world, tmp_path, 3)
+    made.open()
+    federation, journal = made.federation, Journal(tmp_path / "journal", bytes(32))
+    role = ParticipantRole(
+        federation.ledger(federation.participants[0]),
+        federation.store,
+        Steady(federation),
+        journal,
+        keys=federation.ring(federation.address_of(0)),
+        patience_seconds=5,
+    )
+    while not federation.task.rounds[1].commitments:
+        role.step()
+    task, bases = federation.manifest.task_id, [federation.task.base_digest.hex()]
+    entry = journal.read_update(task, 1, bases)
+    assert entry is not None
+    digest = compute_digest(entry.pinned)
+    files = [path.read_bytes() for path in (tmp_path / "journal").iterdir()]
+    told = [entry.pinned[:64], digest, digest.hex().encode()]
+    assert not any(secret in data for secret in told for data in files)
+    assert (tmp_path / "journal").stat().st_mode & 0o77 == 0
 
 
 def test_nobody_trains_for_a_group_that_is_too_small(world: World, tmp_path: Path) -> None:
