@@ -273,6 +273,12 @@ def test_a_reader_without_a_key_does_not_keep_anybody_from_committing(world: Wor
     assert federation.task.phase(federation.follower.now) == Phase.COMMITTING
 
 
+def test_whoever_is_late_still_finds_the_keys_there_are(federation: Federation) -> None:
+    federation.world.advance_clock(2 * federation.task.parameters.collect_seconds)
+    pinned = sealer_of(federation, []).seal(1, b"update")
+    assert opens(federation, pinned, federation.secrets[federation.aggregator_address(0)])
+
+
 def test_no_two_updates_are_sealed_under_one_key(federation: Federation) -> None:
     """Also after a crash: what is made again is sealed anew, and the nonce is never used twice."""
     sealed = [decode_sealed(sealer_of(federation, []).seal(1, b"update")) for _ in range(3)]
